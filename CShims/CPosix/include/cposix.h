@@ -1,0 +1,177 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: CPosix, what Swift cannot say to the operating system
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+//
+// One-to-one wrappers around system calls: no loop, no retry, no policy, no allocation.
+// Every function returns >= 0 on success or -errno, so that no code between the call and its
+// check can disturb errno, and Swift never reads that variable.
+// Exceptions that hold state, each because a signal handler or a forked child needs it:
+// `watchdog.c` and `spawn.c` (see there).
+
+#ifndef CPOSIX_H
+#define CPOSIX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// MARK: descriptors (open(2), fcntl(2): variadic)
+
+int cposix_open(const char *_Nonnull path, int flags, uint32_t mode);
+int cposix_close(int fd);
+int cposix_duplicate(int fd, int lowest);
+int cposix_dup2(int from, int to);
+int cposix_status_flags(int fd);
+int cposix_set_status_flags(int fd, int flags);
+int cposix_set_descriptor_flags(int fd, int flags);
+int cposix_close_range(unsigned first, unsigned last);
+/// FIONREAD: bytes that a read would find.
+int cposix_peek(int fd);
+
+// MARK: bytes
+
+long cposix_read(int fd, void *_Nonnull buffer, size_t size);
+long cposix_write(int fd, const void *_Nonnull buffer, size_t size);
+long cposix_writev(int fd, const void *_Nonnull vectors, int count);
+long cposix_send(int fd, const void *_Nonnull buffer, size_t size, int flags);
+long cposix_receive(int fd, void *_Nonnull buffer, size_t size, int flags);
+int cposix_poll(int fd, short events, int milliseconds);
+
+// MARK: files
+
+/// The fields of stat(2) that a careful open and the hot-file rule look at.
+struct cposix_file_facts {
+    uint64_t device, inode, links, size;
+    uint32_t mode, uid, gid;
+    int64_t modified_seconds;
+};
+int cposix_facts_of_descriptor(int fd, struct cposix_file_facts *_Nonnull facts);
+int cposix_facts_of_path(const char *_Nonnull path, int follow, struct cposix_file_facts *_Nonnull facts);
+int cposix_flock(int fd, int operation);
+int cposix_rename(const char *_Nonnull from, const char *_Nonnull to);
+int cposix_unlink(const char *_Nonnull path);
+int cposix_mkfifo(const char *_Nonnull path, uint32_t mode);
+int cposix_chmod(const char *_Nonnull path, uint32_t mode);
+int cposix_fchmod(int fd, uint32_t mode);
+int cposix_chdir(const char *_Nonnull path);
+int cposix_chroot(const char *_Nonnull path);
+int cposix_access(const char *_Nonnull path, int mode);
+int cposix_seek(int fd, int64_t offset);
+long cposix_readlink(const char *_Nonnull path, char *_Nonnull buffer, size_t size);
+
+// MARK: sockets and pipes
+
+int cposix_pipe(int *_Nonnull pair, int flags);
+int cposix_socketpair(int type, int *_Nonnull pair);
+int cposix_socket(int domain, int type);
+int cposix_bind(int fd, const void *_Nonnull address, unsigned size);
+int cposix_connect(int fd, const void *_Nonnull address, unsigned size);
+int cposix_listen(int fd, int backlog);
+/// accept4(2) without the peer's address, non-blocking unless `blocking`; close-on-exec.
+int cposix_accept(int fd, int blocking);
+int cposix_set_option(int fd, int level, int name, int value);
+int cposix_get_option(int fd, int level, int name);
+int cposix_socket_name(int fd, int peer, void *_Nonnull address, unsigned *_Nonnull size);
+/// sendmsg(2) of one NUL byte with one descriptor (SCM_RIGHTS; the CMSG macros are C's).
+int cposix_send_descriptor(int socket, int descriptor);
+/// recvmsg(2) of one byte with one descriptor: the descriptor (close-on-exec), -EBADMSG when the
+/// byte came without one, -EPIPE at end of file, or -errno.
+int cposix_receive_descriptor(int socket);
+/// recvmmsg(2) with MSG_DONTWAIT: datagrams received, or -errno. `messages` points at `count`
+/// records laid out by cposix_wire_messages.
+int cposix_receive_many(int socket, void *_Nonnull messages, unsigned count);
+size_t cposix_message_record_size(void);
+/// Wires record i to the iovec vectors[i], which must outlive it.
+void cposix_wire_messages(void *_Nonnull messages, void *_Nonnull vectors, unsigned count);
+/// Bytes of datagram `index` after cposix_receive_many, and whether it was cut off.
+unsigned cposix_message_length(const void *_Nonnull messages, unsigned index, int *_Nonnull truncated);
+
+// MARK: who we are
+
+int cposix_setgroups(size_t count, const uint32_t *_Nonnull groups);
+int cposix_initgroups(const char *_Nonnull user, uint32_t group);
+int cposix_setuid(uint32_t uid);
+int cposix_setgid(uint32_t gid);
+int cposix_seteuid(uint32_t uid);
+int cposix_setegid(uint32_t gid);
+/// Sets soft := hard for RLIMIT_NOFILE.
+int cposix_raise_descriptor_limit(void);
+
+// MARK: processes and signals
+
+int cposix_kill(int pid, int signal);
+int cposix_setsid(void);
+int cposix_fork(void);
+/// waitpid(-1, WNOHANG). `kind`: 0 exited (value = status), 1 killed, 2 stopped (value = signal).
+int cposix_reap(int *_Nonnull kind, int *_Nonnull value);
+int cposix_wait_for(int pid, int *_Nonnull kind, int *_Nonnull value);
+int cposix_ignore_signal(int signal);
+int cposix_default_signal(int signal);
+int cposix_unblock_signals(void);
+
+/// One move of a descriptor in a child: dup2(from, to), the copy without close-on-exec.
+struct cposix_move {
+    int from, to;
+};
+/// Everything between fork and exec, as data. The child half allocates nothing and calls only
+/// async-signal-safe functions; see spawn.c.
+struct cposix_child_image {
+    const char *_Nonnull path;
+    char *_Nullable const *_Nonnull arguments;
+    /// /bin/sh, the path, and the arguments behind the first.
+    char *_Nullable const *_Nonnull shell_arguments;
+    char *_Nullable const *_Nonnull environment;
+    const struct cposix_move *_Nullable moves;
+    unsigned move_count;
+};
+/// What stopped the child before exec.
+enum cposix_spawn_stage { CPOSIX_STAGE_FORK, CPOSIX_STAGE_MOVE, CPOSIX_STAGE_EXEC };
+struct cposix_spawn_failure {
+    int stage, error, descriptor;
+};
+/// The child's pid (it may already be gone: then failure->error is set, and it exits with 1), or
+/// -errno when there is no child.
+int cposix_spawn(const struct cposix_child_image *_Nonnull image, struct cposix_spawn_failure *_Nonnull failure);
+
+// MARK: the last resorts (watchdog.c)
+
+/// Catches SIGILL, SIGBUS, SIGSEGV: terminates the process group like any fatal signal, then dies of it.
+int cposix_catch_crashes(int whole_group);
+/// Arms the watchdog: SIGALRM every `seconds`/3. After three periods in which cposix_watchdog_pat was
+/// not called and the loop was not waiting, sends `message` to `log_fd` (MSG_DONTWAIT or write) and exits 1.
+int cposix_watchdog_start(unsigned seconds);
+void cposix_watchdog_stop(void);
+void cposix_watchdog_last_words(int log_fd, const char *_Nonnull message, size_t size);
+extern volatile unsigned cposix_watchdog_turns;
+extern volatile int cposix_watchdog_waiting;
+static inline void cposix_watchdog_pat(void) { cposix_watchdog_turns = cposix_watchdog_turns + 1; }
+static inline void cposix_watchdog_wait(int waiting) { cposix_watchdog_waiting = waiting; }
+/// A fatal signal was seen: SIGALRM kills us in `seconds`, whatever happens next.
+void cposix_self_destruct(unsigned seconds);
+
+// MARK: clocks and names
+
+int64_t cposix_monotonic_nanoseconds(void);
+/// strftime(3) of local time into `buffer`: bytes written.
+size_t cposix_format_time(char *_Nonnull buffer, size_t size, const char *_Nonnull format, int64_t seconds);
+/// Message of strerror(3) for a positive error number: bytes written.
+size_t cposix_error_text(int error, char *_Nonnull buffer, size_t size);
+/// getaddrinfo's own error text.
+const char *_Nonnull cposix_resolver_error(int code);
+
+/// environ(7); NULL after clearenv(3).
+char *_Nullable const *_Nullable cposix_environment(void);
+
+// MARK: exclusive wake-ups
+
+/// 1 if `fd` is an epoll instance; needs no /proc, which a chroot may lack.
+int cposix_is_epoll(int fd);
+/// Replaces the registration of `fd` on epoll instance `epoll` by EPOLLIN|EPOLLEXCLUSIVE with the
+/// descriptor as data, as libevent 2.1 stores it.
+int cposix_epoll_make_exclusive(int epoll, int fd);
+
+// MARK: memory (memory.c)
+
+#include "cposix_memory.h"
+
+#endif

@@ -1,0 +1,135 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: from fork to exec, and the way back to wait
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+//
+// The child borrows the parent's memory (CLONE_VM) while the parent sleeps (CLONE_VFORK), so a spawn
+// costs the same whatever the size of the parent. It runs on a stack of its own, changes nothing but
+// that stack and the failure record, and ends in execve or _exit. The parent's signals stay blocked
+// until it is gone, and every caught signal gets its default action in the child before the mask is
+// emptied: no handler of ours can run on borrowed memory.
+// The parent wakes when the child has exec'd or died, which makes the failure record, written to the
+// shared memory, complete at that moment: a pipe could say no more, for four system calls.
+
+#include "internal.h"
+#include <sched.h>
+
+struct birth {
+    const struct cposix_child_image *image;
+    struct cposix_spawn_failure *failure;
+};
+
+static int child_fails(struct birth *birth, int stage, int descriptor) {
+    birth->failure->error = errno;
+    birth->failure->stage = stage;
+    birth->failure->descriptor = descriptor;
+    _exit(1);
+}
+
+static void forget_handlers(void) {
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action;
+        if (sigaction(number, NULL, &action) == -1)
+            continue;
+        if (action.sa_handler == SIG_IGN || action.sa_handler == SIG_DFL)
+            continue;
+        action.sa_handler = SIG_DFL;
+        action.sa_flags = 0;
+        sigaction(number, &action, NULL);
+    }
+}
+
+static int child_main(void *argument) {
+    struct birth *birth = argument;
+    const struct cposix_child_image *image = birth->image;
+    for (unsigned i = 0; i < image->move_count; i++) {
+        const struct cposix_move *move = &image->moves[i];
+        // dup2 to itself would keep close-on-exec; the caller's descriptors live at 64 and above.
+        if (move->from == move->to) {
+            errno = EINVAL;
+            return child_fails(birth, CPOSIX_STAGE_MOVE, move->to);
+        }
+        if (dup2(move->from, move->to) == -1)
+            return child_fails(birth, CPOSIX_STAGE_MOVE, move->to);
+    }
+    forget_handlers();
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execve(image->path, image->arguments, image->environment);
+    if (errno == ENOEXEC) {
+        // A script without an interpreter line, which execvp(3) would hand to the shell.
+        execve("/bin/sh", image->shell_arguments, image->environment);
+        errno = ENOEXEC;
+    }
+    return child_fails(birth, CPOSIX_STAGE_EXEC, -1);
+}
+
+int cposix_spawn(const struct cposix_child_image *image, struct cposix_spawn_failure *failure) {
+    // Ours, not static: this thread sleeps until the child needs it no more.
+    char stack[32 * 1024] __attribute__((aligned(64)));
+    struct birth birth = {.image = image, .failure = failure};
+    sigset_t all, before;
+    failure->stage = CPOSIX_STAGE_FORK;
+    failure->error = 0;
+    failure->descriptor = -1;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    int pid = clone(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &birth);
+    int error = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (pid == -1)
+        failure->error = error;
+    return pid == -1 ? -error : pid;
+}
+
+static int decode(int pid, int status, int *kind, int *value) {
+    if (pid <= 0)
+        return pid;
+    if (WIFEXITED(status)) {
+        *kind = 0;
+        *value = WEXITSTATUS(status);
+    } else if (WIFSIGNALED(status)) {
+        *kind = 1;
+        *value = WTERMSIG(status);
+    } else {
+        *kind = 2;
+        *value = WSTOPSIG(status);
+    }
+    return pid;
+}
+
+int cposix_reap(int *kind, int *value) {
+    int status = 0;
+    int pid = waitpid(-1, &status, WNOHANG);
+    return pid == -1 ? -errno : decode(pid, status, kind, value);
+}
+
+int cposix_wait_for(int child, int *kind, int *value) {
+    int status = 0;
+    int pid = waitpid(child, &status, 0);
+    return pid == -1 ? -errno : decode(pid, status, kind, value);
+}
+
+static int set_action(int signal, void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler};
+    sigemptyset(&action.sa_mask);
+    return CPOSIX_RESULT(sigaction(signal, &action, NULL));
+}
+
+int cposix_ignore_signal(int signal) { return set_action(signal, SIG_IGN); }
+int cposix_default_signal(int signal) { return set_action(signal, SIG_DFL); }
+
+int cposix_unblock_signals(void) {
+    sigset_t none;
+    sigemptyset(&none);
+    return CPOSIX_RESULT(sigprocmask(SIG_SETMASK, &none, NULL));
+}
+
+int cposix_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+        return -errno;
+    limit.rlim_cur = limit.rlim_max;
+    return CPOSIX_RESULT(setrlimit(RLIMIT_NOFILE, &limit));
+}

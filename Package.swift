@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+//===----------------------------------------------------------------------===//
+// Quartermaster: the package manifest; `dependencies:` of a target is what that room may lean on
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import PackageDescription
+
+/// One language for all our targets: Swift 6, no warning tolerated.
+let testSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// Outside the tests, every unsafe expression is marked.
+let settings = testSettings + [.strictMemorySafety()]
+
+/// Rooms that hand out spans of memory they own say how long such a span lives.
+let spanSettings = settings + [.enableExperimentalFeature("Lifetimes")]
+
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+    name: "quartermaster",
+    products: [
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    ],
+    targets: lowRooms + tests
+)
+
+/// What touches the kernel.
+var lowRooms: [Target] {
+    [
+        .target(name: "CPosix", path: "CShims/CPosix"),
+        .target(name: "CEvent", path: "CShims/CEvent"),
+        .target(name: "FixedMemory", swiftSettings: spanSettings),
+        .target(name: "SystemCalls", dependencies: ["CPosix", "FixedMemory", system], swiftSettings: spanSettings),
+        .target(
+            name: "Events",
+            dependencies: ["CEvent", "FixedMemory", "SystemCalls", system],
+            swiftSettings: settings
+        ),
+        .target(name: "Diagnostics", dependencies: ["SystemCalls", system], swiftSettings: settings),
+    ]
+}
+
+/// Tests of one room each, of whole processes, and of Debian's Postfix beside ours.
+var tests: [Target] {
+    [
+        .target(name: "CSpawn", path: "Tests/Support/CSpawn"),
+        .target(
+            name: "TestSupport",
+            dependencies: ["CSpawn"],
+            path: "Tests/Support",
+            exclude: ["sandbox", "CSpawn", "malloc-count"],
+            swiftSettings: testSettings
+        ),
+        test("FixedMemoryTests", ["FixedMemory"]),
+        test("SystemCallsTests", ["SystemCalls", "TestSupport", system]),
+        test("EventsTests", ["Events", "FixedMemory", "SystemCalls"]),
+        test("DiagnosticsTests", ["Diagnostics", "SystemCalls", "TestSupport", system]),
+    ]
+}
+
+func test(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: testSettings)
+}

@@ -1,0 +1,21 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: one waiter a connection: EPOLLEXCLUSIVE under libevent
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import CPosix
+
+/// The lowest number that the next descriptor will get.
+package func nextDescriptorNumber() throws(SystemError) -> DescriptorNumber {
+    let probe = try DescriptorNumber.standardInput.duplicate(atLeast: 0)
+    return probe.number
+}
+
+/// Whether `descriptor` is an epoll(7) instance.
+package func isEpoll(_ descriptor: DescriptorNumber) -> Bool { cposix_is_epoll(descriptor.rawValue) == 1 }
+
+/// Replaces the plain registration of `descriptor` on `epoll` by an exclusive one. When the kernel refuses, the plain
+/// one is put back, and every waiter wakes up as before.
+package func makeExclusive(epoll: DescriptorNumber, _ descriptor: DescriptorNumber) {
+    _ = cposix_epoll_make_exclusive(epoll.rawValue, descriptor.rawValue)
+}

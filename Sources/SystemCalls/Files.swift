@@ -1,0 +1,156 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: files and directories by path
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import CPosix
+import Glibc
+import SystemPackage
+
+/// What stat(2) says of a file, as far as anybody here asks.
+package struct FileFacts: Equatable, Sendable {
+    package let device: UInt64
+    package let inode: UInt64
+    package let links: UInt64
+    package let size: UInt64
+    package let mode: UInt32
+    package let owner: UInt32
+    package let group: UInt32
+    package let modifiedSeconds: Int64
+
+    fileprivate init(_ facts: cposix_file_facts) {
+        device = facts.device
+        inode = facts.inode
+        links = facts.links
+        size = facts.size
+        mode = facts.mode
+        owner = facts.uid
+        group = facts.gid
+        modifiedSeconds = facts.modified_seconds
+    }
+
+    package enum Kind: Sendable { case file, directory, fifo, socket, symbolicLink, other }
+
+    package var kind: Kind {
+        switch mode & UInt32(S_IFMT) {
+        case UInt32(S_IFREG): .file
+        case UInt32(S_IFDIR): .directory
+        case UInt32(S_IFIFO): .fifo
+        case UInt32(S_IFSOCK): .socket
+        case UInt32(S_IFLNK): .symbolicLink
+        default: .other
+        }
+    }
+
+    package var isWritableByOthers: Bool { mode & 0o022 != 0 }
+}
+
+/// How to open a file; close-on-exec always.
+package struct OpenFlags: OptionSet, Sendable {
+    package let rawValue: CInt
+    package init(rawValue: CInt) { self.rawValue = rawValue }
+    package static let readOnly = OpenFlags(rawValue: O_RDONLY)
+    package static let writeOnly = OpenFlags(rawValue: O_WRONLY)
+    package static let readWrite = OpenFlags(rawValue: O_RDWR)
+    package static let create = OpenFlags(rawValue: O_CREAT)
+    package static let exclusive = OpenFlags(rawValue: O_EXCL)
+    package static let append = OpenFlags(rawValue: O_APPEND)
+    package static let truncate = OpenFlags(rawValue: O_TRUNC)
+    package static let nonBlocking = OpenFlags(rawValue: O_NONBLOCK)
+}
+
+/// open(2).
+package func openFile(_ path: String, _ flags: OpenFlags, mode: UInt32 = 0) throws(SystemError) -> Descriptor {
+    Descriptor(owning: DescriptorNumber(try calling(.open) { unsafe cposix_open(path, flags.rawValue, mode) }))
+}
+
+/// stat(2), or lstat(2) when the link itself is meant.
+package func facts(ofPath path: String, followingLinks: Bool = true) throws(SystemError) -> FileFacts {
+    var facts = cposix_file_facts()
+    _ = try calling(followingLinks ? .stat : .lstat) {
+        unsafe cposix_facts_of_path(path, followingLinks ? 1 : 0, &facts)
+    }
+    return FileFacts(facts)
+}
+
+extension DescriptorNumber {
+    /// fstat(2).
+    package func facts() throws(SystemError) -> FileFacts {
+        var facts = cposix_file_facts()
+        _ = try calling(.fstat) { unsafe cposix_facts_of_descriptor(rawValue, &facts) }
+        return FileFacts(facts)
+    }
+
+    /// fchmod(2).
+    package func changeMode(_ mode: UInt32) throws(SystemError) {
+        _ = try calling(.fchmod) { cposix_fchmod(rawValue, mode) }
+    }
+
+    /// lseek(2) to an offset from the start.
+    package func seek(to offset: Int) throws(SystemError) {
+        _ = try calling(.lseek) { cposix_seek(rawValue, Int64(offset)) }
+    }
+}
+
+/// Reads a whole file; with the time it was last modified, in seconds since 1970.
+package func readFile(_ path: String) throws(SystemError) -> (bytes: [UInt8], modifiedSeconds: Int64) {
+    let file = try openFile(path, .readOnly)
+    let facts = try file.number.facts()
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(Int(facts.size) + 1)
+    while let block = try file.number.read(atMost: 64 * 1024), !block.isEmpty {
+        bytes.append(contentsOf: block)
+    }
+    return (bytes, facts.modifiedSeconds)
+}
+
+/// unlink(2); a file that is not there is as good as gone.
+package func removeFile(_ path: String) throws(SystemError) {
+    do throws(SystemError) {
+        _ = try calling(.unlink) { unsafe cposix_unlink(path) }
+    } catch  where error.code == .noSuchFileOrDirectory {}
+}
+
+/// rename(2): replaces what is at `target`, at once.
+package func renameFile(_ path: String, to target: String) throws(SystemError) {
+    _ = try calling(.rename) { unsafe cposix_rename(path, target) }
+}
+
+/// mkfifo(3).
+package func makeFifo(_ path: String, mode: UInt32) throws(SystemError) {
+    _ = try calling(.mkfifo) { unsafe cposix_mkfifo(path, mode) }
+}
+
+/// chmod(2).
+package func changeMode(ofPath path: String, _ mode: UInt32) throws(SystemError) {
+    _ = try calling(.chmod) { unsafe cposix_chmod(path, mode) }
+}
+
+/// chdir(2).
+package func changeDirectory(_ path: String) throws(SystemError) {
+    _ = try calling(.chdir) { unsafe cposix_chdir(path) }
+}
+
+/// chroot(2).
+package func changeRoot(_ path: String) throws(SystemError) {
+    _ = try calling(.chroot) { unsafe cposix_chroot(path) }
+}
+
+/// access(2) for execution.
+package func isExecutable(_ path: String) -> Bool {
+    unsafe cposix_access(path, X_OK) == 0
+}
+
+/// readlink(2); nil when it is no link.
+package func linkTarget(_ path: String) -> String? {
+    var length = 0
+    let text = unsafe withText(capacity: 4096) { buffer, size in
+        length = unsafe cposix_readlink(path, buffer, size)
+        return max(length, 0)
+    }
+    return length < 0 ? nil : text
+}
+
+/// umask(2): the previous mask.
+@discardableResult
+package func setFileCreationMask(_ mask: UInt32) -> UInt32 { umask(mask) }

@@ -1,0 +1,161 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: child processes: started, signalled, reaped
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import CPosix
+import Glibc
+import SystemPackage
+
+/// Everything a new process gets, prepared before the fork: path, argv, environment and descriptor moves.
+package struct ChildImage: Sendable {
+    package var path: String
+    package var arguments: [String]
+    /// `NAME=value` each.
+    package var environment: [String]
+    /// Moves made in order; every source is at 64 or above, so no move can collide with a target.
+    package var moves: [(from: DescriptorNumber, to: DescriptorNumber)]
+
+    package init(
+        path: String,
+        arguments: [String],
+        environment: [String],
+        moves: [(from: DescriptorNumber, to: DescriptorNumber)]
+    ) {
+        self.path = path
+        self.arguments = arguments
+        self.environment = environment
+        self.moves = moves
+    }
+}
+
+/// What became of a spawn.
+package enum SpawnOutcome: Equatable, Sendable {
+    case started(pid: Int32)
+    /// The child existed, but could not exec; it exits with status 1 and is reaped like any other.
+    case execFailed(pid: Int32, SystemError)
+    /// The child existed, but could not put a descriptor where it belongs; it exits with status 1.
+    case moveFailed(pid: Int32, to: DescriptorNumber, SystemError)
+    /// No child: fork failed.
+    case forkFailed(SystemError)
+}
+
+/// fork and exec. The child half is C (see `spawn.c` in CPosix); the caller sleeps until exec or failure.
+package func spawn(_ image: borrowing ChildImage) -> SpawnOutcome {
+    #if DEBUG
+    if let code = FaultPlan.next(.spawn) { return .forkFailed(SystemError(.fork, code)) }
+    #endif
+    var failure = cposix_spawn_failure()
+    let moves = image.moves.map { cposix_move(from: $0.from.rawValue, to: $0.to.rawValue) }
+    let shell = ["/bin/sh", image.path] + image.arguments.dropFirst()
+    let pid = unsafe withCStrings(image.arguments) { arguments in
+        unsafe withCStrings(shell) { shell in
+            unsafe withCStrings(image.environment) { environment in
+                unsafe image.path.withCString { path in
+                    unsafe moves.withUnsafeBufferPointer { moves in
+                        var child = unsafe cposix_child_image(
+                            path: path,
+                            arguments: arguments,
+                            shell_arguments: shell,
+                            environment: environment,
+                            moves: moves.baseAddress,
+                            move_count: CUnsignedInt(moves.count)
+                        )
+                        return unsafe cposix_spawn(&child, &failure)
+                    }
+                }
+            }
+        }
+    }
+    if pid < 0 { return .forkFailed(SystemError(.fork, Errno(rawValue: -pid))) }
+    if failure.error == 0 { return .started(pid: pid) }
+    let error = SystemError(.spawn, Errno(rawValue: failure.error))
+    if failure.stage == CPOSIX_STAGE_MOVE.rawValue {
+        return .moveFailed(pid: pid, to: DescriptorNumber(failure.descriptor), error)
+    }
+    return .execFailed(pid: pid, error)
+}
+
+/// A NULL-terminated vector of C strings in one block, for the time of `body`.
+private func withCStrings<Result>(
+    _ strings: [String],
+    _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+) -> Result {
+    var block: [CChar] = []
+    var offsets: [Int] = []
+    for string in strings {
+        offsets.append(block.count)
+        block.append(contentsOf: string.utf8.map { CChar(bitPattern: $0) })
+        block.append(0)
+    }
+    return unsafe block.withUnsafeMutableBufferPointer { bytes in
+        var vector: [UnsafeMutablePointer<CChar>?] = unsafe []
+        for offset in offsets { unsafe vector.append(bytes.baseAddress! + offset) }
+        unsafe vector.append(nil)
+        return unsafe vector.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
+    }
+}
+
+/// How a process ended, or that it was stopped.
+package enum WaitStatus: Equatable, Sendable {
+    case exited(status: Int32)
+    case signaled(Int32)
+    case stopped(Int32)
+
+    fileprivate init(kind: CInt, value: CInt) {
+        self = kind == 0 ? .exited(status: value) : kind == 1 ? .signaled(value) : .stopped(value)
+    }
+}
+
+/// waitpid(2) for any child, without waiting: nil when nobody has anything to tell.
+package func reapChild() -> (pid: Int32, status: WaitStatus)? {
+    var kind: CInt = 0
+    var value: CInt = 0
+    guard let pid = try? calling(.waitpid, { unsafe cposix_reap(&kind, &value) }), pid > 0 else { return nil }
+    return (pid, WaitStatus(kind: kind, value: value))
+}
+
+/// waitpid(2) for one child, until it ended.
+package func waitForChild(_ pid: Int32) throws(SystemError) -> WaitStatus {
+    var kind: CInt = 0
+    var value: CInt = 0
+    _ = try calling(.waitpid) { unsafe cposix_wait_for(pid, &kind, &value) }
+    return WaitStatus(kind: kind, value: value)
+}
+
+/// kill(2). A negative pid means a process group.
+package func sendSignal(_ signal: Signal, to pid: Int32) throws(SystemError) {
+    _ = try calling(.kill) { cposix_kill(pid, signal.rawValue) }
+}
+
+/// system(3): runs a shell command and waits for it.
+package func runShellCommand(_ command: String) { _ = unsafe system(command) }
+
+/// fork(2): 0 in the child. Only for a process that goes on without exec (the `-w` monitor, a drained server).
+package func forkProcess() throws(SystemError) -> Int32 {
+    try calling(.fork) { cposix_fork() }
+}
+
+/// setsid(2); the second attempt of a process that leads its session already is no error.
+package func startSession() throws(SystemError) {
+    do throws(SystemError) {
+        _ = try calling(.setsid) { cposix_setsid() }
+    } catch {
+        if getsid(0) != getpid() { throw error }
+    }
+}
+
+/// getpid(2).
+package func processID() -> Int32 { getpid() }
+
+/// exit(3) runs no more of our code; buffers of ours are written before.
+package func exitProcess(_ status: Int32) -> Never { exit(status) }
+
+/// _exit(2), for a forked process that must leave its parent's state alone.
+package func exitAtOnce(_ status: Int32) -> Never { _exit(status) }
+
+/// abort(3).
+package func abortProcess() -> Never { abort() }
+
+/// sleep(3), in milliseconds; only where nothing else can go on.
+package func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }

@@ -1,0 +1,185 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: sockets: made, bound, connected, accepted
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import CPosix
+import Glibc
+import SystemPackage
+
+/// The kinds of socket this project makes.
+package enum SocketKind: Sendable {
+    case stream, datagram
+
+    fileprivate var rawValue: CInt {
+        switch self {
+        case .stream: CInt(SOCK_STREAM.rawValue)
+        case .datagram: CInt(SOCK_DGRAM.rawValue)
+        }
+    }
+}
+
+/// socket(2), close-on-exec.
+package func makeSocket(_ family: SocketAddress.Family, _ kind: SocketKind) throws(SystemError) -> Descriptor {
+    let domain = family == .unix ? AF_UNIX : family == .ipv4 ? AF_INET : AF_INET6
+    return Descriptor(owning: DescriptorNumber(try calling(.socket) { cposix_socket(domain, kind.rawValue) }))
+}
+
+/// socketpair(2) of UNIX stream sockets, both close-on-exec.
+package func makeSocketPair(_ kind: SocketKind = .stream) throws(SystemError) -> DescriptorPair {
+    var pair: (CInt, CInt) = (-1, -1)
+    let type = kind.rawValue | CInt(SOCK_CLOEXEC.rawValue)
+    _ = try calling(.socketpair) {
+        unsafe withUnsafeMutableBytes(of: &pair) {
+            unsafe cposix_socketpair(type, $0.baseAddress!.assumingMemoryBound(to: CInt.self))
+        }
+    }
+    return DescriptorPair(first: Descriptor(owning: .init(pair.0)), second: Descriptor(owning: .init(pair.1)))
+}
+
+/// pipe2(2), both ends close-on-exec: `first` reads, `second` writes.
+package func makePipe(nonBlocking: Bool) throws(SystemError) -> DescriptorPair {
+    var pair: (CInt, CInt) = (-1, -1)
+    _ = try calling(.pipe) {
+        unsafe withUnsafeMutableBytes(of: &pair) {
+            unsafe cposix_pipe(
+                $0.baseAddress!.assumingMemoryBound(to: CInt.self),
+                O_CLOEXEC | (nonBlocking ? O_NONBLOCK : 0)
+            )
+        }
+    }
+    return DescriptorPair(first: Descriptor(owning: .init(pair.0)), second: Descriptor(owning: .init(pair.1)))
+}
+
+/// Two descriptors that belong together.
+package struct DescriptorPair: ~Copyable, Sendable {
+    package var first: Descriptor
+    package var second: Descriptor
+
+    package init(first: consuming Descriptor, second: consuming Descriptor) {
+        self.first = first
+        self.second = second
+    }
+
+    /// Closes the other one.
+    package consuming func keepingFirst() -> Descriptor { first }
+
+    /// Closes the other one.
+    package consuming func keepingSecond() -> Descriptor { second }
+
+    /// Both under numbers not below `lowest`.
+    package consuming func moved(atLeast lowest: Int32) throws(SystemError) -> DescriptorPair {
+        DescriptorPair(first: try first.moved(atLeast: lowest), second: try second.moved(atLeast: lowest))
+    }
+}
+
+/// Socket options by name; every value is an int.
+package enum SocketOption: Sendable {
+    case reuseAddress, reusePort, keepAlive, sendBuffer, receiveBuffer, ipv6Only
+
+    fileprivate var levelAndName: (CInt, CInt) {
+        switch self {
+        case .reuseAddress: (SOL_SOCKET, SO_REUSEADDR)
+        case .reusePort: (SOL_SOCKET, SO_REUSEPORT)
+        case .keepAlive: (SOL_SOCKET, SO_KEEPALIVE)
+        case .sendBuffer: (SOL_SOCKET, SO_SNDBUF)
+        case .receiveBuffer: (SOL_SOCKET, SO_RCVBUF)
+        case .ipv6Only: (CInt(IPPROTO_IPV6), IPV6_V6ONLY)
+        }
+    }
+}
+
+/// What accept(2) came to. `nothing` covers the empty queue and every error that concerns one lost client only.
+package enum Accepted: ~Copyable {
+    case client(Descriptor)
+    case nothing
+}
+
+extension DescriptorNumber {
+    /// setsockopt(2).
+    package func setOption(_ option: SocketOption, _ value: CInt) throws(SystemError) {
+        let (level, name) = option.levelAndName
+        _ = try calling(.setsockopt) { cposix_set_option(rawValue, level, name, value) }
+    }
+
+    /// getsockopt(2).
+    package func option(_ option: SocketOption) throws(SystemError) -> CInt {
+        let (level, name) = option.levelAndName
+        return try calling(.setsockopt) { cposix_get_option(rawValue, level, name) }
+    }
+
+    /// getsockopt(2) SO_ERROR: the result of a connect that was still under way; nil when it worked.
+    package func pendingError() throws(SystemError) -> SystemError? {
+        let code = try calling(.setsockopt) { cposix_get_option(rawValue, SOL_SOCKET, SO_ERROR) }
+        return code == 0 ? nil : SystemError(.connect, Errno(rawValue: code))
+    }
+
+    /// bind(2).
+    package func bind(to address: SocketAddress) throws(SystemError) {
+        _ = try calling(.bind) {
+            unsafe address.bytes.withUnsafeBytes {
+                unsafe cposix_bind(rawValue, $0.baseAddress!, CUnsignedInt($0.count))
+            }
+        }
+    }
+
+    /// connect(2). A non-blocking socket may throw `.nowInProgress`; a full UNIX queue `.resourceTemporarilyUnavailable`.
+    package func connect(to address: SocketAddress) throws(SystemError) {
+        _ = try calling(.connect) {
+            unsafe address.bytes.withUnsafeBytes {
+                unsafe cposix_connect(rawValue, $0.baseAddress!, CUnsignedInt($0.count))
+            }
+        }
+    }
+
+    /// listen(2).
+    package func listen(backlog: CInt) throws(SystemError) {
+        _ = try calling(.listen) { cposix_listen(rawValue, backlog) }
+    }
+
+    /// accept4(2): a close-on-exec client, non-blocking unless `blocking`.
+    @inline(__always)
+    package func accept(blocking: Bool = false) throws(SystemError) -> Accepted {
+        do throws(SystemError) {
+            let number = try calling(.accept4) { cposix_accept(rawValue, blocking ? 1 : 0) }
+            return .client(Descriptor(owning: DescriptorNumber(number)))
+        } catch {
+            if isHarmlessForAccept(error.code) { return .nothing }
+            throw error
+        }
+    }
+
+    /// getsockname(2) or getpeername(2); nil for an unnamed or foreign address.
+    package func name(ofPeer peer: Bool) throws(SystemError) -> SocketAddress? {
+        try unsafe withUnsafeTemporaryAllocation(byteCount: 128, alignment: 8) {
+            (raw: UnsafeMutableRawBufferPointer) throws(SystemError) -> SocketAddress? in
+            var size = CUnsignedInt(raw.count)
+            let base = raw.baseAddress!
+            _ = try calling(.getsockname) { unsafe cposix_socket_name(rawValue, peer ? 1 : 0, base, &size) }
+            return unsafe SocketAddress(copying: UnsafeRawBufferPointer(start: base, count: Int(min(size, 128))))
+        }
+    }
+
+    /// sendmsg(2): passes `descriptor` with one NUL byte.
+    package func pass(_ descriptor: DescriptorNumber) throws(SystemError) {
+        _ = try calling(.sendmsg) { cposix_send_descriptor(rawValue, descriptor.rawValue) }
+    }
+
+    /// recvmsg(2): the descriptor that came with one byte. Throws `.badMessage` when the byte came alone and
+    /// `.brokenPipe` at end of file.
+    package func receiveDescriptor() throws(SystemError) -> Descriptor {
+        Descriptor(owning: DescriptorNumber(try calling(.recvmsg) { cposix_receive_descriptor(rawValue) }))
+    }
+}
+
+/// Errors of accept(2) that concern one client, gone before we got to it, or a moment; the next call may work.
+/// Linux hands pending network errors of the new socket to accept, hence the long list of network reasons.
+private func isHarmlessForAccept(_ code: Errno) -> Bool {
+    switch code {
+    case .resourceTemporarilyUnavailable, .interrupted: true
+    case .connectionAbort, .connectionReset, .connectionRefused, .socketNotConnected: true
+    case .hostIsDown, .noRouteToHost, .networkDown, .networkUnreachable: true
+    case .noBufferSpace, .protocolError: true
+    default: false
+    }
+}

@@ -1,0 +1,42 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: SystemCalls, typed and owned one-to-one system calls
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+package import SystemPackage
+
+/// What failed: which call, with which error number. Two trivial fields; text is made only when somebody logs it.
+package struct SystemError: Error, Equatable, Sendable {
+    package let call: SystemCall
+    package let code: Errno
+
+    package init(_ call: SystemCall, _ code: Errno) {
+        self.call = call
+        self.code = code
+    }
+
+    /// strerror(3) of the code, as `%m` prints it.
+    package var reason: String { errorText(code.rawValue) }
+}
+
+extension SystemError: CustomStringConvertible {
+    package var description: String { "\(call.rawValue): \(reason)" }
+}
+
+/// The calls this room makes, by the name of their manual page.
+package enum SystemCall: String, Sendable {
+    case accept4, access, bind, chdir, chmod, chroot, close, closeRange = "close_range", connect
+    case epollControl = "epoll_ctl", epollCreate = "epoll_create", eventBase = "event_base_new"
+    case fchmod, fcntl, flock, fork, fstat, ftruncate, getaddrinfo, getifaddrs, getpwnam, getgrnam, getsockname
+    case initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, open, pipe, poll, read, readlink, recv, recvmmsg, rename
+    case recvmsg, send, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit, setsid, setsockopt
+    case setuid, sigaction, sigprocmask, socket, socketpair, spawn = "fork and exec", stat, unlink, waitpid, write
+    case writev
+}
+
+/// What a read or write came to. Would-block is an answer, not an error.
+package enum Transfer: Equatable, Sendable {
+    case bytes(Int)
+    case endOfFile
+    case wouldBlock
+}

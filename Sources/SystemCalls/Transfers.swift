@@ -1,0 +1,84 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: bytes in and out of a descriptor
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import CPosix
+import Glibc
+
+extension DescriptorNumber {
+    /// read(2) into `buffer`.
+    @inline(__always)
+    package func read(into buffer: inout MutableRawSpan) throws(SystemError) -> Transfer {
+        let number = rawValue
+        return try transferring(.read, zeroIsEnd: true) {
+            unsafe buffer.withUnsafeMutableBytes { bytes in
+                unsafe Int(cposix_read(number, bytes.baseAddress!, bytes.count))
+            }
+        }
+    }
+
+    /// write(2) of all of `bytes`; `.bytes(n)` may be short.
+    @inline(__always)
+    package func write(_ bytes: borrowing RawSpan) throws(SystemError) -> Transfer {
+        if bytes.byteCount == 0 { return .bytes(0) }
+        let number = rawValue
+        return try transferring(.write, zeroIsEnd: false) {
+            unsafe bytes.withUnsafeBytes { unsafe Int(cposix_write(number, $0.baseAddress!, $0.count)) }
+        }
+    }
+
+    /// send(2) with MSG_NOSIGNAL, and MSG_DONTWAIT unless the caller wants to wait.
+    @inline(__always)
+    package func send(_ bytes: borrowing RawSpan, waiting: Bool = false) throws(SystemError) -> Transfer {
+        let number = rawValue
+        let flags = Int32(MSG_NOSIGNAL) | (waiting ? 0 : Int32(MSG_DONTWAIT))
+        return try transferring(.send, zeroIsEnd: false) {
+            unsafe bytes.withUnsafeBytes { unsafe Int(cposix_send(number, $0.baseAddress!, $0.count, flags)) }
+        }
+    }
+
+    /// write(2) of an array, for what is written rarely.
+    package func write(_ bytes: [UInt8]) throws(SystemError) -> Transfer {
+        try write(unsafe bytes.span.bytes)
+    }
+
+    /// send(2) of an array, for what is sent rarely.
+    package func send(_ bytes: [UInt8], waiting: Bool = false) throws(SystemError) -> Transfer {
+        try send(unsafe bytes.span.bytes, waiting: waiting)
+    }
+
+    /// read(2) of at most `limit` bytes into an array, for what is read rarely; empty at end of file, nil when there
+    /// is nothing yet.
+    package func read(atMost limit: Int) throws(SystemError) -> [UInt8]? {
+        var block = [UInt8](repeating: 0, count: limit)
+        var span = block.mutableSpan
+        var raw = unsafe span.mutableBytes
+        switch try read(into: &raw) {
+        case .bytes(let count): return Array(block[..<count])
+        case .endOfFile: return []
+        case .wouldBlock: return nil
+        }
+    }
+
+    /// recv(2) with MSG_DONTWAIT.
+    @inline(__always)
+    package func receive(into buffer: inout MutableRawSpan) throws(SystemError) -> Transfer {
+        let number = rawValue
+        return try transferring(.recv, zeroIsEnd: true) {
+            unsafe buffer.withUnsafeMutableBytes { bytes in
+                unsafe Int(cposix_receive(number, bytes.baseAddress!, bytes.count, Int32(MSG_DONTWAIT)))
+            }
+        }
+    }
+
+    /// poll(2) for input: whether there is something (or an end of file) within the limit; negative waits for ever.
+    package func waitForInput(milliseconds: CInt) throws(SystemError) -> Bool {
+        try calling(.poll) { cposix_poll(rawValue, CShort(POLLIN), milliseconds) } != 0
+    }
+
+    /// poll(2) for room to write.
+    package func waitForOutput(milliseconds: CInt) throws(SystemError) -> Bool {
+        try calling(.poll) { cposix_poll(rawValue, CShort(POLLOUT), milliseconds) } != 0
+    }
+}

@@ -1,0 +1,324 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of what operators read, and of lines that have to wait
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import Diagnostics
+
+@Suite(.timeLimit(.minutes(1))) struct LogTests {
+    private let home: TemporaryDirectory
+
+    init() throws { home = try TemporaryDirectory("qm-log") }
+
+    private func lines(_ name: String = "log") -> [String] {
+        let text = (try? String(contentsOfFile: home.file(name), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").map(String.init)
+    }
+
+    /// The receiving end of a log: a datagram socket in the test's directory.
+    private func receiver() throws -> Descriptor {
+        let socket = try makeSocket(.unix, .datagram)
+        try socket.number.bind(to: #require(SocketAddress(unixPath: home.file("socket"))))
+        try socket.number.setNonBlocking(true)
+        return socket
+    }
+
+    private func received(_ socket: DescriptorNumber) throws -> [String] {
+        var found: [String] = []
+        while let bytes = try socket.read(atMost: 4096) { found.append(String(decoding: bytes, as: UTF8.self)) }
+        return found
+    }
+
+    /// `Mar 05 10:00:00 `: fifteen characters and a blank.
+    private func isDated(_ line: String, dayPad: Character) -> Bool {
+        let characters = Array(line.prefix(16))
+        guard characters.count == 16 else { return false }
+        return characters[3] == " " && (characters[4] == dayPad || characters[4].isNumber) && characters[6] == " "
+            && characters[9] == ":" && characters[12] == ":" && characters[15] == " "
+    }
+
+    @Test func theFileSink() {
+        let log = Log(
+            ident: "postfix/thing",
+            host: "mx.example.com",
+            destination: .file(home.file("log")),
+            waits: false
+        )
+        log.info("hello")
+        log.warning("careful")
+        log.error("broken")
+        let found = lines()
+        let me = processID()
+        #expect(
+            found.map { String($0.dropFirst(16)) } == [
+                "mx postfix/thing[\(me)]: hello",
+                "mx postfix/thing[\(me)]: warning: careful",
+                "mx postfix/thing[\(me)]: error: broken",
+            ]
+        )
+        #expect(found.allSatisfy { isDated($0, dayPad: "0") })
+    }
+
+    @Test func thePostlogSinkSendsTheSameLineWithoutNewline() throws {
+        let socket = try receiver()
+        let log = Log(
+            ident: "postfix/thing",
+            host: nil,
+            destination: .postlog(socket: home.file("socket"), file: nil),
+            waits: false
+        )
+        log.warning("careful")
+        let found = try received(socket.number)
+        #expect(found.map { String($0.dropFirst(16)) } == ["amnesiac postfix/thing[\(processID())]: warning: careful"])
+        #expect(!log.hasPending)
+    }
+
+    @Test func theSyslogLine() {
+        let line = LogLine.syslog(facility: 16, .warning, "postfix/thing[1]: warning: careful")
+        #expect(line.hasPrefix("<20>"))
+        #expect(isDated(String(line.dropFirst(4)), dayPad: " "))
+        #expect(line.dropFirst(20) == "postfix/thing[1]: warning: careful")
+        #expect(LogLine.syslog(facility: 16, .info, "x").hasPrefix("<22>"))
+        #expect(LogLine.syslog(facility: 16, .error, "x").hasPrefix("<19>"))
+        #expect(LogLine.syslog(facility: 16, .fatal, "x").hasPrefix("<18>"))
+        #expect(LogLine.syslog(facility: 16, .panic, "x").hasPrefix("<18>"))
+    }
+
+    @Test(arguments: [
+        ("plain", "plain"), ("two\nlines", "two?lines"), ("tab\tbell\u{7}", "tab?bell?"), ("d\u{fc}ne", "d??ne"),
+        ("\u{7f}", "?"), ("", ""),
+    ])
+    func unprintableBytesBecomeQuestionMarks(_ text: String, _ shown: String) {
+        #expect(LogLine.sanitised(text) == shown)
+    }
+
+    @Test func aTextIsCutAt2000Bytes() {
+        #expect(LogLine.sanitised(String(repeating: "x", count: 2000)).count == 2000)
+        #expect(LogLine.sanitised(String(repeating: "x", count: 2001)).count == 2000)
+        #expect(LogLine.body(ident: "a", pid: 1, .warning, String(repeating: "x", count: 5000)).count == 2000 + 15)
+    }
+
+    @Test func anIdentWithBracketsBringsItsOwnProcess() {
+        #expect(LogLine.body(ident: "x[99]", pid: 1, .info, "t") == "x[99]: t")
+        #expect(LogLine.shortHost("mx.example.com") == "mx")
+        #expect(LogLine.shortHost("") == "amnesiac")
+    }
+
+    @Test func verbosityHoldsBack() {
+        let log = Log(ident: "a", host: nil, destination: .file(home.file("log")), waits: false)
+        log.verbose(1, "no")
+        log.verbosity = 1
+        log.verbose(1, "yes")
+        log.verbose(2, "no")
+        #expect(lines().map { $0.split(separator: " ").last } == ["yes"])
+    }
+
+    @Test func aFullReceiverMakesNobodyWaitAndLosesNothing() throws {
+        let socket = try receiver()
+        let log = Log(
+            ident: "a",
+            host: nil,
+            destination: .postlog(socket: home.file("socket"), file: home.file("log")),
+            waits: false
+        )
+        let begun = ContinuousClock.now
+        for number in 0..<100 { log.info("line \(number)") }
+        #expect(ContinuousClock.now - begun < .seconds(2))
+        #expect(log.hasPending)
+        var found: [String] = []
+        for _ in 0..<100 where found.count < 100 {
+            found += try received(socket.number)
+            log.flush()
+        }
+        #expect(!log.hasPending)
+        #expect(found.map { $0.split(separator: " ").last } == (0..<100).map { Substring("\($0)") }, "in their order")
+        #expect(lines() == [], "the file was not needed")
+    }
+
+    @Test func whatNobodyTookGoesToTheFileInTheEnd() throws {
+        let socket = try receiver()
+        let log = Log(
+            ident: "a",
+            host: nil,
+            destination: .postlog(socket: home.file("socket"), file: home.file("log")),
+            waits: false
+        )
+        for number in 0..<100 { log.info("line \(number)") }
+        log.finish()
+        let all = try received(socket.number) + lines()
+        #expect(all.map { $0.split(separator: " ").last } == (0..<100).map { Substring("\($0)") })
+    }
+
+    @Test func beyondTheQueueLinesGoToTheFile() throws {
+        let socket = try receiver()
+        let log = Log(
+            ident: "a",
+            host: nil,
+            destination: .postlog(socket: home.file("socket"), file: home.file("log")),
+            waits: false
+        )
+        let count = LogSink.queueLimit + 200
+        for number in 0..<count { log.info("line \(number)") }
+        let early = lines().count
+        #expect(early > 100 && early < 200, "\(early)")
+        log.finish()
+        #expect(try received(socket.number).count + lines().count == count)
+    }
+
+    @Test func withoutReceiverLinesGoToTheFile() throws {
+        let log = Log(
+            ident: "a",
+            host: nil,
+            destination: .postlog(socket: home.file("socket"), file: home.file("log")),
+            waits: false
+        )
+        log.info("nobody there")
+        #expect(lines().count == 1)
+        let socket = try receiver()
+        log.info("now there is")
+        #expect(try received(socket.number).count == 1)
+        try removeFile(home.file("socket"))
+        _ = consume socket
+        log.info("gone again")
+        #expect(lines().map { $0.split(separator: " ").last } == ["there", "again"])
+    }
+
+    @Test func aReceiverThatWasReplacedIsFoundAgain() throws {
+        var socket = try receiver()
+        let log = Log(
+            ident: "a",
+            host: nil,
+            destination: .postlog(socket: home.file("socket"), file: home.file("log")),
+            waits: false
+        )
+        log.info("one")
+        #expect(try received(socket.number).count == 1)
+        try removeFile(home.file("socket"))
+        socket = try receiver()
+        for number in 0..<3 { log.info("after \(number)") }
+        #expect(try received(socket.number).count + lines().count == 3, "in the socket or in the file, none lost")
+        #expect(try received(socket.number) == [])
+        log.info("last")
+        #expect(try received(socket.number).count == 1)
+    }
+
+    @Test func aReceiverThatWasReplacedBetweenTwoLinesGetsTheSecond() throws {
+        var socket = try receiver()
+        let log = Log(
+            ident: "a",
+            host: nil,
+            destination: .postlog(socket: home.file("socket"), file: nil),
+            waits: false
+        )
+        for round in 0..<3 {
+            log.info("before \(round)")
+            #expect(try received(socket.number).map { $0.hasSuffix("before \(round)") } == [true])
+            try removeFile(home.file("socket"))
+            socket = try receiver()
+            log.info("after \(round)")
+            #expect(try received(socket.number).map { $0.hasSuffix("after \(round)") } == [true])
+        }
+    }
+
+    @Test func redirectingTakesAlongWhatHasNoFile() throws {
+        let socket = try receiver()
+        let log = Log(
+            ident: "a",
+            host: nil,
+            destination: .postlog(socket: home.file("socket"), file: nil),
+            waits: false
+        )
+        for number in 0..<700 { log.info("line \(number)") }
+        #expect(log.hasPending)
+        log.redirect(to: .file(home.file("other")))
+        log.info("line 700")
+        #expect(!log.hasPending)
+        let all = try received(socket.number) + lines("other")
+        #expect(all.map { $0.split(separator: " ").last } == (0...700).map { Substring("\($0)") }, "in their order")
+    }
+
+    @Test func redirectingSendsWhatWaited() throws {
+        let socket = try receiver()
+        let log = Log(
+            ident: "a",
+            host: nil,
+            destination: .postlog(socket: home.file("socket"), file: home.file("log")),
+            waits: false
+        )
+        for number in 0..<50 { log.info("line \(number)") }
+        log.redirect(to: .file(home.file("other")))
+        log.info("elsewhere")
+        #expect(try received(socket.number).count + lines().count == 50)
+        #expect(lines("other").count == 1)
+    }
+
+    @Test func aDaemonWaitsForItsReceiver() throws {
+        let socket = try receiver()
+        try socket.number.setNonBlocking(false)
+        let log = Log(
+            ident: "a",
+            host: nil,
+            destination: .postlog(socket: home.file("socket"), file: nil),
+            waits: true
+        )
+        let number = socket.number
+        Thread.detachNewThread {
+            // One more than any receive queue holds, so that the writer has to wait for this reader.
+            for _ in 0..<400 { _ = try? number.read(atMost: 4096) }
+        }
+        for number in 0..<400 { log.info("line \(number)") }
+        #expect(!log.hasPending)
+        #expect(eventually(within: .seconds(5)) { (try? number.peek()) == 0 })
+    }
+
+    @Test func aGateLetsOneThroughAndCountsTheRest() {
+        var gate = MessageGate(intervalSeconds: 10)
+        #expect(gate.pass(nowSeconds: 100) == 0)
+        #expect(gate.pass(nowSeconds: 105) == nil)
+        #expect(gate.pass(nowSeconds: 109) == nil)
+        #expect(gate.pass(nowSeconds: 110) == 2)
+        #expect(gate.pass(nowSeconds: 120) == 0)
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct EndTests {
+    @Test func the13thErrorIsFatal() async throws {
+        let result = try await #require(
+            processExitsWith: .exitCode(1),
+            observing: [\.standardErrorContent]
+        ) {
+            let log = Log(ident: "a", host: nil, destination: .standardError, waits: false)
+            for number in 1...20 { log.error("number \(number)") }
+        }
+        let text = String(decoding: result.standardErrorContent, as: UTF8.self)
+        #expect(text.contains("a: error: number 13\na: fatal: too many errors - program terminated\n"), "\(text)")
+        #expect(!text.contains("number 14"))
+    }
+
+    @Test func aFatalErrorIsToldToTheWitnessToo() async throws {
+        let result = try await #require(
+            processExitsWith: .exitCode(1),
+            observing: [\.standardErrorContent]
+        ) {
+            let log = Log(ident: "a", host: nil, destination: .file("/dev/null"), waits: false)
+            log.witness = .standardError
+            log.warning("not this")
+            log.fatal("chdir /x", SystemError(.chdir, .noSuchFileOrDirectory))
+        }
+        let text = String(decoding: result.standardErrorContent, as: UTF8.self)
+        #expect(text.contains("a: fatal: chdir /x: No such file or directory\n"), "\(text)")
+        #expect(!text.contains("not this"))
+    }
+
+    @Test func aPanicAborts() async {
+        await #expect(processExitsWith: .signal(SIGABRT)) {
+            Log(ident: "a", host: nil, destination: .standardError, waits: false).panic("our own data is wrong")
+        }
+    }
+}

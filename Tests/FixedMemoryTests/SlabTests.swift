@@ -1,0 +1,134 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of slots that never move
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import FixedMemory
+import Testing
+
+/// Inserts into a slab that must have room.
+private func put<Element>(_ element: Element, into slab: inout Slab<Element>) throws -> SlotID {
+    let name = slab.insert(element)
+    return try #require(name)
+}
+
+@Suite struct SlabTests {
+    @Test func aNameThatOutlivedItsElementFindsNothing() throws {
+        var slab = Slab<String>(capacity: 1)
+        let first = try put("first", into: &slab)
+        #expect(slab.remove(first) == "first")
+        let second = try put("second", into: &slab)
+        #expect(second.index == first.index, "the slot is used again")
+        #expect(second.generation != first.generation, "under another name")
+        let stale = slab.withElement(first) { $0 }
+        #expect(stale == nil)
+        #expect(slab.remove(first) == nil)
+        let isThere = slab.contains(second)
+        #expect(isThere)
+        #expect(slab.id(at: Int(second.index)) == second)
+    }
+
+    @Test func aFullSlabRefuses() throws {
+        var slab = Slab<Int>(capacity: 1)
+        let capacity = slab.capacity
+        for number in 0..<capacity { _ = try put(number, into: &slab) }
+        #expect(slab.insert(capacity) == nil)
+        let count = slab.count
+        #expect(count == capacity)
+    }
+
+    @Test func elementsKeepTheirNamesAndValuesWhileTheSlabGrows() throws {
+        var slab = Slab<Int>(capacity: 64)
+        var names: [SlotID] = []
+        for number in 0..<1000 {
+            if slab.count == slab.capacity { slab.reserve(slab.capacity * 2) }
+            names.append(try put(number, into: &slab))
+        }
+        for (number, name) in names.enumerated() {
+            let found = slab.withElement(name) { element -> Int in
+                defer { element += 1 }
+                return element
+            }
+            #expect(found == number)
+            #expect(slab.remove(name) == number + 1)
+        }
+        let count = slab.count
+        #expect(count == 0)
+    }
+
+    private final class Counted {
+        private let count: UnsafeMutablePointer<Int>
+        init(_ count: UnsafeMutablePointer<Int>) {
+            self.count = count
+            count.pointee += 1
+        }
+        deinit { count.pointee -= 1 }
+    }
+
+    private struct Owner: ~Copyable { let counted: Counted }
+
+    @Test func elementsEndWithTheSlab() {
+        let alive = UnsafeMutablePointer<Int>.allocate(capacity: 1)
+        alive.initialize(to: 0)
+        defer { alive.deallocate() }
+        do {
+            var slab = Slab<Owner>(capacity: 64)
+            var names: [SlotID] = []
+            for _ in 0..<10 {
+                if let name = slab.insert(Owner(counted: Counted(alive))) { names.append(name) }
+            }
+            #expect(alive.pointee == 10)
+            _ = slab.remove(names[3])
+            #expect(alive.pointee == 9)
+        }
+        #expect(alive.pointee == 0)
+    }
+}
+
+@Suite struct BufferTests {
+    private func text(_ bytes: borrowing RawSpan) -> String {
+        let copy = bytes.withUnsafeBytes { Array($0) }
+        return String(decoding: copy, as: UTF8.self)
+    }
+
+    @Test func whatDoesNotFitIsRefusedWhole() {
+        var buffer = AppendBuffer(capacity: 10)
+        #expect(buffer.append("12345678") == true)
+        #expect(buffer.append("abc") == false)
+        #expect(text(buffer.bytes) == "12345678")
+        #expect(buffer.append(decimal: 90) == true)
+        #expect(buffer.append(decimal: 1) == false)
+        #expect(text(buffer.bytes) == "1234567890")
+        buffer.removeFirst(8)
+        #expect(text(buffer.bytes) == "90")
+        buffer.removeAll()
+        #expect(buffer.append(decimal: .max) == false)
+        let room = buffer.room
+        #expect(room == 10)
+    }
+
+    @Test func bytesMoveToTheFront() {
+        var block = FixedBytes(count: 8)
+        for place in 0..<8 {
+            var bytes = block.mutableBytes
+            bytes.storeBytes(of: UInt8(place), toByteOffset: place, as: UInt8.self)
+        }
+        block.moveToFront(from: 5, size: 3)
+        let copy = block.bytes.withUnsafeBytes { Array($0) }
+        #expect(copy == [5, 6, 7, 3, 4, 5, 6, 7])
+    }
+
+    @Test func blocksKeepTheirBytesApart() {
+        var pool = BlockPool(blockSize: 16)
+        var names: [BlockPool.BlockID] = []
+        for number in 0..<100 {
+            let bytes = Array("number \(number)".utf8)
+            names.append(pool.store(bytes.span.bytes))
+        }
+        for (number, name) in names.enumerated() { #expect(text(pool.bytes(name)) == "number \(number)") }
+        names.forEach { pool.release($0) }
+        let bytes = Array("again".utf8)
+        let again = pool.store(bytes.span.bytes)
+        #expect(text(pool.bytes(again)) == "again")
+    }
+}

@@ -1,0 +1,20 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: starting a program for a test, the part Swift cannot say
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+#ifndef CSPAWN_H
+#define CSPAWN_H
+
+#include <sys/types.h>
+
+/// Starts a program with exactly three descriptors, default signal actions and an empty signal mask.
+/// `directory` may be null. With `new_session` it leads a session of its own, otherwise a process group.
+/// Returns the pid, or a negated errno.
+pid_t cspawn_start(char *const argv[], char *const envp[], const char *directory, int input, int output,
+                   int new_session);
+
+/// A pipe that no program started later inherits. Returns 0, or a negated errno.
+int cspawn_pipe(int ends[2]);
+
+#endif

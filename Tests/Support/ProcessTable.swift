@@ -1,0 +1,64 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what /proc says about processes
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+
+/// One process as seen at one moment. Fields of a process that ended meanwhile are empty.
+package struct ProcessSnapshot: Sendable {
+    package let pid: Int32
+    package let parent: Int32
+    package let group: Int32
+    package let session: Int32
+    package let state: Character
+    package let arguments: [String]
+    package let program: String
+    package let rootDirectory: String
+    package let workingDirectory: String
+
+    /// The last component of the program's path.
+    package var name: String { (program as NSString).lastPathComponent }
+
+    package init?(_ pid: Int32) {
+        let directory = "/proc/\(pid)"
+        guard let stat = readText(directory + "/stat"), let nameEnd = stat.lastIndex(of: ")") else { return nil }
+        let fields = stat[stat.index(after: nameEnd)...].split(separator: " ")
+        guard fields.count > 4, let parent = Int32(fields[1]), let group = Int32(fields[2]),
+            let session = Int32(fields[3])
+        else { return nil }
+        self.pid = pid
+        self.parent = parent
+        self.group = group
+        self.session = session
+        state = fields[0].first ?? "?"
+        arguments = (readText(directory + "/cmdline") ?? "").split(separator: "\0").map(String.init)
+        program = linkTarget(directory + "/exe")
+        rootDirectory = linkTarget(directory + "/root")
+        workingDirectory = linkTarget(directory + "/cwd")
+    }
+}
+
+/// Looks processes up by what they run, never by a pattern that could match a stranger.
+package enum ProcessTable {
+    package static var all: [ProcessSnapshot] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return names.compactMap { Int32($0) }.sorted().compactMap { ProcessSnapshot($0) }
+    }
+
+    /// Living processes that run a program in the given directory.
+    package static func running(programsIn directory: String) -> [ProcessSnapshot] {
+        all.filter { $0.program.hasPrefix(directory + "/") && $0.state != "Z" }
+    }
+
+    package static func exists(_ pid: Int32) -> Bool { kill(pid, 0) == 0 }
+}
+
+func readText(_ path: String) -> String? {
+    guard let data = FileManager.default.contents(atPath: path) else { return nil }
+    return String(decoding: data, as: UTF8.self)
+}
+
+private func linkTarget(_ path: String) -> String {
+    (try? FileManager.default.destinationOfSymbolicLink(atPath: path)) ?? ""
+}

@@ -1,0 +1,207 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of sockets, descriptors and processes
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct SocketTests {
+    @Test func aDescriptorArrivesWithItsByte() throws {
+        let pair = try makeSocketPair()
+        let pipe = try makePipe(nonBlocking: true)
+        try pair.first.number.pass(pipe.second.number)
+        let received = try pair.second.number.receiveDescriptor()
+        #expect(try received.number.write(Array("through".utf8)) == .bytes(7))
+        #expect(try pipe.first.number.read(atMost: 10) == Array("through".utf8))
+    }
+
+    @Test func aByteAloneIsNoDescriptor() throws {
+        let pair = try makeSocketPair()
+        _ = try pair.first.number.write([0])
+        #expect(throws: SystemError(.recvmsg, .badMessage)) { _ = try pair.second.number.receiveDescriptor().number }
+        try pair.second.number.setNonBlocking(true)
+        #expect(throws: SystemError(.recvmsg, .resourceTemporarilyUnavailable)) {
+            _ = try pair.second.number.receiveDescriptor().number
+        }
+    }
+
+    @Test func theEndOfTheConnectionIsNoDescriptor() throws {
+        let receiver = try makeSocketPair().keepingSecond()
+        #expect(throws: SystemError(.recvmsg, .brokenPipe)) { _ = try receiver.number.receiveDescriptor().number }
+    }
+
+    @Test func addressesSortAsServicesListThem() throws {
+        let texts = ["::1", "127.0.0.2", "::", "10.0.0.1", "127.0.0.1", "0.0.0.0"]
+        let sorted = try texts.map { try #require(SocketAddress(numeric: $0, port: 25)) }.sorted().map(\.hostText)
+        #expect(sorted == ["0.0.0.0", "10.0.0.1", "127.0.0.1", "127.0.0.2", "::", "::1"])
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1", true), ("127.255.0.9", true), ("10.0.0.1", false), ("::1", true), ("::", false),
+        ("::ffff:127.0.0.1", true), ("::ffff:10.0.0.1", false), ("2001:db8::1", false),
+    ])
+    func loopback(_ text: String, _ isLoopback: Bool) throws {
+        let address = try #require(SocketAddress(numeric: text, port: 2525))
+        #expect(address.isLoopback == isLoopback)
+        #expect(address.hostText == text)
+        #expect(address.port == 2525)
+        #expect(address.withPort(65535).port == 65535)
+    }
+
+    @Test func pathsHave107Bytes() {
+        #expect(SocketAddress(unixPath: String(repeating: "x", count: 107)) != nil)
+        #expect(SocketAddress(unixPath: String(repeating: "x", count: 108)) == nil)
+        #expect(SocketAddress(numeric: "localhost", port: 1) == nil)
+    }
+
+    @Test func acceptingFromAnEmptyQueueIsNoError() throws {
+        let listener = try makeSocket(.ipv4, .stream)
+        try listener.number.bind(to: SocketAddress(ipv4: [127, 0, 0, 1], port: 0))
+        try listener.number.listen(backlog: 5)
+        try listener.number.setNonBlocking(true)
+        switch try listener.number.accept() {
+        case .client: Issue.record("a client from nowhere")
+        case .nothing: break
+        }
+        let address = try #require(try listener.number.name(ofPeer: false))
+        let client = try makeSocket(.ipv4, .stream)
+        try client.number.connect(to: address)
+        switch try listener.number.accept() {
+        case .client(let accepted): #expect(try accepted.number.name(ofPeer: true) == client.number.name(ofPeer: false))
+        case .nothing: Issue.record("the client got lost")
+        }
+    }
+
+    @Test func errorsOfOneClientAreNoErrorsOfAccept() async {
+        await #expect(processExitsWith: .success) {
+            let listener = try makeSocket(.ipv4, .stream)
+            for code in [Errno.connectionAbort, .protocolError, .hostIsDown, .networkUnreachable] {
+                FaultPlan.fail(.accept4, with: code)
+                if case .client = try listener.number.accept() { Issue.record("a client") }
+                FaultPlan.clear()
+            }
+            for code in [Errno.tooManyOpenFiles, .tooManyOpenFilesInSystem, .badFileDescriptor] {
+                FaultPlan.fail(.accept4, with: code)
+                do throws(SystemError) {
+                    _ = try listener.number.accept()
+                    Issue.record("no error")
+                } catch { #expect(error == SystemError(.accept4, code)) }
+                FaultPlan.clear()
+            }
+        }
+    }
+
+    @Test func descriptorsEndWithTheirOwner() throws {
+        let numbers: [DescriptorNumber]
+        do {
+            var list = DescriptorList()
+            for _ in 0..<3 { list.append(try openFile("/dev/null", .readOnly).moved(atLeast: 300)) }
+            numbers = list.numbers
+            #expect(numbers.allSatisfy { $0.isOpen && $0.rawValue >= 300 })
+            let first = Descriptor(owning: numbers[0])
+            try first.close()
+            let failures = list.closeAll()
+            #expect(failures.map(\.error) == [SystemError(.close, .badFileDescriptor)])
+            #expect(failures.map(\.number) == [numbers[0]])
+        }
+        #expect(numbers.allSatisfy { !$0.isOpen })
+    }
+
+    @Test func aLockIsExclusiveAmongOpenFiles() throws {
+        let home = try TemporaryDirectory("qm-lock")
+        let first = try openFile(home.file("lock"), [.readWrite, .create], mode: 0o600)
+        let second = try openFile(home.file("lock"), .readWrite)
+        #expect(try first.number.tryExclusiveLock())
+        #expect(try !second.number.tryExclusiveLock())
+        try first.number.unlock()
+        #expect(try second.number.tryExclusiveLock())
+    }
+
+    @Test func anEpollInstanceIsToldFromOtherDescriptors() throws {
+        // The C library's module does not export epoll(7).
+        typealias Create = @convention(c) (Int32) -> Int32
+        let create = unsafeBitCast(try #require(dlsym(nil, "epoll_create1")), to: Create.self)
+        let epoll = Descriptor(owning: DescriptorNumber(create(Int32(O_CLOEXEC))))
+        #expect(epoll.number.isOpen)
+        let pipe = try makePipe(nonBlocking: true)
+        let pair = try makeSocketPair()
+        #expect(isEpoll(epoll.number))
+        #expect(isEpoll(epoll.number), "asking changes nothing")
+        for number in [pipe.first.number, pipe.second.number, pair.first.number, DescriptorNumber(-1)] {
+            #expect(!isEpoll(number), "\(number)")
+        }
+    }
+
+    @Test func peekingTakesNothing() throws {
+        let pair = try makeSocketPair()
+        _ = try pair.first.number.write(Array("abc".utf8))
+        #expect(try pair.second.number.peek() == 3)
+        #expect(try pair.second.number.peek() == 3)
+        #expect(try pair.second.number.read(atMost: 10) == Array("abc".utf8))
+    }
+}
+
+/// Each in a process of its own: one thread at a time spawns, and the test program has many.
+@Suite(.timeLimit(.minutes(1))) struct ProcessTests {
+    @Test func aChildGetsItsDescriptorsArgumentsAndEnvironmentAndNoOtherDescriptorOfOurs() async {
+        await #expect(processExitsWith: .success) {
+            let pipe = try makePipe(nonBlocking: false).moved(atLeast: 64)
+            let image = ChildImage(
+                path: "/bin/sh",
+                arguments: ["my name", "-c", "echo $0 $QM_WORD >&7; ls /proc/self/fd >&7", "zero"],
+                environment: ["QM_WORD=word", "PATH=/bin:/usr/bin"],
+                moves: [(from: pipe.second.number, to: DescriptorNumber(7))]
+            )
+            #expect(try ending(image) == .exited(status: 0))
+            let bytes = try #require(try pipe.first.number.read(atMost: 1000))
+            let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+            #expect(words.prefix(2) == ["zero", "word"])
+            let open = Set(words.dropFirst(2))
+            #expect(open.contains("7"))
+            let ours = [pipe.first.number, pipe.second.number].map { Substring("\($0.rawValue)") }
+            #expect(open.isDisjoint(with: ours), "\(words)")
+        }
+    }
+
+    @Test func aProgramThatCannotRunIsReportedAtOnce() async {
+        await #expect(processExitsWith: .success) {
+            let image = ChildImage(path: "/nonexistent/program", arguments: ["x"], environment: [], moves: [])
+            switch spawn(image) {
+            case .execFailed(let pid, let error):
+                #expect(error.code == .noSuchFileOrDirectory)
+                let end = try waitForChild(pid)
+                #expect(end == .exited(status: 1))
+            default: Issue.record("not an exec failure")
+            }
+        }
+    }
+
+    @Test func endsAreTold() async {
+        await #expect(processExitsWith: .success) {
+            for (script, end) in [("exit 7", WaitStatus.exited(status: 7)), ("kill -9 $$", .signaled(9))] {
+                let image = ChildImage(path: "/bin/sh", arguments: ["sh", "-c", script], environment: [], moves: [])
+                let found = try ending(image)
+                #expect(found == end)
+            }
+        }
+    }
+
+    @Test func noForkIsNoChild() async {
+        await #expect(processExitsWith: .success) {
+            FaultPlan.fail(.spawn, with: .noMemory)
+            let image = ChildImage(path: "/bin/true", arguments: ["true"], environment: [], moves: [])
+            #expect(spawn(image) == .forkFailed(SystemError(.fork, .noMemory)))
+            #expect(reapChild() == nil)
+        }
+    }
+}
+
+/// Runs a program to its end.
+private func ending(_ image: ChildImage) throws -> WaitStatus {
+    guard case .started(let pid) = spawn(image) else { throw TestSupportError("\(image.path) was not started") }
+    return try waitForChild(pid)
+}
