@@ -31,7 +31,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
-    targets: lowRooms + tests
+    targets: lowRooms + agreements + tests
 )
 
 /// What touches the kernel.
@@ -50,6 +50,19 @@ var lowRooms: [Target] {
     ]
 }
 
+/// What parent and child agree on, and what administrators write.
+var agreements: [Target] {
+    [
+        .target(name: "MasterConfig", swiftSettings: settings),
+        .target(name: "MasterProtocol", swiftSettings: settings),
+        .target(
+            name: "ConfigLoading",
+            dependencies: ["Diagnostics", "MasterConfig", "SystemCalls"],
+            swiftSettings: settings
+        ),
+    ]
+}
+
 /// Tests of one room each, of whole processes, and of Debian's Postfix beside ours.
 var tests: [Target] {
     [
@@ -65,6 +78,8 @@ var tests: [Target] {
         test("SystemCallsTests", ["SystemCalls", "TestSupport", system]),
         test("EventsTests", ["Events", "FixedMemory", "SystemCalls"]),
         test("DiagnosticsTests", ["Diagnostics", "SystemCalls", "TestSupport", system]),
+        test("MasterConfigTests", ["MasterConfig"], exclude: ["Golden"]),
+        test("MasterProtocolTests", ["MasterProtocol"]),
     ]
 }
 

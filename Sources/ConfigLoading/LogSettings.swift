@@ -1,0 +1,56 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: from settings to a place for the log
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+package import Diagnostics
+package import MasterConfig
+import SystemCalls
+
+/// Where a process logs before it has read main.cf: as its environment says.
+package func earlyLogDestination() -> LogDestination {
+    guard let socket = environmentValue("POSTLOG_SERVICE") else {
+        return .syslog(facility: SyslogFacility.mail.code)
+    }
+    return .postlog(socket: socket, file: nil)
+}
+
+/// The tag before the program's name: `MAIL_LOGTAG`, else the default of `syslog_name`.
+package func earlyLogTag() -> String { environmentValue("MAIL_LOGTAG") ?? "postfix" }
+
+/// Where a process logs by its settings, or why the log file is not allowed.
+///
+/// - Parameter isReload: the settings count, and not what we told ourselves through the environment at start.
+/// - Parameter writesDirectly: whether this program may append to the log file itself when the socket has no receiver:
+///   master and the administrative commands, not daemons.
+package func logDestination(
+    _ settings: MainSettings,
+    writesDirectly: Bool,
+    isReload: Bool = false
+) throws(ConfigProblem) -> LogDestination {
+    guard settings.usesPostlog else { return .syslog(facility: settings.syslogFacility.code) }
+    let file = settings.maillogFile
+    guard settings.maillogFilePrefixes.contains(where: { file.hasPrefix($0) }) else {
+        throw ConfigProblem(
+            .fatal,
+            "maillog_file value '\(file)' does not match any prefix in maillog_file_prefixes",
+            file: settings.mainPath,
+            cure: "Put the log file under one of the prefixes, or add one."
+        )
+    }
+    let inherited = isReload ? nil : environmentValue("POSTLOG_SERVICE")
+    let socket = inherited ?? settings.postlogSocketPath
+    return .postlog(socket: socket, file: writesDirectly ? file : nil)
+}
+
+/// Tells children and grandchildren how to log: `MAIL_LOGTAG`, and the postlog variables only while they apply.
+package func exportLogSettings(_ settings: MainSettings) {
+    setEnvironment("MAIL_LOGTAG", settings.syslogName)
+    if settings.usesPostlog {
+        setEnvironment("POSTLOG_SERVICE", settings.postlogSocketPath)
+        setEnvironment("POSTLOG_HOSTNAME", settings.myHostName)
+    } else {
+        removeEnvironment("POSTLOG_SERVICE")
+        removeEnvironment("POSTLOG_HOSTNAME")
+    }
+}

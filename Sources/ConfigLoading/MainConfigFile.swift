@@ -1,0 +1,79 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: ConfigLoading, configuration files and what only this system can say about them
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+package import MasterConfig
+import SystemCalls
+
+/// main.cf as it was read: raw values, and the facts about this host that evaluating them needs.
+package struct LoadedMainConfig: Sendable {
+    package var dictionary: MainDictionary
+    package var host: HostFacts
+    package var problems: [ConfigProblem]
+}
+
+/// The directory of main.cf: `MAIL_CONFIG`, else the built-in default.
+package func configDirectory() -> String {
+    environmentValue("MAIL_CONFIG") ?? BuiltinDefaults.debian.configDirectory
+}
+
+/// Reads main.cf. A file that was edited within the last second or two is read again until it settled.
+package func loadMainConfig(
+    directory: String,
+    processName: String,
+    serviceName: String? = nil
+) -> LoadedMainConfig {
+    let host = HostFacts(
+        hostName: hostName(),
+        configDirectory: directory,
+        processName: processName,
+        processID: processID(),
+        serviceName: serviceName
+    )
+    var problems: [ConfigProblem] = []
+    var dictionary = MainDictionary()
+    do throws(SystemError) {
+        let bytes = try readSettledFile("\(directory)/main.cf")
+        dictionary = MainDictionary(parsing: bytes, path: "\(directory)/main.cf", problems: &problems)
+    } catch {
+        let path = "\(directory)/main.cf"
+        let cure = "Restore the file, or name the right directory with -c or MAIL_CONFIG."
+        problems.append(ConfigProblem(.fatal, "open \(path): \(error.reason)", file: path, cure: cure))
+    }
+    return LoadedMainConfig(dictionary: dictionary, host: host, problems: problems)
+}
+
+/// Evaluates the settings; the dictionary gains the defaults of what it lacks.
+package func evaluateSettings(
+    _ dictionary: inout MainDictionary,
+    host: HostFacts
+) -> (settings: MainSettings, problems: [ConfigProblem]) {
+    var problems: [ConfigProblem] = []
+    let settings = MainSettings.evaluate(&dictionary, host: host, problems: &problems)
+    return (settings, problems)
+}
+
+/// Milliseconds after which main.cf should be looked at again, because it is being edited; nil when it can be read now.
+package func mainConfigPause(directory: String) -> Int64? {
+    guard let modified = (try? facts(ofPath: "\(directory)/main.cf"))?.modifiedSeconds else { return nil }
+    let now = Int(Clock.secondsSince1970())
+    switch HotFile.decide(modified: Int(modified), now: now, started: now) {
+    case .settled: return nil
+    case .readAgain(let milliseconds): return Int64(milliseconds)
+    }
+}
+
+/// The file's bytes, read again for as long as it is being edited; bounded, so that a file with a time stamp from a
+/// clock that jumped cannot hold us up for ever.
+private func readSettledFile(_ path: String) throws(SystemError) -> [UInt8] {
+    for _ in 0..<10 {
+        let started = Int(Clock.secondsSince1970())
+        let (bytes, modified) = try readFile(path)
+        switch HotFile.decide(modified: Int(modified), now: Int(Clock.secondsSince1970()), started: started) {
+        case .settled: return bytes
+        case .readAgain(let milliseconds): pause(milliseconds: UInt32(milliseconds))
+        }
+    }
+    return try readFile(path).bytes
+}

@@ -1,0 +1,43 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the evaluation of parameters
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+extension MainDictionary {
+    /// The value of a parameter. A default that is used is inserted, expanded, so that other values can refer to it.
+    /// A problem is reported with the place of the value, and the parameter's fallback is returned.
+    package mutating func value<P: ConfigParameter>(of parameter: P, problems: inout [ConfigProblem]) -> P.Value {
+        guard let text = text(of: parameter, problems: &problems) else { return parameter.fallback }
+        do {
+            return try parameter.convert(text, in: self)
+        } catch {
+            problems.append(
+                .fatal(error.text, file: path, line: line(of: parameter.name), cure: error.cure)
+            )
+            return parameter.fallback
+        }
+    }
+
+    private mutating func text(of parameter: some ConfigParameter, problems: inout [ConfigProblem]) -> String? {
+        let present = lookup(parameter.name)
+        let raw = present ?? parameter.defaultText
+        var text: String? = raw
+        if parameter.isExpanded {
+            text = expand(raw, for: parameter.name, problems: &problems)
+        }
+        if present == nil, let text { insertDefault(parameter.name, text) }
+        return text
+    }
+
+    /// Expands `text`; problems carry the place of the parameter `name`.
+    private func expand(_ text: String, for name: String, problems: inout [ConfigProblem]) -> String? {
+        var found: [ConfigProblem] = []
+        let result = Expansion.expand(text, in: self, problems: &found)
+        for var problem in found {
+            problem.file = path
+            problem.line = line(of: name)
+            problems.append(problem)
+        }
+        return result
+    }
+}

@@ -1,0 +1,186 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the command line of a child
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+/// What master tells a child on its command line, and what an administrator added in master.cf.
+///
+/// Parsing decides which option says what and in which order overrides apply; it never looks at a parameter's value.
+package struct DaemonOptions: Equatable, Sendable {
+    /// `-c`: chroot to the queue directory.
+    package var isChroot = false
+    /// `-d`: master runs in the foreground; do not mind a terminal.
+    package var isForeground = false
+    /// `-D`: run the debugger command.
+    package var isDebugged = false
+    /// `-l`: the service's process limit is 1, so that there is nobody to share a lock with.
+    package var isAlone = false
+    /// `-z`: the service has no process limit.
+    package var isUnlimited = false
+    /// `-u`: run as the mail owner.
+    package var isUnprivileged = false
+    /// `-S`: serve one client on stdin and stdout, without a master.
+    package var isOneShot = false
+    /// `-V`: log to stderr as well.
+    package var logsToStandardError = false
+    /// `-v`, counted.
+    package var verbosity = 0
+    /// `-n`: name of the service where it differs from the command's.
+    package var serviceName: String?
+    /// `-s`: number of listening descriptors.
+    package var socketCount = 1
+    /// `-t` as written; see `transport(for:)`.
+    package var transportName: String?
+    /// `-i`, `-m` and `-o`, in order: the last one that names a parameter wins.
+    package var overrides: [Override] = []
+    /// What follows the options: the service's own arguments.
+    package var arguments: [String] = []
+
+    package init() {}
+
+    /// A setting that is stronger than main.cf's.
+    package enum Override: Equatable, Sendable {
+        /// `-i`: `max_idle`.
+        case idleTime(String)
+        /// `-m`: `max_use`.
+        case useLimit(String)
+        /// `-o name=value`.
+        case parameter(name: String, value: String)
+
+        /// The parameter that is set, whichever letter set it.
+        package var name: String {
+            switch self {
+            case .idleTime: "max_idle"
+            case .useLimit: "max_use"
+            case .parameter(let name, _): name
+            }
+        }
+
+        package var value: String {
+            switch self {
+            case .idleTime(let value), .useLimit(let value), .parameter(_, let value): value
+            }
+        }
+    }
+
+    /// The skeletons, which differ in options and transports.
+    package enum Skeleton: Sendable {
+        /// Many clients a process, on connections.
+        case stream
+        /// Datagrams.
+        case datagram
+
+        package var letters: String {
+            switch self {
+            case .stream: "cdDi:lm:n:o:s:St:uvVz"
+            case .datagram: "cdDi:lm:n:o:s:t:uvVz"
+            }
+        }
+
+        package func accepts(_ transport: Transport) -> Bool {
+            switch (self, transport) {
+            case (.stream, .inet), (.stream, .unix), (.stream, .pass), (.datagram, .unixDatagram): true
+            case (.stream, .unixDatagram), (.stream, .fifo): false
+            case (.datagram, .inet), (.datagram, .unix), (.datagram, .pass), (.datagram, .fifo): false
+            }
+        }
+    }
+
+    /// The transport, checked later than the options are parsed because other start-up problems come first.
+    /// Nil only for a one-shot process that was not told.
+    package func transport(for skeleton: Skeleton) throws(OptionProblem) -> Transport? {
+        guard let transportName else {
+            if isOneShot { return nil }
+            throw .noTransport
+        }
+        guard let transport = Transport(ignoringCase: transportName), skeleton.accepts(transport) else {
+            throw .unsupportedTransport(transportName)
+        }
+        return transport
+    }
+}
+
+extension DaemonOptions {
+    /// Parses the arguments behind the program's name, up to the first problem.
+    package init(parsing arguments: [String], for skeleton: Skeleton) throws(OptionProblem) {
+        self.init()
+        var scanner = OptionScanner(arguments, letters: skeleton.letters)
+        while let option = try scanner.next() {
+            guard case .letter(let letter, let value) = option else { continue }
+            if let value {
+                try apply(letter, value)
+            } else {
+                apply(letter)
+            }
+        }
+        self.arguments = scanner.rest
+    }
+
+    private mutating func apply(_ letter: Character) {
+        switch letter {
+        case "c": isChroot = true
+        case "d": isForeground = true
+        case "D": isDebugged = true
+        case "l": isAlone = true
+        case "S": isOneShot = true
+        case "u": isUnprivileged = true
+        case "v": verbosity += 1
+        case "V": logsToStandardError = true
+        case "z": isUnlimited = true
+        default: preconditionFailure("option letter without a meaning")
+        }
+    }
+
+    private mutating func apply(_ letter: Character, _ value: String) throws(OptionProblem) {
+        switch letter {
+        case "i": overrides.append(.idleTime(value))
+        case "m": overrides.append(.useLimit(value))
+        case "n": serviceName = value
+        case "o": overrides.append(try Self.parameter(value))
+        case "s":
+            socketCount = leadingInteger(value)
+            guard socketCount > 0 else { throw .invalidSocketCount(value) }
+        case "t": transportName = value
+        default: preconditionFailure("option letter without a meaning")
+        }
+    }
+
+    /// Splits `name=value` with main.cf's trimming: blanks around both parts do not count.
+    private static func parameter(_ text: String) throws(OptionProblem) -> Override {
+        guard let equals = text.utf8.firstIndex(of: UInt8(ascii: "=")) else {
+            let reason = trimmed(text[...]).isEmpty ? "missing attribute name" : "missing '=' after attribute name"
+            throw .invalidOverride(text, reason: reason)
+        }
+        let name = trimmed(text[..<equals])
+        guard !name.isEmpty else { throw .invalidOverride(text, reason: "missing attribute name") }
+        return .parameter(name: String(name), value: String(trimmed(text[text.index(after: equals)...])))
+    }
+}
+
+private func isBlank(_ scalar: Unicode.Scalar) -> Bool {
+    scalar == " " || (scalar.value >= 9 && scalar.value <= 13)
+}
+
+private func trimmed(_ text: Substring) -> Substring {
+    var view = text.unicodeScalars
+    while let first = view.first, isBlank(first) { view.removeFirst() }
+    while let last = view.last, isBlank(last) { view.removeLast() }
+    return Substring(view)
+}
+
+/// What atoi(3) makes of a text: blanks, a sign, digits, and anything behind them; 0 without digits.
+private func leadingInteger(_ text: String) -> Int {
+    var view = text.unicodeScalars[...]
+    while let first = view.first, isBlank(first) { view.removeFirst() }
+    var isNegative = false
+    if let sign = view.first, sign == "-" || sign == "+" {
+        isNegative = sign == "-"
+        view.removeFirst()
+    }
+    var number = 0
+    for scalar in view {
+        guard scalar.value >= 48, scalar.value <= 57, number <= Int(Int32.max) else { break }
+        number = number * 10 + Int(scalar.value - 48)
+    }
+    return isNegative ? -number : min(number, Int(Int32.max))
+}

@@ -1,0 +1,135 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of logical lines and the dictionary
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Testing
+
+@testable import MasterConfig
+
+@Suite struct LogicalLinesTests {
+    private func split(_ text: String) -> ([LogicalLine], [ConfigProblem]) {
+        var problems: [ConfigProblem] = []
+        let lines = LogicalLines.split(bytes(text), path: "/c/f", problems: &problems)
+        return (lines, problems)
+    }
+
+    @Test func blankAndCommentLinesDoNotEndALogicalLine() {
+        let (lines, problems) = split("a 1\n\n# x\n  b\n#y\n\tc\nd\n")
+        #expect(lines.map(\.text) == ["a 1  b\tc", "d"])
+        #expect(lines.map(\.number) == [1, 7])
+        #expect(problems == [])
+    }
+
+    @Test func lineNumberIsThatOfTheFirstContributingLine() {
+        #expect(split("# x\n\n  # y\nname\n  more").0 == [LogicalLine(number: 4, bytes: bytes("name  more"))])
+    }
+
+    @Test func lastLineNeedsNoNewline() {
+        #expect(split("a=b").0.map(\.text) == ["a=b"])
+        #expect(split("").0 == [])
+        #expect(split("\n \n#\n").0 == [])
+    }
+
+    @Test func leadingWhitespaceSkipsTheWholeLogicalLine() {
+        let (lines, problems) = split("  lost\n more\nkept\n")
+        #expect(lines.map(\.text) == ["kept"])
+        #expect(problems.map(\.text) == ["/c/f: logical line must not start with whitespace: \"  lost more\""])
+        #expect(problems.first?.severity == .warning)
+    }
+
+    @Test func longLeadingWhitespaceLineIsQuotedInPart() {
+        let (_, problems) = split(" " + String(repeating: "x", count: 40))
+        let quoted = " " + String(repeating: "x", count: 29)
+        #expect(problems.map(\.text) == ["/c/f: logical line must not start with whitespace: \"\(quoted)...\""])
+    }
+
+    @Test func aNULByteEndsTheLine() {
+        let (lines, problems) = split("x=1\na = b\0c\n d\n")
+        #expect(lines.map(\.text) == ["x=1", "a = b"])
+        #expect(problems.map(\.text) == ["/c/f, line 2: text after null byte may be ignored"])
+    }
+
+    @Test func carriageReturnsAreBytesOfTheirOwn() {
+        #expect(split("a\r\nb\r\n").0.map(\.bytes) == [bytes("a\r"), bytes("b\r")])
+    }
+
+    @Test func bytesThatAreNotTextAreReported() {
+        var problems: [ConfigProblem] = []
+        _ = LogicalLines.split([0x61, 0x3d, 0xff], path: "/c/f", problems: &problems)
+        #expect(problems.map(\.severity) == [.warning])
+        #expect(problems.first?.line == 1)
+    }
+}
+
+@Suite struct MainDictionaryTests {
+    private func texts(_ file: String) -> [String] {
+        var problems: [ConfigProblem] = []
+        _ = MainDictionary(parsing: file, path: "/c/main.cf", problems: &problems)
+        return problems.map(\.text)
+    }
+
+    @Test func blanksAroundTheEqualsSignAndAtTheEndAreDropped() {
+        let parsed = dictionary("a=1\nb  =\t2 3 \t\nc =\nd= x=y\ne.f-g = h\r\n")
+        #expect(parsed.lookup("a") == "1")
+        #expect(parsed.lookup("b") == "2 3")
+        #expect(parsed.lookup("c") == "")
+        #expect(parsed.lookup("d") == "x=y")
+        #expect(parsed.lookup("e.f-g") == "h")
+        #expect(parsed.lookup("z") == nil)
+        #expect(parsed.line(of: "d") == 4)
+    }
+
+    @Test func malformedLinesAreFatalAndAllReported() {
+        #expect(
+            texts("foo\n= bar\na = 1\nfoo bar\n baz\n") == [
+                "/c/main.cf, line 1: missing '=' after attribute name: \"foo\"",
+                "/c/main.cf, line 2: missing attribute name: \"= bar\"",
+                "/c/main.cf, line 4: missing '=' after attribute name: \"foo bar baz\"",
+            ]
+        )
+    }
+
+    @Test func aRepeatedNameWarnsOnlyIfTheValueDiffers() {
+        #expect(texts("a=1\na=1\n") == [])
+        #expect(texts("a=1\na=2\n") == ["/c/main.cf, line 2: overriding earlier entry: a=1"])
+        var problems: [ConfigProblem] = []
+        #expect(MainDictionary(parsing: "a=1\na=2\n", path: "p", problems: &problems).lookup("a") == "2")
+    }
+
+    @Test func defaultsYieldAndOptionsWin() {
+        var parsed = dictionary("a = file")
+        parsed.insertDefault("a", "default")
+        parsed.insertDefault("b", "default")
+        #expect(parsed.lookup("a") == "file")
+        #expect(parsed.lookup("b") == "default")
+        #expect(!parsed.isSet("b"))
+        parsed.set("a", "option")
+        #expect(parsed.lookup("a") == "option")
+    }
+
+    @Test func anOptionIsAnAssignment() throws {
+        let plain = try MainDictionary.assignment("a=b c ")
+        #expect(plain == ("a", "b c"))
+        let spaced = try MainDictionary.assignment("a = b")
+        #expect(spaced == ("a", "b"))
+        let empty = try MainDictionary.assignment("stress=")
+        #expect(empty == ("stress", ""))
+        #expect(throws: ConfigProblem.self) { try MainDictionary.assignment("a") }
+        do throws(ConfigProblem) {
+            _ = try MainDictionary.assignment("x y")
+            Issue.record("accepted")
+        } catch {
+            #expect(error.text == "invalid \"-o x y\" option value: missing '=' after attribute name")
+            #expect(error.severity == .fatal)
+        }
+    }
+
+    @Test func aReportNamesPlaceAndCure() {
+        let problem = ConfigProblem(.fatal, "invalid x", file: "/c/main.cf", line: 3, cure: "Set x.")
+        #expect(problem.report == "fatal: /c/main.cf, line 3: invalid x\n    Set x.")
+        #expect(problem.description == "fatal: invalid x")
+        let placed = ConfigProblem(.warning, "/c/main.cf, line 3: bad", file: "/c/main.cf", line: 3)
+        #expect(placed.report == "warning: /c/main.cf, line 3: bad")
+    }
+}

@@ -1,0 +1,287 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of master.cf
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Testing
+
+@testable import MasterConfig
+
+@Suite struct MasterFileTests {
+    private func one(_ line: String, main: String = "compatibility_level = 3.6") -> ServiceEntry? {
+        let (entries, problems) = parseMaster(line, main: main)
+        #expect(problems == [])
+        return entries.first
+    }
+
+    @Test func dashesTakeTheDefaults() {
+        let entry = one("a unix - - - - - cmd", main: "compatibility_level = 2\ndefault_process_limit = 7")
+        #expect(entry?.isPrivate == true)
+        #expect(entry?.isUnprivileged == true)
+        #expect(entry?.wantsChroot == false)
+        #expect(entry?.wakeupSeconds == 0)
+        #expect(entry?.processLimit == 7)
+        #expect(entry?.executablePath == "/usr/lib/postfix/sbin/cmd")
+        #expect(entry?.endpointPath == "private/a")
+        #expect(entry?.line == 1)
+    }
+
+    @Test func allFieldsCount() {
+        let entry = one("#x\na.b fifo n n y 60? 3junk sub/cmd -o x=$y # no comment")
+        #expect(entry?.nameAsWritten == "a.b")
+        #expect(entry?.type == .fifo)
+        #expect(entry?.isPrivate == false)
+        #expect(entry?.isUnprivileged == false)
+        #expect(entry?.wantsChroot == true)
+        #expect(entry?.wakeupSeconds == 60)
+        #expect(entry?.wakeupIsConditional == true)
+        #expect(entry?.processLimit == 3)
+        #expect(entry?.command == "sub/cmd")
+        #expect(entry?.endpointPath == "public/a.b")
+        #expect(entry?.arguments == ["-o", "x=$y", "#", "no", "comment"])
+        #expect(entry?.line == 2)
+    }
+
+    @Test(arguments: [("0?", false), ("1?", true), ("1?x", false), ("10x?", true), ("5", false)])
+    func aWakeupIsConditionalIfItsLastByteIsAQuestionMark(_ field: String, _ isConditional: Bool) {
+        #expect(one("a unix - - - \(field) - c")?.wakeupIsConditional == isConditional)
+    }
+
+    @Test func oldCompatibilityLevelsChrootByDefault() {
+        let (entries, problems) = parseMaster("\na unix - - - - - c\nb unix - - n - - c", main: "")
+        #expect(entries.map(\.wantsChroot) == [true, false])
+        #expect(
+            problems.map(\.text) == ["/c/master.cf: line 2: using backwards-compatible default setting chroot=y"]
+        )
+        #expect(problems.map(\.severity) == [.info])
+    }
+
+    @Test func bracesProtectArguments() {
+        let entry = one("a unix - - - - - c -o { a = b } {} x{y z}w {{n}} }")
+        #expect(entry?.arguments == ["-o", "a = b", "", "x{y z}w", "{n}", "}"])
+    }
+
+    @Test(arguments: [
+        ("a", "missing \"transport type\" field"), ("a unix", "missing \"private\" field"),
+        ("a unix -", "missing \"unprivileged\" field"), ("a unix - -", "missing \"chroot\" field"),
+        ("a unix - - -", "missing \"wakeup_time\" field"), ("a unix - - - -", "missing \"max_proc\" field"),
+        ("a unix - - - - -", "missing \"command\" field"), ("a inet", "missing \"private\" field"),
+        ("a - - - - - - c", "field \"transport type\" has no default value"),
+        ("a unix - - - - - -", "field \"command\" has no default value"),
+        ("a tcp - - - - - c", "bad transport type: tcp"), ("a UNIX - - - - - c", "bad transport type: UNIX"),
+        ("a unix x - - - - c", "field \"private\": bad value: \"x\""),
+        ("a unix - Y - - - c", "field \"unprivileged\": bad value: \"Y\""),
+        ("a unix - - yes - - c", "field \"chroot\": bad value: \"yes\""),
+        ("a unix - - - ? - c", "field \"wakeup_time\": bad value: \"?\""),
+        ("a unix - - - - -1 c", "field \"max_proc\": bad value: \"-1\""),
+        ("a unix - - - - 99999999999 c", "field \"max_proc\": bad value: \"99999999999\""),
+        ("25 inet - - - - - c", "inet service cannot be private"),
+        ("25 inet y - - - - c", "inet service cannot be private"),
+        ("25 inet q - - - - c", "field \"private\": bad value: \"q\""),
+        ("[h inet n - - - - c", "missing \"]\" in \"[h\""),
+        ("a unix - - - - - c {x y", "missing '}' in \"{x y\""),
+        ("a unix - - - - - c {x}y", "syntax error after '}' in \"{x}y\""),
+    ])
+    func syntaxErrorsNameFileAndLine(_ line: String, _ text: String) {
+        let (entries, problems) = parseMaster("#\n" + line)
+        #expect(entries == [])
+        #expect(problems.map(\.text) == ["/c/master.cf: line 2: \(text)"])
+        #expect(problems.first?.severity == .fatal)
+        #expect(problems.first?.line == 2)
+        #expect(problems.first?.cure != nil)
+    }
+
+    @Test func onePassCollectsEverythingAndKeepsWhatIsGood() {
+        let (entries, problems) = parseMaster("a unix q q - - - c\nb\nc unix - - - - - c\nd foo - - - x - {")
+        #expect(entries.map(\.nameAsWritten) == ["c"])
+        #expect(problems.compactMap(\.line) == [1, 1, 2, 4, 4])
+    }
+
+    @Test func disabledServicesMayBeMalformed() {
+        let file = "smtp inet n - - - - smtpd\nsmtp unix\nrelay unix - - - - - smtp\n"
+        let (entries, problems) = parseMaster(file, main: "compatibility_level=3\nmaster_service_disable = smtp/unix")
+        #expect(entries.map(\.nameAsWritten) == ["smtp", "relay"])
+        #expect(problems == [])
+    }
+
+    @Test(arguments: [
+        ("inet", "smtp", "inet", true), ("inet", "smtp", "unix", false), ("INET", "smtp", "inet", true),
+        ("foo/unix, bar/unix", "Bar", "unix", true), ("foo.unix", "foo", "unix", true),
+        ("a.b.unix", "a.b", "unix", true), ("!foo/unix unix", "foo", "unix", false),
+        ("!foo/unix unix", "bar", "unix", true), ("!!inet", "x", "inet", true), ("", "x", "inet", false),
+        ("!inet", "x", "unix", false),
+    ])
+    func disabledPatterns(_ list: String, _ name: String, _ type: String, _ isDisabled: Bool) {
+        #expect(DisabledServices(list).contains(name: name, type: type) == isDisabled)
+    }
+
+    @Test func withoutNetworkProtocolsInetServicesAreDisabled() {
+        let (entries, problems) = parseMaster(
+            "25 inet n - - - - c\na unix - - - - - c",
+            main: "compatibility_level=3\ninet_protocols =\nmaster_service_disable = !inet"
+        )
+        #expect(entries.map(\.nameAsWritten) == ["a"])
+        #expect(
+            problems.map(\.text) == [
+                "all network protocols are disabled (inet_protocols = )",
+                "disabling all type \"inet\" services in master.cf",
+            ]
+        )
+    }
+}
+
+@Suite struct ArgumentVectorTests {
+    private func vector(
+        _ line: String,
+        detached: Bool = true,
+        verbose: Bool = false,
+        local: Bool = true,
+        sockets: Int = 1
+    ) -> ArgumentVector? {
+        parseMaster(line).0.first?
+            .argumentVector(detached: detached, verbose: verbose, isLocalOnly: local, socketCount: sockets)
+    }
+
+    @Test func asDebianHasThem() {
+        let smtp = vector("smtp inet n - y - - smtpd", local: false, sockets: 2)
+        #expect(smtp?.arguments == ["smtpd", "-n", "smtp", "-t", "inet", "-u", "-c", "-o", "stress=", "-s", "2"])
+        #expect(smtp?.stressIndex == 8)
+        #expect(vector("pickup unix n - y 60 1 pickup")?.arguments == ["pickup", "-l", "-t", "unix", "-u", "-c"])
+        #expect(vector("cleanup unix n - y - 0 cleanup")?.arguments == ["cleanup", "-z", "-t", "unix", "-u", "-c"])
+        #expect(
+            vector("postlog unix-dgram n - n - 1 postlogd")?.arguments
+                == ["postlogd", "-l", "-n", "postlog", "-t", "unix-dgram", "-u"]
+        )
+    }
+
+    @Test func masterOptionsAreHandedOnBeforeTheArguments() {
+        let entry = vector("a pass - n n - 2 dir/a -v", detached: false, verbose: true, local: false)
+        #expect(entry?.arguments == ["dir/a", "-t", "pass", "-d", "-v", "-o", "stress=", "-v"])
+    }
+
+    @Test(arguments: [(0, false), (1, false), (2, true)])
+    func stressNeedsALimitAboveOne(_ limit: Int, _ isEligible: Bool) {
+        #expect((vector("a pass - - - - \(limit) a", local: false)?.stressIndex != nil) == isEligible)
+        #expect(vector("a pass - - - - \(limit) a", local: true)?.stressIndex == nil)
+    }
+}
+
+@Suite struct ServiceNameTests {
+    @Test(
+        arguments: [
+            ("25", nil, "25"), ("smtp", nil, "smtp"), (":smtp", nil, "smtp"), ("h.example:25", "h.example", "25"),
+            ("[h]:25", "h", "25"), ("[ipv6:::1]:25", "::1", "25"), ("[IPv6:::1]:25", "::1", "25"),
+            ("::1:smtp", "::1", "smtp"), ("127.0.0.1:smtp", "127.0.0.1", "smtp"), ("[::1]:25", "::1", "25"),
+        ] as [(String, String?, String)]
+    )
+    func hostAndPort(_ text: String, _ host: String?, _ port: String) throws {
+        #expect(try InetName.parse(text) == InetName(host: host, port: port))
+    }
+
+    @Test(arguments: [
+        ("[h", "missing \"]\""), ("[h]x", "garbage after \"]\""), ("[ipv6:1.2.3.4]:25", "malformed IPv6 address"),
+        ("[IPv6:h]:25", "malformed IPv6 address"), ("[h]", "missing service information"),
+        ("h:", "missing service information"), ("[]:25", "valid hostname or network address required"),
+        ("a b:25", "valid hostname or network address required"),
+        ("300.1.1.1:1", "valid hostname or network address required"),
+        ("25x", "garbage after numerical service"), ("h:25x", "garbage after numerical service"),
+    ])
+    func refusedNames(_ text: String, _ reason: String) {
+        #expect(throws: InetName.Failure(reason: reason)) { try InetName.parse(text) }
+    }
+
+    @Test(arguments: [
+        ("1.2.3.4", "1.2.3.4"), ("::1", "::1"), ("::", "::"), ("0:0:0:0:0:0:0:1", "::1"),
+        ("2001:DB8::0:1", "2001:db8::1"), ("1:0:0:2:0:0:0:3", "1:0:0:2::3"), ("::ffff:1.2.3.4", "::ffff:1.2.3.4"),
+        ("::ffff:102:304", "::ffff:1.2.3.4"), ("fe80::1:0", "fe80::1:0"), ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"),
+        ("1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"), ("1::", "1::"), ("1:2:3:4:5:6:7:0", "1:2:3:4:5:6:7:0"),
+    ])
+    func numericAddressesHaveOneSpelling(_ text: String, _ expected: String) {
+        #expect(NumericAddress(text)?.text == expected)
+    }
+
+    @Test(arguments: [
+        "", "1.2.3", "1.2.3.256", "01.2.3.4", "1.2.3.4.5", ":", ":::", "1:2", "1::2::3", "12345::", "g::", "::1%lo",
+        "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7::8", "+1::", "1.2.3.4::",
+    ])
+    func thatIsNoNumericAddress(_ text: String) {
+        #expect(NumericAddress(text) == nil)
+    }
+
+    @Test func loopbackIsKnown() {
+        #expect(NumericAddress("127.9.9.9")?.isLoopback == true)
+        #expect(NumericAddress("::1")?.isLoopback == true)
+        #expect(NumericAddress("::2")?.isLoopback == false)
+        #expect(NumericAddress("10.0.0.1")?.isLoopback == false)
+    }
+
+    private func canonical(_ line: String, services: [String: UInt16] = [:]) -> String? {
+        var none: [ConfigProblem] = []
+        let ports = PortTable(knownTCPPorts: "smtp=25", services: services, problems: &none)
+        return parseMaster(line).0.first.map { ServiceIdentity.canonicalIdentity(of: $0, ports: ports).canonicalName }
+    }
+
+    @Test func identityIsAddressAndNumber() {
+        #expect(canonical("smtp inet n - - - - c") == "25")
+        #expect(canonical("25 inet n - - - - c") == "25")
+        #expect(canonical("127.0.0.1:smtp inet n - - - - c") == "[127.0.0.1]:25")
+        #expect(canonical("[0::1]:25 inet n - - - - c") == "[::1]:25")
+        #expect(canonical("localhost:25 inet n - - - - c") == "[localhost]:25")
+        #expect(canonical("nope inet n - - - - c") == "nope")
+        #expect(canonical("h:nope inet n - - - - c") == "h:nope")
+        #expect(canonical("qmqp inet n - - - - c", services: ["qmqp": 628]) == "628")
+        #expect(canonical("a unix - - - - - c") == "private/a")
+        #expect(canonical("a pass n - - - - c") == "public/a")
+    }
+
+    @Test func theLastDuplicateCountsInTheFirstPlace() {
+        let (entries, _) = parseMaster(
+            "smtp inet n - - - 1 first\na unix - - - - - a\n25 inet n - - - 2 second\na pass - - - - - p\na unix n - - - - p"
+        )
+        var problems: [ConfigProblem] = []
+        let kept = MasterFile.withoutDuplicates(entries, ports: .builtin, path: "/c/master.cf", problems: &problems)
+        #expect(kept.map(\.command) == ["second", "a", "p", "p"])
+        #expect(
+            problems.map(\.text) == ["duplicate master.cf entry for service \"smtp\" (25) -- using the last entry"]
+        )
+        #expect(problems.first?.line == 3)
+        #expect(problems.first?.severity == .warning)
+    }
+
+    @Test func knownPortsHaveSeveralNames() {
+        var problems: [ConfigProblem] = []
+        let ports = PortTable(
+            knownTCPPorts: "lmtp=24, smtps=submissions = 465,",
+            services: ["smtps": 1],
+            problems: &problems
+        )
+        #expect(problems == [])
+        #expect(ports.number(of: "submissions") == 465)
+        #expect(ports.number(of: "smtps") == 465)
+        #expect(ports.number(of: "8025") == 8025)
+        #expect(ports.number(of: "80250") == nil)
+        #expect(ports.number(of: "none") == nil)
+        #expect(PortTable.builtin.number(of: "submission") == 587)
+    }
+
+    @Test func malformedKnownPortsAreLeftOutWithAWarning() {
+        var problems: [ConfigProblem] = []
+        _ = PortTable(
+            knownTCPPorts: "smtp = 25 lmtp=24, =5, a=, 5=6, c=8, c=9, f, g=h, i=1 2",
+            problems: &problems
+        )
+        #expect(
+            problems.map(\.text) == [
+                "known_tcp_ports: in \"smtp = 25 lmtp=24\": whitespace in service name",
+                "known_tcp_ports: in \" =5\": missing service name before \"=\"",
+                "known_tcp_ports: in \" a=\": missing port value after \"=\"",
+                "known_tcp_ports: in \" 5=6\": numerical service name",
+                "known_tcp_ports: in \" c=9\": duplicate service name",
+                "known_tcp_ports: in \" f\" is not in \"name = value\" form",
+                "known_tcp_ports: in \" g=h\": non-numerical service port",
+                "known_tcp_ports: in \" i=1 2\": whitespace in port number",
+            ]
+        )
+        #expect(problems.allSatisfy { $0.severity == .warning })
+    }
+}

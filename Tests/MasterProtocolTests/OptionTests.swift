@@ -1,0 +1,186 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of command lines and inherited names
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterProtocol
+import Testing
+
+private func scan(
+    _ arguments: [String],
+    _ letters: String,
+    long: [String] = []
+) throws -> (options: [OptionScanner.Option], rest: [String]) {
+    var scanner = OptionScanner(arguments, letters: letters, longOptions: long)
+    var options: [OptionScanner.Option] = []
+    while let option = try scanner.next() { options.append(option) }
+    return (options, scanner.rest)
+}
+
+@Suite struct OptionScannerTests {
+    static let master = "c:Dde:istvw"
+
+    @Test func lettersJoinAndValuesFollowEitherWay() throws {
+        let (options, rest) = try scan(["-vvc", "/etc", "-e5", "-wt"], Self.master)
+        #expect(
+            options == [
+                .letter("v", value: nil), .letter("v", value: nil), .letter("c", value: "/etc"),
+                .letter("e", value: "5"), .letter("w", value: nil), .letter("t", value: nil),
+            ]
+        )
+        #expect(rest.isEmpty)
+    }
+
+    @Test func theFirstNonOptionEndsTheScan() throws {
+        let (options, rest) = try scan(["-v", "flags=DRhu", "-v"], Self.master)
+        #expect(options == [.letter("v", value: nil)])
+        #expect(rest == ["flags=DRhu", "-v"])
+    }
+
+    @Test func twoDashesEndTheScanAndDisappear() throws {
+        #expect(try scan(["-v", "--", "-v"], Self.master).rest == ["-v"])
+        #expect(try scan(["--", "--"], Self.master, long: ["check"]).rest == ["--"])
+    }
+
+    @Test(arguments: ["-", ""]) func aLoneDashOrNothingIsNoOption(_ argument: String) throws {
+        #expect(try scan([argument, "-v"], Self.master).rest == [argument, "-v"])
+    }
+
+    @Test func aValueMayLookLikeAnOption() throws {
+        #expect(try scan(["-c", "-v"], Self.master).options == [.letter("c", value: "-v")])
+        #expect(try scan(["-c", "--", "-v"], Self.master).options.count == 2)
+    }
+
+    @Test(arguments: zip([["-x"], ["-vx"], ["-:"], ["-c"], ["-vc"], ["--help"]], ["x", "x", ":", "c", "c", "-"]))
+    func anUnknownLetterOrAMissingValueNamesTheLetter(_ arguments: [String], _ letter: Character) {
+        #expect(throws: OptionProblem.invalidOption(letter)) { try scan(arguments, Self.master) }
+        #expect(OptionProblem.invalidOption(letter).message == "invalid option: \(letter)")
+    }
+
+    @Test func longOptionsAreThoseTheCallerNames() throws {
+        let long = ["check", "help", "version"]
+        let (options, rest) = try scan(["-v", "--check", "-t", "x"], Self.master, long: long)
+        #expect(options == [.letter("v", value: nil), .long("check"), .letter("t", value: nil)])
+        #expect(rest == ["x"])
+        #expect(throws: OptionProblem.invalidLongOption("chec")) { try scan(["--chec"], Self.master, long: long) }
+        #expect(OptionProblem.invalidLongOption("chec").message == "invalid option: --chec")
+    }
+}
+
+@Suite struct DaemonOptionsTests {
+    @Test func whatMasterPassesToAnSmtpd() throws {
+        let line = ["-n", "smtp", "-t", "inet", "-u", "-c", "-o", "stress=", "-s", "2"]
+        let options = try DaemonOptions(parsing: line, for: .stream)
+        var expected = DaemonOptions()
+        expected.serviceName = "smtp"
+        expected.transportName = "inet"
+        expected.isUnprivileged = true
+        expected.isChroot = true
+        expected.overrides = [.parameter(name: "stress", value: "")]
+        expected.socketCount = 2
+        #expect(options == expected)
+        #expect(try options.transport(for: .stream) == .inet)
+    }
+
+    @Test func whatMasterPassesToAPostlogd() throws {
+        let line = ["-l", "-n", "postlog", "-t", "unix-dgram", "-u", "-d", "-v"]
+        let options = try DaemonOptions(parsing: line, for: .datagram)
+        #expect(options.isAlone && options.isUnprivileged && options.isForeground && !options.isUnlimited)
+        #expect(options.verbosity == 1)
+        #expect(options.socketCount == 1)
+        #expect(try options.transport(for: .datagram) == .unixDatagram)
+    }
+
+    @Test func overridesKeepTheirOrder() throws {
+        let line = ["-o", "max_idle=5s", "-i", "10", "-m", "1", "-o", "max_use = $stress ", "-vDzSV", "rest", "-v"]
+        let options = try DaemonOptions(parsing: line, for: .stream)
+        #expect(
+            options.overrides == [
+                .parameter(name: "max_idle", value: "5s"), .idleTime("10"), .useLimit("1"),
+                .parameter(name: "max_use", value: "$stress"),
+            ]
+        )
+        #expect(options.overrides.map(\.name) == ["max_idle", "max_idle", "max_use", "max_use"])
+        #expect(options.overrides.map(\.value) == ["5s", "10", "1", "$stress"])
+        #expect(options.arguments == ["rest", "-v"])
+        #expect(options.isDebugged && options.isUnlimited && options.isOneShot && options.logsToStandardError)
+    }
+
+    @Test func aValueMayHoldEqualsSigns() throws {
+        let options = try DaemonOptions(parsing: ["-o", "a=b=c"], for: .stream)
+        #expect(options.overrides == [.parameter(name: "a", value: "b=c")])
+    }
+
+    @Test(
+        arguments: zip(
+            [
+                ["-r", "5"], ["-o", "name"], ["-o", " = x"], ["-o", ""], ["-s", "0"], ["-s", "x"], ["-s", "-2"],
+                ["-t"],
+            ],
+            [
+                "invalid option: r", "invalid \"-o name\" option value: missing '=' after attribute name",
+                "invalid \"-o  = x\" option value: missing attribute name",
+                "invalid \"-o \" option value: missing attribute name", "invalid socket_count: 0",
+                "invalid socket_count: x", "invalid socket_count: -2", "invalid option: t",
+            ]
+        )
+    )
+    func aProblemHasItsText(_ line: [String], _ text: String) {
+        let problem = #expect(throws: OptionProblem.self) { try DaemonOptions(parsing: line, for: .stream) }
+        #expect(problem?.message == text)
+    }
+
+    @Test(arguments: zip(["3", " 4", "+5", "6x", "99999999999999999999"], [3, 4, 5, 6, Int(Int32.max)]))
+    func socketCountsAreReadAsAtoiDoes(_ text: String, _ count: Int) throws {
+        #expect(try DaemonOptions(parsing: ["-s", text], for: .stream).socketCount == count)
+    }
+
+    @Test func oneShotIsNotForDatagrams() {
+        #expect(throws: OptionProblem.invalidOption("S")) { try DaemonOptions(parsing: ["-S"], for: .datagram) }
+    }
+
+    @Test func transportsAreCheckedAfterwardsAndWithoutRegardToCase() throws {
+        func transport(_ line: [String], _ skeleton: DaemonOptions.Skeleton) throws -> Transport? {
+            try DaemonOptions(parsing: line, for: skeleton).transport(for: skeleton)
+        }
+        #expect(try transport(["-t", "UNIX"], .stream) == .unix)
+        #expect(try transport(["-t", "Pass"], .stream) == .pass)
+        #expect(try transport(["-S"], .stream) == nil)
+        #expect(throws: OptionProblem.noTransport) { try transport([], .stream) }
+        #expect(throws: OptionProblem.unsupportedTransport("fifo")) { try transport(["-t", "fifo"], .stream) }
+        #expect(throws: OptionProblem.unsupportedTransport("inet")) { try transport(["-t", "inet"], .datagram) }
+        #expect(throws: OptionProblem.unsupportedTransport("tcp")) { try transport(["-t", "tcp"], .stream) }
+        #expect(OptionProblem.noTransport.message == "no transport type specified")
+        #expect(OptionProblem.unsupportedTransport("tcp").message == "unsupported transport type: tcp")
+    }
+}
+
+@Suite struct InheritanceTests {
+    @Test func generationsAreOctalText() throws {
+        #expect(Generation(rawValue: 8).octalText == "10")
+        #expect(try Generation(octalText: "17") == Generation(rawValue: 15))
+        #expect(try Generation(octalText: "37777777777").rawValue == .max)
+        #expect(Generation(rawValue: .max).next == .none)
+    }
+
+    @Test(arguments: ["", "8", "12 ", "-1", "+1", "0x1", "seven", "40000000000", "٣"])
+    func anythingElseIsABadGeneration(_ text: String) {
+        let problem = #expect(throws: GenerationProblem.self) { try Generation(octalText: text) }
+        #expect(problem?.message == "bad generation: \(text)")
+    }
+
+    @Test func namesAndNumbersAreTheOnesChildrenKnow() {
+        #expect(InheritedDescriptor.flowRead == 3)
+        #expect(InheritedDescriptor.flowWrite == 4)
+        #expect(InheritedDescriptor.status == 5)
+        #expect(InheritedDescriptor.firstListener == 6)
+        #expect(Transport.allCases.map(\.rawValue) == ["inet", "unix", "unix-dgram", "fifo", "pass"])
+        #expect(
+            EnvironmentName.allCases.map(\.rawValue) == [
+                "MAIL_CONFIG", "MAIL_VERBOSE", "MAIL_DEBUG", "MAIL_LOGTAG", "GENERATION", "POSTLOG_SERVICE",
+                "POSTLOG_HOSTNAME",
+            ]
+        )
+        #expect(TriggerByte.wakeup.rawValue == UInt8(ascii: "W"))
+    }
+}
