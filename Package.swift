@@ -27,11 +27,12 @@ let system = Target.Dependency.product(name: "SystemPackage", package: "swift-sy
 let package = Package(
     name: "quartermaster",
     products: [
+        .executable(name: "master", targets: ["master"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
-    targets: lowRooms + agreements + tests
+    targets: lowRooms + agreements + master + tests
 )
 
 /// What touches the kernel.
@@ -63,6 +64,21 @@ var agreements: [Target] {
     ]
 }
 
+var master: [Target] {
+    [
+        .target(name: "MasterPolicy", dependencies: ["MasterProtocol"], swiftSettings: settings),
+        .target(
+            name: "MasterDaemon",
+            dependencies: [
+                "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterPolicy",
+                "MasterProtocol", "SystemCalls", system,
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(name: "master", dependencies: ["MasterDaemon"], swiftSettings: settings),
+    ]
+}
+
 /// Tests of one room each, of whole processes, and of Debian's Postfix beside ours.
 var tests: [Target] {
     [
@@ -80,6 +96,14 @@ var tests: [Target] {
         test("DiagnosticsTests", ["Diagnostics", "SystemCalls", "TestSupport", system]),
         test("MasterConfigTests", ["MasterConfig"], exclude: ["Golden"]),
         test("MasterProtocolTests", ["MasterProtocol"]),
+        test("MasterPolicyTests", ["MasterPolicy", "MasterProtocol"]),
+        test(
+            "MasterDaemonTests",
+            [
+                "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterDaemon", "MasterPolicy",
+                "MasterProtocol", "SystemCalls", "TestSupport", system,
+            ]
+        ),
     ]
 }
 

@@ -1,0 +1,134 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: making the sockets and FIFOs that services listen on
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import MasterConfig
+import MasterProtocol
+import SystemCalls
+
+/// Why an endpoint cannot be made; `text` is the whole message.
+struct EndpointFailure: Error { let text: String }
+
+/// One configured endpoint to be made: what master.cf says, with addresses resolved.
+enum EndpointPlan: Equatable, Sendable {
+    case inet([SocketAddress])
+    /// Path relative to the queue directory.
+    case path(String, ServiceType)
+}
+
+/// Master's own descriptors live here and above, so that no move into a child's fixed numbers can collide.
+let lowestOwnDescriptor: Int32 = 64
+
+/// Creates endpoints in the order of system calls that clients and children rely on. Non-blocking, close-on-exec.
+enum Endpoint {
+    static func make(_ plan: EndpointPlan, backlog: Int, windowSize: Int) throws(EndpointFailure) -> DescriptorList {
+        var list = DescriptorList()
+        switch plan {
+        case .inet(let addresses):
+            for address in addresses {
+                list.append(try inet(address, backlog: backlog, windowSize: windowSize, listening: true))
+            }
+        case .path(let path, .unix), .path(let path, .pass), .path(let path, .inet):
+            list.append(try unix(path, .stream, backlog: backlog))
+        case .path(let path, .unixDatagram):
+            list.append(try unix(path, .datagram, backlog: backlog))
+        case .path(let path, .fifo):
+            list.append(try fifo(path))
+        }
+        return list
+    }
+
+    /// Whether the addresses could be bound, without listening: for `--check`.
+    static func probe(_ addresses: [SocketAddress]) throws(EndpointFailure) {
+        for address in addresses { _ = try inet(address, backlog: 0, windowSize: 0, listening: false) }
+    }
+
+    private static func inet(
+        _ address: SocketAddress,
+        backlog: Int,
+        windowSize: Int,
+        listening: Bool
+    ) throws(EndpointFailure) -> Descriptor {
+        let socket = try step("socket") { () throws(SystemError) in
+            try makeSocket(address.family, .stream).moved(atLeast: lowestOwnDescriptor)
+        }
+        let number = socket.number
+        if address.family == .ipv6 {
+            try step("setsockopt(IPV6_V6ONLY)") { () throws(SystemError) in try number.setOption(.ipv6Only, 1) }
+        }
+        try step("setsockopt(SO_REUSEADDR)") { () throws(SystemError) in try number.setOption(.reuseAddress, 1) }
+        try step("setsockopt(SO_REUSEPORT)") { () throws(SystemError) in try number.setOption(.reusePort, 1) }
+        try step("bind \(address.hostText) port \(address.port)") { () throws(SystemError) in
+            try number.bind(to: address)
+        }
+        guard listening else { return socket }
+        try step("fcntl") { () throws(SystemError) in try number.setNonBlocking(true) }
+        if windowSize > 0 {
+            try step("setsockopt(SO_SNDBUF)") { () throws(SystemError) in
+                try number.setOption(.sendBuffer, Int32(clamping: windowSize))
+            }
+            try step("setsockopt(SO_RCVBUF)") { () throws(SystemError) in
+                try number.setOption(.receiveBuffer, Int32(clamping: windowSize))
+            }
+        }
+        try step("listen") { () throws(SystemError) in try number.listen(backlog: Int32(clamping: backlog)) }
+        return socket
+    }
+
+    private static func unix(_ path: String, _ kind: SocketKind, backlog: Int) throws(EndpointFailure) -> Descriptor {
+        let prefix = kind == .datagram ? "unix_dgram_listen: " : ""
+        guard let address = SocketAddress(unixPath: path) else {
+            throw EndpointFailure(text: "\(prefix)unix-domain name too long: \(path)")
+        }
+        let socket = try step("\(prefix)socket") { () throws(SystemError) in
+            try makeSocket(.unix, kind).moved(atLeast: lowestOwnDescriptor)
+        }
+        let number = socket.number
+        try step("remove \(path)") { () throws(SystemError) in try removeFile(path) }
+        try step("bind: \(path)") { () throws(SystemError) in try number.bind(to: address) }
+        try step("chmod socket \(path)") { () throws(SystemError) in
+            try changeMode(ofPath: path, ProtocolLimit.socketMode)
+        }
+        try step("fcntl") { () throws(SystemError) in try number.setNonBlocking(true) }
+        if kind == .stream {
+            try step("listen") { () throws(SystemError) in try number.listen(backlog: Int32(clamping: backlog)) }
+        }
+        return socket
+    }
+
+    private static func fifo(_ path: String) throws(EndpointFailure) -> Descriptor {
+        let me = "fifo_listen: "
+        try step("\(me)remove \(path)") { () throws(SystemError) in try removeFile(path) }
+        try step("\(me)create fifo \(path)") { () throws(SystemError) in
+            try makeFifo(path, mode: ProtocolLimit.fifoMode)
+        }
+        let opened = try step("\(me)open \(path)") { () throws(SystemError) in try openFifo(path) }
+        let number = opened.number
+        let kind = try step("\(me)fstat \(path)") { () throws(SystemError) in try number.facts().kind }
+        if kind != .fifo { throw EndpointFailure(text: "\(me)not a fifo: \(path)") }
+        try step("\(me)fchmod \(path)") { () throws(SystemError) in try number.changeMode(ProtocolLimit.fifoMode) }
+        // Bytes of an earlier life would start a process for nothing.
+        while let stale = try? number.read(atMost: 1024), !stale.isEmpty {}
+        return opened
+    }
+
+    /// Reading and writing, so that the FIFO never reports an end of file; some systems report it readable then.
+    private static func openFifo(_ path: String) throws(SystemError) -> Descriptor {
+        let both = try openFile(path, [.readWrite, .nonBlocking]).moved(atLeast: lowestOwnDescriptor)
+        if try !both.number.waitForInput(milliseconds: 0) { return both }
+        return try openFile(path, [.readOnly, .nonBlocking]).moved(atLeast: lowestOwnDescriptor)
+    }
+
+    private static func step<Result: ~Copyable>(
+        _ what: String,
+        _ body: () throws(SystemError) -> Result
+    ) throws(EndpointFailure) -> Result {
+        do throws(SystemError) {
+            return try body()
+        } catch {
+            throw EndpointFailure(text: "\(what): \(error.reason)")
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: one effect of the policy at a time
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import Events
+import MasterConfig
+import MasterPolicy
+import MasterProtocol
+import SystemCalls
+
+extension Master {
+    func carryOut(_ effect: Effect) {
+        switch effect {
+        case .watchEndpoints(let id): watchEndpoints(id)
+        case .unwatchEndpoints(let id): service(id)?.endpointWatches.forEach { loop.stop($0) }
+        case .openStatusChannel(let id): if let service = service(id) { openChannel(service) }
+        case .replaceStatusChannel(let id):
+            drain(id)
+            if let service = service(id) { replaceChannel(service) }
+        case .closeStatusChannel(let id): if let service = service(id) { closeChannel(service) }
+        case .closeEndpoints(let id): closeEndpoints(id)
+        case .spawn(let id, let generation, let underStress): spawn(id, generation, underStress: underStress)
+        case .startTimer(let timer, let milliseconds): start(timer, milliseconds)
+        case .cancelTimer(let timer): if let watch = timers.removeValue(forKey: timer) { loop.remove(watch) }
+        case .sendWakeup(let id): sendWakeup(id)
+        case .terminate(let pid, let signal): try? sendSignal(signal == .kill ? .kill : .terminate, to: pid)
+        case .serviceRemoved(let id): forget(id)
+        case .note(let note): say(note)
+        }
+    }
+
+    private func forget(_ id: ServiceID) {
+        for timer in [PolicyTimer.throttle(id), .wakeup(id), .removalDeadline(id)] {
+            if let watch = timers.removeValue(forKey: timer) { loop.remove(watch) }
+        }
+        if service(id) != nil { services[Int(id.index)] = nil }
+    }
+
+    // MARK: endpoints
+
+    private func watchEndpoints(_ id: ServiceID) {
+        guard let service = service(id) else { return }
+        do throws(SystemError) {
+            if service.endpointWatches.isEmpty {
+                for number in service.listeners.numbers {
+                    let token = MasterEvent.endpointReadable.token(id)
+                    service.endpointWatches.append(try loop.watch(number, for: .readable, token: token))
+                }
+            } else {
+                for watch in service.endpointWatches { try loop.start(watch) }
+            }
+        } catch {
+            // Nobody would hear the clients of this service any more.
+            log.fatal("watch service \(service.plan.entry.nameAsWritten): \(error.description)")
+        }
+    }
+
+    private func closeEndpoints(_ id: ServiceID) {
+        guard let service = service(id) else { return }
+        for watch in service.endpointWatches { loop.remove(watch) }
+        service.endpointWatches = []
+        for failure in service.listeners.closeAll() {
+            log.warning(
+                "master_listen_cleanup: close listener socket \(failure.number.rawValue): \(failure.error.reason)"
+            )
+        }
+    }
+
+    // MARK: status channels
+
+    private func openChannel(_ service: RunningService) {
+        do throws(SystemError) {
+            // A new service comes with its channel, made before anything else was changed.
+            if service.channel == nil { service.channel = try StatusChannel() }
+            guard let reader = service.channel?.readerNumber else { return }
+            let token = MasterEvent.reportsArrived.token(service.id)
+            service.channelWatch = try loop.watch(reader, for: .readable, token: token)
+        } catch {
+            log.fatal("\(error.call.rawValue): \(error.reason)")
+        }
+    }
+
+    private func closeChannel(_ service: RunningService) {
+        if let watch = service.channelWatch { loop.remove(watch) }
+        service.channelWatch = nil
+        service.channel = nil
+    }
+
+    /// The old channel is closed first: its numbers are what the new one gets, even when there are no others left.
+    func replaceChannel(_ service: RunningService) {
+        closeChannel(service)
+        openChannel(service)
+    }
+
+    // MARK: children
+
+    private func spawn(_ id: ServiceID, _ generation: Generation, underStress: Bool) {
+        guard let service = service(id) else { return policy.spawnFailed(id, now: now) }
+        switch spawner.start(service, generation: generation, underStress: underStress) {
+        case .started(let pid): policy.spawned(id, pid: pid, generation: generation, now: now)
+        case .execFailed(let pid, let error):
+            log.warning("master_spawn: exec \(service.plan.entry.executablePath): \(error.reason)")
+            policy.spawned(id, pid: pid, generation: generation, now: now)
+        case .moveFailed(let pid, let target, let error):
+            log.warning("master_spawn: dup2 \(moveName(target)): \(error.reason)")
+            policy.spawned(id, pid: pid, generation: generation, now: now)
+        case .forkFailed(let error):
+            log.warning("master_spawn: fork: \(error.reason) -- throttling")
+            policy.spawnFailed(id, now: now)
+        }
+    }
+
+    private func moveName(_ target: DescriptorNumber) -> String {
+        switch target.rawValue {
+        case InheritedDescriptor.status: "status_fd"
+        case InheritedDescriptor.firstListener...: "listen_fd \(target.rawValue)"
+        default: "flow pipe descriptor \(target.rawValue)"
+        }
+    }
+
+    // MARK: timers and wake-ups
+
+    private func start(_ timer: PolicyTimer, _ milliseconds: Int64) {
+        let watch = timers[timer] ?? loop.makeTimer(token: timer.token)
+        timers[timer] = watch
+        loop.arm(watch, milliseconds: milliseconds)
+    }
+
+    private func sendWakeup(_ id: ServiceID) {
+        guard let service = service(id) else { return }
+        warn(wakeups.send(to: service.plan, owner: owner, loop: &loop, log: log))
+    }
+
+    // MARK: notes
+
+    private func say(_ note: PolicyNote) {
+        if note.isVerbose && log.verbosity == 0 { return }
+        // Process 1 inherits orphans; that they end is nobody's news.
+        if case .unknownChild = note, options.isInit { return }
+        for (level, text) in note.text({ service($0)?.plan }) {
+            switch level {
+            case .info: log.info(text)
+            case .warning: log.warning(text)
+            }
+        }
+    }
+}

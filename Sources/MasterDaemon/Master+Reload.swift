@@ -1,0 +1,111 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: a new configuration, whole or not at all
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import ConfigLoading
+import Diagnostics
+import Events
+import MasterConfig
+import MasterPolicy
+import SystemCalls
+
+extension Master {
+    /// A main.cf that is being edited is read when it has settled; meanwhile everybody is served.
+    func reloadWhenSettled() {
+        guard let pause = mainConfigPause(directory: settings.configDirectory) else { return reload() }
+        let timer = reloadTimer ?? loop.makeTimer(token: MasterEvent.reloadDue.token)
+        reloadTimer = timer
+        loop.arm(timer, milliseconds: pause)
+    }
+
+    /// Builds and checks the whole new model, sockets included, before it touches the old one. When anything is wrong,
+    /// everything that runs stays as it was, and the log says where and why.
+    func reload() {
+        log.info("reload -- version \(settings.mailVersion), configuration \(settings.configDirectory)")
+        var builder = ModelBuilder(
+            configDirectory: settings.configDirectory,
+            processName: processName,
+            frozen: frozen
+        )
+        let model = builder.build()
+        let destination: LogDestination?
+        do throws(ConfigProblem) {
+            destination = try model.map { model throws(ConfigProblem) in
+                try logDestination(model.settings, writesDirectly: true, isReload: true)
+            }
+        } catch {
+            builder.add(error)
+            destination = nil
+        }
+        report(builder.problems)
+        guard let model, let destination else { return keepOld() }
+        // A service that is being removed has given up its sockets: one of the same name makes its own.
+        var fresh = FreshEndpoints(running: services.compactMap { $0 }.filter { isActive($0) }.map(\.plan))
+        do throws(FreshEndpoints.Failure) {
+            try fresh.prepare(model, log)
+        } catch {
+            report([error.problem])
+            fresh.discard(MailOwner(model.owner), log)
+            return keepOld()
+        }
+        apply(model, &fresh)
+        log.redirect(to: destination)
+        takeLogSettings()
+        spawner.refreshEnvironment()
+    }
+
+    private func report(_ problems: [ConfigProblem]) {
+        for problem in problems {
+            let cure = problem.severity == .fatal ? problem.cure.map { " (\($0))" } ?? "" : ""
+            problem.severity == .info ? log.info(problem.text) : log.warning(problem.text + cure)
+        }
+    }
+
+    private func keepOld() {
+        log.warning(
+            "reload refused: everything keeps running on the previous configuration"
+                + " -- correct the problem above and reload again"
+        )
+    }
+
+    /// From here on nothing can fail: kept services get a new channel, new ones start, the others go.
+    private func apply(_ model: Model, _ fresh: inout FreshEndpoints) {
+        for service in services { if let service { drain(service.id) } }
+        carryOut()
+        settings = model.settings
+        owner = MailOwner(model.owner)
+        var gone: [ServiceIdentity: RunningService] = [:]
+        for service in services.compactMap({ $0 }) where isActive(service) { gone[service.plan.identity] = service }
+        for plan in model.services {
+            if let service = gone.removeValue(forKey: plan.identity) {
+                update(service, plan)
+            } else if let new = fresh.take(plan.identity, owner, log) {
+                add(new)
+            }
+        }
+        for service in services.compactMap({ $0 }) where gone[service.plan.identity]?.id == service.id {
+            policy.removeService(service.id, now: now)
+            carryOut()
+        }
+    }
+
+    private func isActive(_ service: RunningService) -> Bool {
+        policy.view(of: service.id).map { !$0.isLeaving } ?? false
+    }
+
+    /// A kept service keeps its sockets; everything else comes from the new entry.
+    private func update(_ service: RunningService, _ plan: ServicePlan) {
+        service.plan = plan.keepingEndpoint(of: service.plan)
+        service.prepareArguments(isAttached: options.staysAttached, isVerbose: log.verbosity > 0)
+        policy.updateService(service.id, service.plan.rules(throttleSeconds: settings.serviceThrottleTime), now: now)
+        carryOut()
+    }
+
+    func takeLogSettings() {
+        exportLogSettings(settings)
+        log.ident = "\(settings.syslogName)/\(processName)"
+        log.host = settings.myHostName
+        log.prepareLastWords("watchdog timeout")
+    }
+}

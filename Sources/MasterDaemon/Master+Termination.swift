@@ -1,0 +1,34 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: how master ends
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import MasterPolicy
+import MasterProtocol
+import SystemCalls
+
+extension Master {
+    /// A signal asks for the end: everybody in the process group gets SIGTERM, and master dies of the same signal, so
+    /// that its exit status tells. Nobody is waited for; children that survive see the end of their status channel.
+    func terminate(_ signal: Signal) -> Never {
+        armSelfDestruct(seconds: UInt32(ProtocolLimit.selfDestructSeconds))
+        try? Signal.terminate.ignore()
+        do throws(SystemError) {
+            try sendSignal(.terminate, to: options.isInit ? -1 : -processID())
+        } catch {
+            // Attached to a terminal, master may not lead a group of its own; its children are known one by one.
+            if options.isInit { log.fatal("master_sigdeath: kill process group", error) }
+            policy.forEachChild { try? sendSignal(.terminate, to: $0.pid) }
+        }
+        // The process that takes our log lines has just been told to end.
+        if case .postlog(_, let file?) = log.destination { log.redirect(to: .file(file)) }
+        log.info("terminating on signal \(signal.rawValue)")
+        log.finish()
+        if options.isInit { exitAtOnce(ExitCode.success) }
+        try? signal.restoreDefault()
+        try? unblockAllSignals()
+        try? sendSignal(signal, to: processID())
+        exitAtOnce(ExitCode.failure)
+    }
+}

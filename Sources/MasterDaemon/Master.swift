@@ -1,0 +1,191 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: MasterDaemon, carrying out what the policy decides
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import Events
+import MasterConfig
+import MasterPolicy
+import MasterProtocol
+import SystemCalls
+
+/// The master process after start-up: one loop, one policy, and the deeds that follow from its decisions. It never
+/// accepts a connection, never waits for a child, a log or a name, and touches no shared state but its own sockets.
+final class Master {
+    let options: MasterOptions
+    let processName: String
+    let log: Log
+    var loop: EventLoop
+    var policy = Policy()
+    /// Indexed by `ServiceID.index`.
+    var services: [RunningService?] = []
+    var timers: [PolicyTimer: WatchID] = [:]
+    var statusReader = StatusReader()
+    var spawner: Spawner
+    var wakeups = WakeupSender()
+    var settings: MainSettings
+    var owner: MailOwner
+    /// Settings that only a restart can change, as they were at start.
+    let frozen: FrozenSettings
+    private let locks: MasterLocks
+    var reloadTimer: WatchID?
+    private var effects: [Effect] = []
+    private var isReloadWanted = false
+    private var isReapWanted = false
+
+    init(
+        options: MasterOptions,
+        processName: String,
+        log: Log,
+        loop: consuming EventLoop,
+        model: Model,
+        flow: consuming DescriptorPair,
+        locks: consuming MasterLocks
+    ) {
+        self.options = options
+        self.processName = processName
+        self.log = log
+        self.loop = loop
+        settings = model.settings
+        owner = MailOwner(model.owner)
+        frozen = FrozenSettings(model.settings)
+        spawner = Spawner(flow: flow)
+        self.locks = locks
+    }
+
+    var now: PolicyTime { loop.now.policyTime }
+
+    // MARK: the loop
+
+    /// Each turn: wait, handle what happened, then re-read the configuration if asked, then bury the dead.
+    func run() -> Never {
+        while true {
+            do throws(SystemError) {
+                try loop.turn(waitingAtMost: longestWait)
+            } catch {
+                log.fatal("event loop: \(error.description)")
+            }
+            var isIdle = true
+            while let occurrence = loop.next() {
+                isIdle = false
+                handle(occurrence)
+            }
+            if isIdle { log.refreshLastWords() }
+            if isReloadWanted {
+                isReloadWanted = false
+                reloadWhenSettled()
+            }
+            if isReapWanted {
+                isReapWanted = false
+                reap()
+            }
+            if log.hasPending { log.flush() }
+        }
+    }
+
+    /// A log line that found its receiver busy is tried again soon.
+    private var longestWait: Int64 { log.hasPending ? 50 : Int64(ProtocolLimit.loopWaitSeconds) * 1000 }
+
+    private func handle(_ occurrence: Occurrence) {
+        let token = occurrence.token
+        switch token.event {
+        case .hangup, .reloadDue: isReloadWanted = true
+        case .childEnded: isReapWanted = true
+        case .endRequested: terminate(token.signal)
+        case .exitTimeArrived:
+            log.info("master exit time has arrived")
+            log.finish()
+            exitProcess(ExitCode.success)
+        case .endpointReadable: policy.endpointReadable(token.service, now: now)
+        case .reportsArrived: drain(token.service)
+        case .throttleEnds: policy.timerFired(.throttle(token.service), now: now)
+        case .wakeupDue: policy.timerFired(.wakeup(token.service), now: now)
+        case .removalDeadline: policy.timerFired(.removalDeadline(token.service), now: now)
+        case .wakeupReady: warn(wakeups.advance(token.slot, loop: &loop))
+        case .wakeupDeadline: warn(wakeups.expire(token.slot, loop: &loop))
+        case nil: break
+        }
+        carryOut()
+    }
+
+    /// Does what the policy wants, in order, until it wants nothing more.
+    func carryOut() {
+        var batch = effects
+        effects = []
+        policy.takeEffects(into: &batch)
+        while !batch.isEmpty {
+            for effect in batch { carryOut(effect) }
+            policy.takeEffects(into: &batch)
+        }
+        effects = batch
+    }
+
+    func warn(_ text: String?) {
+        if let text { log.warning(text) }
+    }
+
+    // MARK: services
+
+    func service(_ id: ServiceID) -> RunningService? {
+        let index = Int(id.index)
+        guard services.indices.contains(index), let service = services[index], service.id == id else { return nil }
+        return service
+    }
+
+    /// Takes a service up: its endpoints and its status channel exist already.
+    func add(_ fresh: FreshService) {
+        let rules = fresh.plan.rules(throttleSeconds: settings.serviceThrottleTime)
+        let id = policy.addService(rules, now: now)
+        let service = RunningService(id: id, fresh)
+        service.prepareArguments(isAttached: options.staysAttached, isVerbose: log.verbosity > 0)
+        while services.count <= Int(id.index) { services.append(nil) }
+        services[Int(id.index)] = service
+        carryOut()
+    }
+
+    // MARK: children
+
+    /// Reads what the children of a service have said.
+    func drain(_ id: ServiceID) {
+        guard let service = service(id), let channel = service.channel?.readerNumber else { return }
+        for trouble in statusReader.drain(channel, of: id, into: &policy, now: now) {
+            report(trouble, service)
+        }
+    }
+
+    private func report(_ trouble: StatusReader.Trouble, _ service: RunningService) {
+        let (name, canonical) = service.plan.shown
+        switch trouble {
+        case .readFailed(let error): log.warning("master_status_event: read: \(error.reason)")
+        case .garbage(let count, let pid):
+            guard let skipped = service.garbageGate.pass(nowSeconds: now.milliseconds / 1000) else { return }
+            if skipped > 0 { log.warning("service \(name)(\(canonical)): \(skipped) more partial status updates") }
+            log.warning(
+                "service \(name)(\(canonical)): child (pid \(pid ?? 0)) sent partial status update (\(count) bytes)"
+            )
+        case .endOfFile:
+            log.warning("service \(name)(\(canonical)): end of file on the status channel -- opening a new one")
+            replaceChannel(service)
+        }
+    }
+
+    /// Buries every child that has ended. What a child said last counts before its end does.
+    private func reap() {
+        while let (pid, status) = reapChild() {
+            if let id = policy.view(ofChild: pid)?.service { drain(id) }
+            policy.childExited(pid: pid, ExitKind(status), now: now)
+            carryOut()
+        }
+    }
+}
+
+extension ExitKind {
+    init(_ status: WaitStatus) {
+        switch status {
+        case .exited(let status): self = .exited(status: status)
+        case .signaled(let number): self = .signaled(number)
+        case .stopped(let number): self = .stopped(number)
+        }
+    }
+}

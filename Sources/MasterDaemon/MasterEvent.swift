@@ -1,0 +1,56 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what can happen to master
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Events
+import FixedMemory
+import MasterPolicy
+import SystemCalls
+
+/// The kinds of event in master's loop. Those about a service carry its `ServiceID`.
+enum MasterEvent: UInt32 {
+    case hangup = 1
+    case childEnded
+    case endRequested
+    case exitTimeArrived
+    case reloadDue
+    case endpointReadable
+    case reportsArrived
+    case throttleEnds
+    case wakeupDue
+    case removalDeadline
+    case wakeupReady
+    case wakeupDeadline
+
+    var token: EventToken { EventToken(kind: rawValue) }
+
+    func token(_ slot: SlotID) -> EventToken { EventToken(kind: rawValue, slot: slot) }
+
+    func token(_ id: ServiceID) -> EventToken {
+        EventToken(kind: rawValue, index: UInt32(id.index), generation: id.generation)
+    }
+
+    /// For a signal the number comes along.
+    func token(_ signal: Signal) -> EventToken { EventToken(kind: rawValue, index: UInt32(signal.rawValue)) }
+}
+
+extension EventToken {
+    var event: MasterEvent? { MasterEvent(rawValue: kind) }
+    var service: ServiceID { ServiceID(index: Int32(index), generation: generation) }
+    var signal: Signal { Signal(Int32(index)) }
+}
+
+extension PolicyTimer {
+    var token: EventToken {
+        switch self {
+        case .throttle(let id): MasterEvent.throttleEnds.token(id)
+        case .wakeup(let id): MasterEvent.wakeupDue.token(id)
+        case .removalDeadline(let id): MasterEvent.removalDeadline.token(id)
+        }
+    }
+}
+
+extension LoopTime {
+    var policyTime: PolicyTime { PolicyTime(milliseconds: milliseconds) }
+}

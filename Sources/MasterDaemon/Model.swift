@@ -1,0 +1,240 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: everything the configuration files say, checked and resolved
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import ConfigLoading
+import MasterConfig
+import MasterPolicy
+import SystemCalls
+
+/// One service as it shall be.
+struct ServicePlan: Sendable {
+    let entry: ServiceEntry
+    let identity: ServiceIdentity
+    let endpoint: EndpointPlan
+    let backlog: Int
+
+    var isLocalOnly: Bool {
+        if let byType = entry.isLocalOnlyByType { return byType }
+        guard case .inet(let addresses) = endpoint else { return true }
+        return addresses.allSatisfy { $0.isLoopback }
+    }
+
+    func rules(throttleSeconds: Int) -> ServiceRules {
+        ServiceRules(
+            processLimit: Int32(clamping: entry.processLimit),
+            throttleSeconds: Int32(clamping: throttleSeconds),
+            wakeupSeconds: Int32(clamping: entry.wakeupSeconds),
+            isWakeupConditional: entry.wakeupIsConditional,
+            isLocalOnly: isLocalOnly
+        )
+    }
+
+    /// The name that messages show: `"smtp" (25)` without the quotes and brackets.
+    var shown: (name: String, canonical: String) { (entry.nameAsWritten, identity.canonicalName) }
+}
+
+/// A complete reading of main.cf and master.cf. It is built whole, with every problem collected on the way, before
+/// anybody acts on it; nothing that runs is touched.
+struct Model: Sendable {
+    var dictionary: MainDictionary
+    var settings: MainSettings
+    var owner: UserAccount
+    var services: [ServicePlan]
+}
+
+/// Builds a model. What is wrong is in `problems`, in the order of the files.
+struct ModelBuilder {
+    let configDirectory: String
+    let processName: String
+    /// At reload: what must stay as it was at start.
+    let frozen: FrozenSettings?
+    private(set) var problems: [ConfigProblem] = []
+    /// The last reading of main.cf, also when it is not good enough to run on; for those who look for more mistakes.
+    private(set) var settings: MainSettings?
+
+    init(configDirectory: String, processName: String, frozen: FrozenSettings? = nil) {
+        self.configDirectory = configDirectory
+        self.processName = processName
+        self.frozen = frozen
+    }
+
+    mutating func add(_ problem: ConfigProblem) { problems.append(problem) }
+
+    /// What was found since the last call.
+    mutating func takeProblems() -> [ConfigProblem] {
+        defer { problems = [] }
+        return problems
+    }
+
+    /// main.cf alone: enough to log, to change directory and to take locks.
+    mutating func readMain() -> (dictionary: MainDictionary, settings: MainSettings, owner: UserAccount)? {
+        var loaded = loadMainConfig(directory: configDirectory, processName: processName)
+        problems += loaded.problems
+        if loaded.problems.hasFatal { return nil }
+        var (settings, found) = evaluateSettings(&loaded.dictionary, host: loaded.host)
+        problems += found
+        frozen?.restore(&settings, problems: &problems)
+        self.settings = settings
+        let identity = accountProblems(settings, dictionary: loaded.dictionary)
+        problems += identity
+        if found.hasFatal || identity.hasFatal { return nil }
+        guard let owner = userAccount(named: settings.mailOwner) else { return nil }
+        return (loaded.dictionary, settings, owner)
+    }
+
+    /// Ordinary users run everything as themselves, so only their own account has to exist.
+    private func accountProblems(_ settings: MainSettings, dictionary: MainDictionary) -> [ConfigProblem] {
+        if Identity.effectiveUser == 0 {
+            return IdentityChecks.problems(
+                settings: settings,
+                accounts: accountFacts(settings),
+                dictionary: dictionary
+            )
+        }
+        guard let owner = userAccount(named: settings.mailOwner), owner.uid == Identity.effectiveUser else {
+            let text =
+                "the master command is reserved for the superuser, and for the mail_owner \"\(settings.mailOwner)\""
+            return [
+                ConfigProblem(
+                    .fatal,
+                    text,
+                    file: settings.mainPath,
+                    line: dictionary.line(of: "mail_owner"),
+                    cure: "Run it as root, or set mail_owner to the user who runs it, with -d or -s."
+                )
+            ]
+        }
+        return []
+    }
+
+    /// master.cf against the settings: entries, identities, addresses.
+    mutating func readServices(_ read: MainSettings) -> [ServicePlan] {
+        var settings = read
+        let path = settings.masterPath
+        let bytes: [UInt8]
+        do throws(SystemError) {
+            bytes = try readFile(path).bytes
+        } catch {
+            problems.append(
+                ConfigProblem(.fatal, "open \(path): \(error.reason)", file: path, cure: "Restore the file.")
+            )
+            return []
+        }
+        let families = InetAddresses.usableFamilies(settings.addressFamilies, problems: &problems)
+        let entries = MasterFile.parse(
+            bytes,
+            path: path,
+            settings: settings,
+            isInetUsable: !families.isEmpty,
+            problems: &problems
+        )
+        let inetServices = entries.filter { $0.type == .inet }.map(\.nameAsWritten)
+        frozen?.restoreInterfaces(&settings, inetServices: inetServices, problems: &problems)
+        let ports = portTable(for: entries, settings)
+        let resolver = InetAddresses(
+            settings: settings,
+            families: families,
+            interfaces: (try? interfaceAddresses()) ?? []
+        )
+        checkInterfaces(resolver, settings)
+        let unique = MasterFile.withoutDuplicates(entries, ports: ports, path: path, problems: &problems)
+        return unique.compactMap { plan($0, ports, resolver, settings) }
+    }
+
+    private mutating func checkInterfaces(_ resolver: InetAddresses, _ settings: MainSettings) {
+        do throws(InetAddresses.Failure) {
+            try resolver.checkInterfaces()
+        } catch {
+            problems.append(ConfigProblem(.fatal, error.text, file: settings.mainPath, cure: error.cure))
+        }
+    }
+
+    /// Everything; nil when a fatal problem was found.
+    mutating func build() -> Model? {
+        guard let main = readMain() else { return nil }
+        let services = readServices(main.settings)
+        if problems.hasFatal { return nil }
+        return Model(
+            dictionary: main.dictionary,
+            settings: main.settings,
+            owner: main.owner,
+            services: services
+        )
+    }
+
+    /// Ports by name: `known_tcp_ports` first, then services(5) for the names that master.cf uses.
+    private mutating func portTable(for entries: [ServiceEntry], _ settings: MainSettings) -> PortTable {
+        var services: [String: UInt16] = [:]
+        for entry in entries {
+            if let name = entry.inetName?.port, let port = tcpPort(named: name) { services[name] = port }
+        }
+        return PortTable(knownTCPPorts: settings.knownTCPPorts, services: services, problems: &problems)
+    }
+
+    private mutating func plan(
+        _ entry: ServiceEntry,
+        _ ports: PortTable,
+        _ resolver: InetAddresses,
+        _ settings: MainSettings
+    ) -> ServicePlan? {
+        let endpoint: EndpointPlan
+        if let path = entry.endpointPath {
+            endpoint = .path(path, entry.type)
+        } else {
+            guard let name = entry.inetName else { return nil }
+            do throws(InetAddresses.Failure) {
+                endpoint = .inet(try resolver.addresses(of: name, ports: ports))
+            } catch {
+                // What is wrong with inet_interfaces was said once, and is no service's fault.
+                if problems.contains(where: { $0.text == error.text }) { return nil }
+                let prefix = error.isSyntax ? "\(settings.masterPath): line \(entry.line): " : ""
+                problems.append(
+                    ConfigProblem(
+                        .fatal,
+                        prefix + error.text,
+                        file: settings.masterPath,
+                        line: entry.line,
+                        cure: error.cure
+                    )
+                )
+                return nil
+            }
+        }
+        if Identity.effectiveUser != 0 { refusePrivileges(entry, settings) }
+        return ServicePlan(
+            entry: entry,
+            identity: .canonicalIdentity(of: entry, ports: ports),
+            endpoint: endpoint,
+            backlog: max(entry.processLimit, settings.defaultProcessLimit)
+        )
+    }
+
+    /// Without root there is no chroot and nobody to become.
+    private mutating func refusePrivileges(_ entry: ServiceEntry, _ settings: MainSettings) {
+        let line = "\(settings.masterPath): line \(entry.line): "
+        if entry.wantsChroot {
+            problems.append(
+                ConfigProblem(
+                    .fatal,
+                    "\(line)service \(entry.nameAsWritten): chroot needs root privileges",
+                    file: settings.masterPath,
+                    line: entry.line,
+                    cure: "Put n in the fifth field, \"chroot\", or start master as root."
+                )
+            )
+        }
+        if !entry.isUnprivileged {
+            problems.append(
+                ConfigProblem(
+                    .fatal,
+                    "\(line)service \(entry.nameAsWritten): a privileged service needs root privileges",
+                    file: settings.masterPath,
+                    line: entry.line,
+                    cure: "Put y in the fourth field, \"unprivileged\", or start master as root."
+                )
+            )
+        }
+    }
+}

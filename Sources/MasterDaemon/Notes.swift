@@ -1,0 +1,67 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what the policy notes, in the words of master's log
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterConfig
+import MasterPolicy
+
+/// The text of a note. Services are looked up by the caller, who still knows their names.
+extension PolicyNote {
+    enum Level { case info, warning }
+
+    func text(_ service: (ServiceID) -> ServicePlan?) -> [(level: Level, text: String)] {
+        switch self {
+        case .exitStatus(let pid, let id, let status):
+            return [(.warning, "process \(path(service(id))) pid \(pid) exit status \(status)")]
+        case .killedBy(let pid, let id, let signal):
+            return [(.warning, "process \(path(service(id))) pid \(pid) killed by signal \(signal)")]
+        case .stoppedBy(let pid, let id, let signal):
+            return [(.warning, "process \(path(service(id))) pid \(pid) stopped by signal \(signal)")]
+        case .badStartup(let id):
+            return [(.warning, "\(path(service(id))): bad command startup -- throttling")]
+        case .processLimit(let id, let limit):
+            return limitText(service(id), limit).map { (.warning, $0) }
+        case .staleReport(let pid, let generation):
+            return [(.info, "ignoring status update from child pid \(pid) generation \(generation)")]
+        case .unknownStatus(let value, let pid):
+            return [
+                (
+                    .warning,
+                    "master_status_event: ignoring unknown status: \(value) allegedly from pid: \(pid)"
+                )
+            ]
+        case .foreignReport(let pid, let sender, let owner):
+            let (from, of) = (name(service(sender)), name(service(owner)))
+            return [(.warning, "ignoring status update for pid \(pid) of service \(of) on the channel of \(from)")]
+        case .unknownChild(let pid): return [(.info, "master_reap: ignoring unknown pid: \(pid)")]
+        case .removalForced(let id, let count):
+            return [
+                (
+                    .warning,
+                    "service \(name(service(id))) was removed, but \(count) of its processes ignore SIGTERM"
+                        + " -- sending SIGKILL"
+                )
+            ]
+        case .unknownReporter(let pid): return [(.info, "master_status_event: process id not found: \(pid)")]
+        case .spawned(let pid, let id): return [(.info, "spawn command \(path(service(id))); pid \(pid)")]
+        case .throttling(let id): return [(.info, "throttling command \(path(service(id)))")]
+        case .throttleReleased(let id): return [(.info, "throttle released for command \(path(service(id)))")]
+        case .conditionalTimerStarted(let id): return [(.info, "start conditional timer for \(name(service(id)))")]
+        }
+    }
+
+    private func path(_ plan: ServicePlan?) -> String { plan?.entry.executablePath ?? "(removed)" }
+
+    private func name(_ plan: ServicePlan?) -> String { plan?.entry.nameAsWritten ?? "(removed)" }
+
+    private func limitText(_ plan: ServicePlan?, _ limit: Int32) -> [String] {
+        let shown: (String, String) = plan?.shown ?? ("", "")
+        return [
+            "service \"\(shown.0)\" (\(shown.1)) has reached its process limit \"\(limit)\":"
+                + " new clients may experience noticeable delays",
+            "to avoid this condition, increase the process count in master.cf or reduce the service time per client",
+            "see http://www.postfix.org/STRESS_README.html for examples of stress-adapting configuration settings",
+        ]
+    }
+}

@@ -1,0 +1,64 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the lock files that keep two masters apart
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import SystemCalls
+
+/// Takes and fills a lock file: an exclusive flock(2), and the pid right-justified in 32 columns, as scripts read it.
+/// The file is neither truncated first nor ever removed, so that no reader finds it empty.
+struct PidLock: ~Copyable {
+    private let file: Descriptor
+
+    /// Why a lock cannot be had; `text` is the whole message behind "fatal: ".
+    struct Failure: Error { let text: String }
+
+    private init(file: consuming Descriptor) { self.file = file }
+
+    static func take(_ path: String, mode: UInt32 = 0o644) throws(Failure) -> PidLock {
+        let lock = PidLock(file: try locked(path, mode: mode))
+        try lock.writePid(path)
+        return lock
+    }
+
+    /// `-t`: whether somebody holds the lock, or it cannot even be tried.
+    static func isHeld(_ path: String) -> Bool {
+        if (try? facts(ofPath: path)) == nil { return false }
+        do throws(Failure) {
+            _ = try locked(path, mode: 0o644)
+            return false
+        } catch {
+            return true
+        }
+    }
+
+    private static func locked(_ path: String, mode: UInt32) throws(Failure) -> Descriptor {
+        let file: Descriptor
+        do throws(CarefulOpenError) {
+            file = try openCarefully(path, [.readWrite, .create], mode: mode)
+        } catch {
+            throw Failure(text: "open lock file \(path): \(error.reason)")
+        }
+        do throws(SystemError) {
+            if try file.number.tryExclusiveLock() { return try file.moved(atLeast: lowestOwnDescriptor) }
+        } catch {
+            throw Failure(text: "open lock file \(path): unable to set exclusive lock: \(error.reason)")
+        }
+        throw Failure(
+            text: "open lock file \(path): unable to set exclusive lock: Resource temporarily unavailable"
+        )
+    }
+
+    private func writePid(_ path: String) throws(Failure) {
+        let digits = String(processID())
+        let line = String(repeating: " ", count: 32 - digits.utf8.count) + digits + "\n"
+        do throws(SystemError) {
+            try file.number.seek(to: 0)
+            if try file.number.write(Array(line.utf8)) == .bytes(line.utf8.count) { return }
+        } catch {
+            throw Failure(text: "cannot update lock file \(path): \(error.reason)")
+        }
+        throw Failure(text: "cannot update lock file \(path): short write")
+    }
+}

@@ -1,0 +1,54 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: a service that exists: its sockets, its channel, its children's command line
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import Events
+import MasterConfig
+import MasterPolicy
+import SystemCalls
+
+/// The deeds' side of one service; what is decided about it is the policy's. Owns the endpoints and both ends of the
+/// status channel. The endpoints live until the service is removed; the channel is replaced at every reload.
+final class RunningService {
+    let id: ServiceID
+    var plan: ServicePlan
+    var listeners: DescriptorList
+    /// One watcher an endpoint, made when first needed.
+    var endpointWatches: [WatchID] = []
+    var channel: StatusChannel?
+    var channelWatch: WatchID?
+    /// A child that writes garbage may do so for ever; the log hears of it once a while.
+    var garbageGate = MessageGate(intervalSeconds: 60)
+    private var vector: ArgumentVector?
+
+    /// Takes over what `fresh` has.
+    init(id: ServiceID, _ fresh: FreshService) {
+        self.id = id
+        plan = fresh.plan
+        listeners = DescriptorList()
+        swap(&listeners, &fresh.listeners)
+        channel = fresh.channel.take()
+    }
+
+    /// Builds the children's argument vector; the socket count is that of the sockets we hold, whatever the
+    /// configuration says by now.
+    func prepareArguments(isAttached: Bool, isVerbose: Bool) {
+        vector = plan.entry.argumentVector(
+            detached: !isAttached,
+            verbose: isVerbose,
+            isLocalOnly: plan.isLocalOnly,
+            socketCount: listeners.count
+        )
+    }
+
+    /// argv of the next child.
+    func arguments(underStress: Bool) -> [String] {
+        guard let vector else { return [plan.entry.command] }
+        guard underStress, let index = vector.stressIndex else { return vector.arguments }
+        var stressed = vector.arguments
+        stressed[index] = ArgumentVector.stressed
+        return stressed
+    }
+}

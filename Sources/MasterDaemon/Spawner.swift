@@ -1,0 +1,54 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: starting a child
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterConfig
+import MasterProtocol
+import SystemCalls
+import SystemPackage
+
+/// Prepares everything a child gets and starts it: fixed descriptors, argv, environment.
+struct Spawner: ~Copyable {
+    /// The token pipe, one for the whole mail system.
+    private let flow: DescriptorPair
+    /// Environment of every child but for `GENERATION`.
+    private var environment: [String] = []
+
+    init(flow: consuming DescriptorPair) { self.flow = flow }
+
+    /// Takes the process environment as it is now.
+    mutating func refreshEnvironment() {
+        environment = environmentEntries()
+            .filter { $0.name != EnvironmentName.generation.rawValue }
+            .map { "\($0.name)=\($0.value)" }
+    }
+
+    func start(_ service: RunningService, generation: Generation, underStress: Bool) -> SpawnOutcome {
+        guard let status = service.channel?.childNumber else {
+            return .forkFailed(SystemError(.spawn, .badFileDescriptor))
+        }
+        var sources = [flow.first.number, flow.second.number, status] + service.listeners.numbers
+        // A service with very many sockets reaches numbers that are sources: then copies above them all do the duty.
+        var copies = DescriptorList()
+        let firstFree = InheritedDescriptor.firstListener + Int32(service.listeners.count)
+        if firstFree > lowestOwnDescriptor {
+            do throws(SystemError) {
+                for source in sources { copies.append(try source.duplicate(atLeast: firstFree)) }
+                sources = copies.numbers
+            } catch {
+                return .forkFailed(error)
+            }
+        }
+        let targets = InheritedDescriptor.flowRead..<firstFree
+        let moves = zip(sources, targets).map { (from: $0, to: DescriptorNumber($1)) }
+        return spawn(
+            ChildImage(
+                path: service.plan.entry.executablePath,
+                arguments: service.arguments(underStress: underStress),
+                environment: environment + ["\(EnvironmentName.generation.rawValue)=\(generation.octalText)"],
+                moves: moves
+            )
+        )
+    }
+}

@@ -1,0 +1,138 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: from the command line to a running master, in order
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import ConfigLoading
+import Diagnostics
+import Events
+import MasterConfig
+import MasterProtocol
+import SystemCalls
+
+/// Everything master does before its loop, one step after the other in the order that scripts, children and other
+/// masters rely on. A step that fails ends the process with a message in the log and, while somebody may still be
+/// watching, on standard error.
+package enum MasterMain {
+    /// Runs master with the arguments of this process; never returns.
+    package static func main(_ commandLine: [String]) -> Never {
+        let program = commandLine.first ?? "master"
+        let processName = String(
+            program[(program.lastIndex(of: "/").map(program.index(after:)) ?? program.startIndex)...]
+        )
+        setFileCreationMask(0o077)
+        let verbosity = environmentValue(EnvironmentName.mailVerbose.rawValue) == nil ? 0 : 1
+        try? Signal.pipe.ignore()
+        // Until its handler stands, a reload request must not end us; and whoever started us may have blocked signals.
+        try? Signal.hangup.ignore()
+        try? unblockAllSignals()
+        try? closeAll(from: 3)
+        Detach.fillStandardDescriptors()
+        try? raiseDescriptorLimit()
+        let log = Log(
+            ident: "\(earlyLogTag())/\(processName)",
+            host: environmentValue("POSTLOG_HOSTNAME"),
+            destination: earlyLogDestination(),
+            waits: false
+        )
+        log.witness = .standardError
+        let options = readOptions(commandLine, program: program, log)
+        log.verbosity = verbosity + options.verbosity
+        if let directory = options.configDirectory {
+            setEnvironment(EnvironmentName.mailConfig.rawValue, directory)
+        }
+        switch options.task {
+        case .help: printAndExit(MasterOptions.help(processName) + "\n")
+        case .version: printAndExit("Quartermaster, compatible with Postfix \(BuiltinDefaults.debian.mailVersion)\n")
+        case .check: exitProcess(ConfigurationCheck.run(configDirectory: configDirectory(), processName: processName))
+        case .test: log.witness = nil
+        case .run: break
+        }
+        start(options, processName: processName, log).run()
+    }
+
+    private static func readOptions(_ commandLine: [String], program: String, _ log: Log) -> MasterOptions {
+        let options: MasterOptions
+        do throws(MasterUsageProblem) {
+            options = try MasterOptions(
+                parsing: Array(commandLine.dropFirst()),
+                program: program,
+                pid: processID()
+            )
+        } catch {
+            if Identity.realUser != 0 { log.fatal("the master command is reserved for the superuser") }
+            log.fatal(error.message)
+        }
+        switch options.task {
+        case .check, .help, .version: return options
+        case .run, .test: break
+        }
+        if Identity.realUser != 0 && Identity.effectiveUser == Identity.realUser {
+            // An ordinary user may run a mail system of his own, in the foreground; main.cf must agree.
+            if options.isForeground || options.task == .test { return options }
+            log.fatal("the master command is reserved for the superuser (or for mail_owner with -d or -s)")
+        }
+        if Identity.realUser != 0 { log.fatal("the master command is reserved for the superuser") }
+        if Identity.effectiveUser != 0 { log.fatal("the master command must not run as a set-uid process") }
+        return options
+    }
+
+    private static func printAndExit(_ text: String) -> Never {
+        _ = try? DescriptorNumber.standardOutput.write(Array(text.utf8))
+        exitProcess(ExitCode.success)
+    }
+
+    /// Steps 9 to 26: returns the master that is ready to run.
+    private static func start(_ options: MasterOptions, processName: String, _ log: Log) -> Master {
+        var ready: Descriptor? = options.waitsForReadiness ? Monitor.split(log) : nil
+        let witness = options.staysAttached || options.task == .test ? nil : keepWitness(log)
+        if !options.staysAttached {
+            Detach.replaceStandardDescriptors(keepingOutput: options.keepsStandardOutput, log)
+        }
+        let runsDebugger = options.runsDebugger || environmentValue(EnvironmentName.mailDebug.rawValue) != nil
+        if !options.isInit && !runsDebugger && !options.staysAttached { Detach.startSession(log) }
+
+        var builder = ModelBuilder(configDirectory: configDirectory(), processName: processName)
+        let main = required(builder.readMain(), &builder, log)
+        adoptLogDestination(main.settings, log)
+        scrubEnvironment(main.settings, log)
+        enterQueueDirectory(main.settings, log)
+        let pidPath = "pid/\(processName).pid"
+        if options.task == .test { exitProcess(PidLock.isHeld(pidPath) ? ExitCode.failure : ExitCode.success) }
+        let locks = takeLocks(pidPath, dataPath: "\(main.settings.dataDirectory)/\(processName).lock", main.owner, log)
+        if runsDebugger { runDebugger(main.settings, log) }
+
+        let services = builder.readServices(main.settings)
+        let model = required(
+            Model(dictionary: main.dictionary, settings: main.settings, owner: main.owner, services: services),
+            &builder,
+            log
+        )
+        let master = makeMaster(options, processName, model, locks, log)
+        startServices(model, master)
+        adoptLogDestination(model.settings, log)
+        master.takeLogSettings()
+        master.spawner.refreshEnvironment()
+        master.carryOut()
+        log.info(
+            "daemon started -- version \(model.settings.mailVersion), configuration \(model.settings.configDirectory)"
+        )
+        log.witness = nil
+        _ = consume witness
+        if let ready = ready.take() { _ = try? ready.number.write([0]) }
+        return master
+    }
+
+    /// A copy of standard error, for fatal messages until the daemon has started.
+    private static func keepWitness(_ log: Log) -> Descriptor? {
+        do throws(SystemError) {
+            let copy = try DescriptorNumber.standardError.duplicate(atLeast: lowestOwnDescriptor)
+            log.witness = copy.number
+            return copy
+        } catch {
+            // Started with standard error closed: nobody is watching.
+            log.witness = nil
+            return nil
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: doing what a client does, to get a process started
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import Events
+import FixedMemory
+import MasterConfig
+import MasterPolicy
+import MasterProtocol
+import SystemCalls
+import SystemPackage
+
+/// Sends wake-ups without ever waiting: connects, writes `W` (and a NUL to sockets), and keeps the connection until the
+/// peer closes it or its time is up. The byte goes through the service's own endpoint, like any client's.
+struct WakeupSender: ~Copyable {
+    struct Wakeup: ~Copyable {
+        let plan: ServicePlan
+        let socket: Descriptor
+        var watch: WatchID?
+        var deadline: WatchID?
+        var isConnecting: Bool
+        /// Addresses to try when this one fails.
+        var others: [SocketAddress]
+    }
+
+    private var wakeups = Slab<Wakeup>(capacity: 16)
+
+    /// What went wrong, for the log.
+    typealias Problem = String
+
+    /// Starts one wake-up; nil: it is on its way.
+    mutating func send(to plan: ServicePlan, owner: MailOwner, loop: inout EventLoop, log: Log) -> Problem? {
+        switch plan.endpoint {
+        case .path(let path, .fifo): return owner.perform(log) { Self.wakeFifo(path, plan) }
+        case .path(_, .unixDatagram): return Self.problem(plan, "Operation not supported")
+        case .path(let path, _):
+            return SocketAddress(unixPath: path).flatMap { connect(plan, [$0], loop: &loop) }
+        case .inet(let addresses):
+            return connect(plan, addresses.map(Self.reachable), loop: &loop)
+        }
+    }
+
+    /// A connection became writable or readable.
+    mutating func advance(_ slot: SlotID, loop: inout EventLoop) -> Problem? {
+        guard let state = wakeups.withElement(slot, { (isConnecting: $0.isConnecting, number: $0.socket.number) })
+        else { return nil }
+        guard state.isConnecting else {
+            // The peer has closed, or says something nobody asked for: either way it is awake.
+            close(slot, loop: &loop)
+            return nil
+        }
+        do throws(SystemError) {
+            if let failure = try state.number.pendingError() { throw failure }
+            try write(slot, loop: &loop)
+            return nil
+        } catch {
+            return tryNext(slot, error.reason, loop: &loop)
+        }
+    }
+
+    /// A connection's time is up.
+    mutating func expire(_ slot: SlotID, loop: inout EventLoop) -> Problem? {
+        guard let state = wakeups.withElement(slot, { (isConnecting: $0.isConnecting, plan: $0.plan) })
+        else { return nil }
+        if state.isConnecting { return tryNext(slot, "Connection timed out", loop: &loop) }
+        close(slot, loop: &loop)
+        return "\(state.plan.entry.type.rawValue)_trigger_event: read timeout for service"
+            + " \(state.plan.identity.canonicalName)"
+    }
+
+    // MARK: steps
+
+    /// Tries the addresses in turn until a connect works or is under way.
+    private mutating func connect(
+        _ plan: ServicePlan,
+        _ addresses: [SocketAddress],
+        loop: inout EventLoop
+    ) -> Problem? {
+        var reason = "no address"
+        for (index, address) in addresses.enumerated() {
+            do throws(SystemError) {
+                try connect(plan, to: address, others: Array(addresses[(index + 1)...]), loop: &loop)
+                return nil
+            } catch {
+                reason = error.reason
+            }
+        }
+        return Self.problem(plan, reason)
+    }
+
+    private mutating func connect(
+        _ plan: ServicePlan,
+        to address: SocketAddress,
+        others: [SocketAddress],
+        loop: inout EventLoop
+    ) throws(SystemError) {
+        let socket = try makeSocket(address.family, .stream).moved(atLeast: lowestOwnDescriptor)
+        let number = socket.number
+        try number.setNonBlocking(true)
+        var isConnecting = false
+        do throws(SystemError) {
+            try number.connect(to: address)
+        } catch {
+            guard error.code == .nowInProgress else { throw error }
+            isConnecting = true
+        }
+        if wakeups.count == wakeups.capacity { wakeups.reserve(wakeups.capacity * 2) }
+        let slot = wakeups.insert(
+            Wakeup(
+                plan: plan,
+                socket: socket,
+                watch: nil,
+                deadline: nil,
+                isConnecting: isConnecting,
+                others: others
+            )
+        )
+        guard let slot else { return }
+        let limit = isConnecting ? ProtocolLimit.wakeupWriteSeconds : ProtocolLimit.wakeupLingerSeconds
+        let deadline = loop.makeTimer(token: MasterEvent.wakeupDeadline.token(slot))
+        loop.arm(deadline, milliseconds: Int64(limit) * 1000)
+        _ = wakeups.withElement(slot) { $0.deadline = deadline }
+        do throws(SystemError) {
+            if isConnecting {
+                try watch(slot, number, for: .writable, loop: &loop)
+            } else {
+                try write(slot, loop: &loop)
+            }
+        } catch {
+            close(slot, loop: &loop)
+            throw error
+        }
+    }
+
+    private mutating func watch(
+        _ slot: SlotID,
+        _ number: DescriptorNumber,
+        for interest: Interest,
+        loop: inout EventLoop
+    ) throws(SystemError) {
+        let watch = try loop.watch(number, for: interest, token: MasterEvent.wakeupReady.token(slot))
+        if let old = wakeups.withElement(slot, { $0.watch }) ?? nil { loop.remove(old) }
+        _ = wakeups.withElement(slot) { $0.watch = watch }
+    }
+
+    /// Connected: says the word, and lingers.
+    private mutating func write(_ slot: SlotID, loop: inout EventLoop) throws(SystemError) {
+        guard let state = wakeups.withElement(slot, { (number: $0.socket.number, type: $0.plan.entry.type) })
+        else { return }
+        if state.type == .pass {
+            // Both ends close here: the receiver has its own, and finds the bytes and then the end of file.
+            let pipe = try makePipe(nonBlocking: true)
+            try state.number.pass(pipe.first.number)
+            try Self.sayWord(to: pipe.second.number)
+        } else {
+            try Self.sayWord(to: state.number)
+        }
+        if let old = wakeups.withElement(slot, { $0.watch }) ?? nil { loop.remove(old) }
+        _ = wakeups.withElement(slot) {
+            $0.isConnecting = false
+            $0.watch = nil
+        }
+        try watch(slot, state.number, for: .readable, loop: &loop)
+        if let deadline = wakeups.withElement(slot, { $0.deadline }) ?? nil {
+            loop.arm(deadline, milliseconds: Int64(ProtocolLimit.wakeupLingerSeconds) * 1000)
+        }
+    }
+
+    private static func sayWord(to target: DescriptorNumber) throws(SystemError) {
+        _ = try target.write([TriggerByte.wakeup.rawValue])
+        _ = try target.write([0])
+    }
+
+    private mutating func tryNext(_ slot: SlotID, _ reason: String, loop: inout EventLoop) -> Problem? {
+        guard let state = wakeups.withElement(slot, { (plan: $0.plan, others: $0.others) }) else { return nil }
+        close(slot, loop: &loop)
+        return state.others.isEmpty
+            ? Self.problem(state.plan, reason) : connect(state.plan, state.others, loop: &loop)
+    }
+
+    private mutating func close(_ slot: SlotID, loop: inout EventLoop) {
+        guard let wakeup = wakeups.remove(slot) else { return }
+        if let watch = wakeup.watch { loop.remove(watch) }
+        if let deadline = wakeup.deadline { loop.remove(deadline) }
+    }
+
+    private static func wakeFifo(_ path: String, _ plan: ServicePlan) -> Problem? {
+        do throws(CarefulOpenError) {
+            let fifo = try openCarefully(path, [.writeOnly, .nonBlocking], mode: 0)
+            _ = try? fifo.number.write([TriggerByte.wakeup.rawValue])
+            return nil
+        } catch {
+            return problem(plan, error.reason)
+        }
+    }
+
+    /// Where a listener on `address` is reached from this machine.
+    private static func reachable(_ address: SocketAddress) -> SocketAddress {
+        guard address.hostBytes.allSatisfy({ $0 == 0 }) else { return address }
+        return address.family == .ipv4
+            ? SocketAddress(ipv4: [127, 0, 0, 1], port: address.port)
+            : SocketAddress(ipv6: [UInt8](repeating: 0, count: 15) + [1], port: address.port)
+    }
+
+    private static func problem(_ plan: ServicePlan, _ reason: String) -> Problem {
+        "master_wakeup_timer_event: service \(plan.shown.name)(\(plan.shown.canonical)): \(reason)"
+    }
+}

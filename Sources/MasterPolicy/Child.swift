@@ -1,0 +1,61 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what the policy knows about one process
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterProtocol
+
+/// One child from fork to reaping. Decides what a report or a new channel makes of it; never looks at its service.
+///
+/// "Retired" means that the child's status channel was replaced: it leaves when it is idle next. It is counted in its
+/// service's total until it is reaped, but as nobody who accepts.
+///
+///     state        | TAKEN              | AVAIL                      | channel replaced
+///     -------------+--------------------+----------------------------+----------------------
+///     idle         | busy, idle - 1     | -                          | retiredIdle, idle - 1
+///     busy         | -                  | idle, idle + 1, uses + 1   | retiredBusy
+///     retiredIdle  | retiredBusy        | -                          | -
+///     retiredBusy  | -                  | retiredIdle, uses + 1      | -
+///
+/// A child begins as idle with no uses, at the moment of its fork.
+struct Child: Sendable {
+    var pid: Int32
+    var generation: Generation
+    var service: ServiceID
+    var state: ChildState
+    /// Changes from busy to idle that were seen; dying abnormally before the first one throttles the service.
+    var useCount: UInt32 = 0
+
+    /// Applies one column of the table; says whether anything changed.
+    mutating func apply(_ event: ChildEvent) -> Bool {
+        switch (state, event) {
+        case (.idle, .taken): state = .busy
+        case (.idle, .channelReplaced): state = .retiredIdle
+        case (.busy, .available):
+            state = .idle
+            useCount &+= 1
+        case (.busy, .channelReplaced): state = .retiredBusy
+        case (.retiredIdle, .taken): state = .retiredBusy
+        case (.retiredBusy, .available):
+            state = .retiredIdle
+            useCount &+= 1
+        case (.idle, .available), (.busy, .taken), (.retiredIdle, .available), (.retiredIdle, .channelReplaced),
+            (.retiredBusy, .taken), (.retiredBusy, .channelReplaced):
+            return false
+        }
+        return true
+    }
+}
+
+package enum ChildState: Hashable, Sendable {
+    case idle
+    case busy
+    case retiredIdle
+    case retiredBusy
+}
+
+enum ChildEvent: Sendable {
+    case taken
+    case available
+    case channelReplaced
+}

@@ -1,0 +1,54 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: how children end
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+// A child's end is never an error of ours, whatever order it and its last report arrive in.
+extension Policy {
+    /// wait(2) told of a process.
+    package mutating func childExited(pid: Int32, _ kind: ExitKind, now: PolicyTime) {
+        guard let slot = children.slot(of: pid), let service = self.slot(of: children[slot].service) else {
+            counters.unknownChildren += 1
+            return note(.unknownChild(pid: pid))
+        }
+        let child = children[slot]
+        switch kind {
+        case .stopped(let signal):
+            counters.stops += 1
+            return note(.stoppedBy(pid: pid, child.service, signal: signal))
+        case .exited(status: 0):
+            counters.normalExits += 1
+        case .exited(let status):
+            counters.failedExits += 1
+            note(.exitStatus(pid: pid, child.service, status: status))
+            judgeStartup(of: child, service, now)
+        case .signaled(let signal):
+            counters.killedExits += 1
+            // A removed service's children die of our own SIGTERM, which is nothing to tell.
+            if services[service].stage == .active || signal != Self.terminate {
+                note(.killedBy(pid: pid, child.service, signal: signal))
+            }
+            judgeStartup(of: child, service, now)
+        }
+        forget(slot, of: service, now)
+    }
+
+    /// Number of SIGTERM, the same on every system.
+    private static var terminate: Int32 { 15 }
+
+    /// A process that failed before it was of any use would fail again at once.
+    private mutating func judgeStartup(of child: Child, _ service: Int, _ now: PolicyTime) {
+        guard child.useCount == 0, !services[service].isThrottled, services[service].stage == .active else { return }
+        counters.badStartups += 1
+        note(.badStartup(child.service))
+        throttle(service, now)
+    }
+
+    mutating func forget(_ slot: Int, of service: Int, _ now: PolicyTime) {
+        services[service].total -= 1
+        services[service].count(children[slot].state, -1)
+        children.remove(at: slot)
+        settleWatch(service, now)
+        finishRemoval(service)
+    }
+}

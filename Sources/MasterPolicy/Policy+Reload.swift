@@ -1,0 +1,93 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: changing and removing services
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterProtocol
+
+// A changed service keeps its endpoints and its throttle; its children leave when convenient. A removed one gives up
+// its endpoints at once and lingers only until its children are gone, without anybody waiting for them.
+extension Policy {
+    /// The service is still configured, with these rules. Not changed: stress, the throttle and its timer, counts,
+    /// and when the process limit was last noted.
+    package mutating func updateService(_ id: ServiceID, _ rules: ServiceRules, now: PolicyTime) {
+        guard let slot = activeSlot(of: id) else { return }
+        counters.servicesUpdated += 1
+        services[slot].rules = rules
+        services[slot].isAwaitingFirstUse = rules.isWakeupConditional
+        restart(slot)
+        settleWatch(slot, now)
+    }
+
+    /// Gives the service a new status channel, which retires its children.
+    mutating func restart(_ slot: Int) {
+        stopWakeups(slot)
+        retireChildren(slot)
+        want(.replaceStatusChannel(services[slot].id))
+        startWakeups(slot)
+    }
+
+    private mutating func retireChildren(_ slot: Int) {
+        var service = services[slot]
+        var retired: UInt64 = 0
+        children.updateEach(of: service.id) { child in
+            let before = child.state
+            guard child.apply(.channelReplaced) else { return }
+            service.count(before, -1)
+            service.count(child.state, 1)
+            retired += 1
+        }
+        if service.spawn == .onPresentChannel { service.spawn = .onReplacedChannel }
+        services[slot] = service
+        counters.retiredChildren += retired
+    }
+
+    /// The service is no longer configured.
+    package mutating func removeService(_ id: ServiceID, now: PolicyTime) {
+        guard let slot = activeSlot(of: id) else { return }
+        stopWakeups(slot)
+        if services[slot].isThrottled {
+            services[slot].isThrottled = false
+            want(.cancelTimer(.throttle(id)))
+        }
+        services[slot].stage = .leaving
+        settleWatch(slot, now)
+        want(.closeStatusChannel(id))
+        want(.closeEndpoints(id))
+        terminateChildren(of: id, .term)
+        if isEmpty(slot) {
+            free(slot)
+        } else {
+            let patience = Int64(ProtocolLimit.removalSeconds) * 1000
+            want(.startTimer(.removalDeadline(id), milliseconds: patience))
+        }
+    }
+
+    private mutating func terminateChildren(of id: ServiceID, _ signal: TerminationSignal) {
+        let children = children
+        children.forEach { if $0.service == id { want(.terminate(pid: $0.pid, signal: signal)) } }
+    }
+
+    private func isEmpty(_ slot: Int) -> Bool { services[slot].total == 0 && services[slot].spawn == .none }
+
+    /// Looks whether the last child of a leaving service is gone.
+    mutating func finishRemoval(_ slot: Int) {
+        guard services[slot].stage == .leaving, isEmpty(slot) else { return }
+        want(.cancelTimer(.removalDeadline(services[slot].id)))
+        free(slot)
+    }
+
+    private mutating func free(_ slot: Int) {
+        services[slot].stage = .vacant
+        counters.servicesRemoved += 1
+        want(.serviceRemoved(services[slot].id))
+    }
+
+    /// The children of a removed service had their time.
+    mutating func removalDeadlinePassed(_ id: ServiceID) {
+        guard let slot = slot(of: id), services[slot].stage == .leaving else { return }
+        counters.removalsForced += 1
+        note(.removalForced(id, children: services[slot].total))
+        terminateChildren(of: id, .kill)
+    }
+}

@@ -1,0 +1,71 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what children say
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+package import MasterProtocol
+
+// Reports change counts; the watch follows once, at the end of what was read together, so that a child that was
+// busy and is idle again costs no change of the watch at all.
+extension Policy {
+    /// Reports of one channel follow, until `endReports`.
+    package mutating func beginReports(from id: ServiceID) {
+        batch = id
+    }
+
+    /// The reports that were there are through; their net effect counts.
+    package mutating func endReports(now: PolicyTime) {
+        guard let id = batch else { return }
+        batch = nil
+        if let slot = slot(of: id) { settleWatch(slot, now) }
+    }
+
+    /// One report was read from the channel of `id`.
+    package mutating func reportArrived(from id: ServiceID, _ report: StatusReport, now: PolicyTime) {
+        guard let child = children.slot(of: report.pid) else {
+            counters.unknownReporters += 1
+            return note(.unknownReporter(pid: report.pid))
+        }
+        guard children[child].generation.rawValue == report.generation else {
+            counters.staleReports += 1
+            return note(.staleReport(pid: report.pid, generation: report.generation))
+        }
+        let owner = children[child].service
+        guard owner == id else {
+            counters.foreignReports += 1
+            return note(.foreignReport(pid: report.pid, sender: id, owner: owner))
+        }
+        switch Availability(rawValue: report.availability) {
+        case .taken: count(.taken, of: child, now)
+        case .available: count(.available, of: child, now)
+        case nil:
+            counters.unknownStatuses += 1
+            note(.unknownStatus(value: report.availability, pid: report.pid))
+        }
+    }
+
+    /// Whether a report could be genuine; tells records from garbage when a channel is out of step.
+    package func isPlausible(_ report: StatusReport, from id: ServiceID) -> Bool {
+        guard Availability(rawValue: report.availability) != nil, let child = children.slot(of: report.pid) else {
+            return false
+        }
+        return children[child].service == id && children[child].generation.rawValue == report.generation
+    }
+
+    private mutating func count(_ event: ChildEvent, of child: Int, _ now: PolicyTime) {
+        let before = children[child].state
+        guard children[child].apply(event) else {
+            counters.repeatedReports += 1
+            return
+        }
+        switch event {
+        case .taken: counters.taken += 1
+        case .available: counters.available += 1
+        case .channelReplaced: break
+        }
+        guard let slot = slot(of: children[child].service) else { return }
+        services[slot].count(before, -1)
+        services[slot].count(children[child].state, 1)
+        if batch != services[slot].id { settleWatch(slot, now) }
+    }
+}

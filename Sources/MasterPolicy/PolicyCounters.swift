@@ -1,0 +1,42 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: counts of everything the policy decided
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+/// How often each decision was made since master started. Only ever grows.
+package struct PolicyCounters: Equatable, Sendable {
+    package var spawnsWanted: UInt64 = 0
+    package var spawns: UInt64 = 0
+    package var spawnFailures: UInt64 = 0
+    package var badStartups: UInt64 = 0
+    package var throttles: UInt64 = 0
+    package var throttleReleases: UInt64 = 0
+    package var taken: UInt64 = 0
+    package var available: UInt64 = 0
+    package var repeatedReports: UInt64 = 0
+    package var staleReports: UInt64 = 0
+    package var unknownReporters: UInt64 = 0
+    package var unknownStatuses: UInt64 = 0
+    package var foreignReports: UInt64 = 0
+    package var watchStarts: UInt64 = 0
+    package var watchStops: UInt64 = 0
+    /// Times a service had neither an idle child nor room for another one.
+    package var limitsReached: UInt64 = 0
+    package var limitNotes: UInt64 = 0
+    package var stressOnsets: UInt64 = 0
+    package var wakeups: UInt64 = 0
+    /// Wake-ups that were due while the service was throttled.
+    package var wakeupsSkipped: UInt64 = 0
+    package var normalExits: UInt64 = 0
+    package var failedExits: UInt64 = 0
+    package var killedExits: UInt64 = 0
+    package var stops: UInt64 = 0
+    package var unknownChildren: UInt64 = 0
+    package var retiredChildren: UInt64 = 0
+    package var servicesAdded: UInt64 = 0
+    package var servicesUpdated: UInt64 = 0
+    package var servicesRemoved: UInt64 = 0
+    package var removalsForced: UInt64 = 0
+
+    package init() {}
+}

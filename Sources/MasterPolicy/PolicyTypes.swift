@@ -1,0 +1,70 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the values the policy works with
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+/// A moment, in milliseconds since a point that the caller chose; only differences count.
+package struct PolicyTime: Hashable, Comparable, Sendable {
+    package var milliseconds: Int64
+
+    package init(milliseconds: Int64) {
+        self.milliseconds = milliseconds
+    }
+
+    package static func < (left: PolicyTime, right: PolicyTime) -> Bool { left.milliseconds < right.milliseconds }
+
+    package func advanced(bySeconds seconds: Int) -> PolicyTime {
+        PolicyTime(milliseconds: milliseconds + Int64(seconds) * 1000)
+    }
+}
+
+/// One life of a service: a slot that is used again, and a number that never is.
+package struct ServiceID: Hashable, Sendable {
+    /// Small and dense, so that the caller can keep what belongs to a service in an array.
+    package let index: Int32
+    package let generation: UInt32
+
+    package init(index: Int32, generation: UInt32) {
+        self.index = index
+        self.generation = generation
+    }
+}
+
+/// What master.cf says about a service, as far as decisions depend on it.
+package struct ServiceRules: Equatable, Sendable {
+    /// Most processes at a time; 0 means any number.
+    package var processLimit: Int32
+    /// How long nothing is started after a failed start.
+    package var throttleSeconds: Int32
+    /// Time between two wake-ups; 0 means none.
+    package var wakeupSeconds: Int32
+    /// Wake-ups begin only when the service was used for the first time.
+    package var isWakeupConditional: Bool
+    /// Only processes of this machine are clients, which never counts as stress.
+    package var isLocalOnly: Bool
+
+    package init(
+        processLimit: Int32,
+        throttleSeconds: Int32 = 60,
+        wakeupSeconds: Int32 = 0,
+        isWakeupConditional: Bool = false,
+        isLocalOnly: Bool = false
+    ) {
+        self.processLimit = processLimit
+        self.throttleSeconds = throttleSeconds
+        self.wakeupSeconds = wakeupSeconds
+        self.isWakeupConditional = isWakeupConditional
+        self.isLocalOnly = isLocalOnly
+    }
+
+    /// Whether coming near the limit makes the service run its children in stress mode.
+    package var isStressEligible: Bool { !isLocalOnly && processLimit > 1 }
+}
+
+/// What became of a child, in the words of wait(2).
+package enum ExitKind: Equatable, Sendable {
+    case exited(status: Int32)
+    case signaled(Int32)
+    /// Not an end: a debugger may have stopped it.
+    case stopped(Int32)
+}

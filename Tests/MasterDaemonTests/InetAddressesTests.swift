@@ -1,0 +1,105 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of which addresses an inet service listens on
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterConfig
+import SystemCalls
+import SystemPackage
+import Testing
+
+@testable import MasterDaemon
+
+@Suite(.timeLimit(.minutes(1))) struct InetAddressesTests {
+    private let interfaces = ["127.0.0.1", "::1", "192.0.2.7", "2001:db8::7"].compactMap {
+        SocketAddress(numeric: $0, port: 0)
+    }
+
+    private func resolver(_ main: String, _ families: AddressFamilies = [.ipv4, .ipv6]) -> InetAddresses {
+        InetAddresses(settings: settings(main), families: families, interfaces: interfaces)
+    }
+
+    private func list(
+        _ name: String,
+        _ main: String = "",
+        _ families: AddressFamilies = [.ipv4, .ipv6]
+    ) throws -> [String] {
+        try resolver(main, families).addresses(of: InetName.parse(name), ports: .builtin)
+            .map { "\($0.hostText) \($0.port)" }
+    }
+
+    private func failure(
+        _ name: String,
+        _ main: String = "",
+        _ families: AddressFamilies = [.ipv4, .ipv6]
+    ) throws -> (text: String, isSyntax: Bool)? {
+        let name = try InetName.parse(name)
+        do throws(InetAddresses.Failure) {
+            _ = try resolver(main, families).addresses(of: name, ports: .builtin)
+            return nil
+        } catch {
+            return (error.text, error.isSyntax)
+        }
+    }
+
+    @Test func aPortAloneMeansTheWildcardsIPv4First() throws {
+        #expect(try list("2525", "inet_interfaces = all") == ["0.0.0.0 2525", ":: 2525"])
+        #expect(try list("2525", "inet_interfaces = ALL", .ipv4) == ["0.0.0.0 2525"])
+        #expect(try list("2525", "inet_interfaces = all", .ipv6) == [":: 2525"])
+    }
+
+    @Test func loopbackOnlyMeansTheLoopbackAddressesOfThisMachine() throws {
+        #expect(try list("2525", "inet_interfaces = loopback-only") == ["127.0.0.1 2525", "::1 2525"])
+        #expect(try list("2525", "inet_interfaces = loopback-only", .ipv6) == ["::1 2525"])
+    }
+
+    @Test func aListOfInterfacesIsSortedAndWithoutDuplicates() throws {
+        let main = "inet_interfaces = 2001:db8::7, 192.0.2.7 127.0.0.1, 192.0.2.7"
+        #expect(try list("2525", main) == ["127.0.0.1 2525", "192.0.2.7 2525", "2001:db8::7 2525"])
+        #expect(try list("2525", main, .ipv6) == ["2001:db8::7 2525"])
+    }
+
+    @Test func aHostStandsForItselfWhateverTheInterfaces() throws {
+        #expect(try list("198.51.100.1:2525", "inet_interfaces = loopback-only") == ["198.51.100.1 2525"])
+        #expect(try list("[::1]:2525") == ["::1 2525"])
+        #expect(try list("[ipv6:::1]:2525") == ["::1 2525"])
+        #expect(try list("127.0.0.1:smtp") == ["127.0.0.1 25"], "a name from known_tcp_ports")
+    }
+
+    @Test func failuresSayWhatTheyMean() throws {
+        let bad = try #require(try failure("no.such.host.invalid:25"))
+        #expect(bad == ("bad hostname or network address: no.such.host.invalid", true))
+        let family = try #require(try failure("[::1]:25", "", .ipv4))
+        #expect(family == ("bad hostname or network address: ::1", true), "of a protocol that is not wanted")
+        let port = try #require(try failure("127.0.0.1:no-such-service"))
+        #expect(port == ("127.0.0.1:no-such-service: Servname not supported for ai_socktype", false))
+        let high = try #require(try failure("127.0.0.1:65536"))
+        #expect(high == ("127.0.0.1:65536: Servname not supported for ai_socktype", false))
+        let stranger = try #require(try failure("25", "inet_interfaces = 192.0.2.99"))
+        #expect(stranger == ("parameter inet_interfaces: no local interface found for 192.0.2.99", false))
+        let unknown = try #require(try failure("25", "inet_interfaces = no.such.host.invalid"))
+        #expect(unknown == ("config variable inet_interfaces: host not found: no.such.host.invalid", false))
+        let none = try #require(try failure("25", "inet_interfaces = all", []))
+        #expect(none == ("no valid IP address found: all", true))
+    }
+
+    @Test func aFamilyThatTheKernelLacksIsDroppedWithAWarning() async {
+        await #expect(processExitsWith: .success) {
+            var problems: [ConfigProblem] = []
+            FaultPlan.fail(.socket, with: .addressFamilyNotSupported, afterPassing: 1)
+            let usable = InetAddresses.usableFamilies([.ipv4, .ipv6], problems: &problems)
+            #expect(usable == .ipv4)
+            #expect(
+                problems.map(\.description) == [
+                    "warning: inet_protocols: disabling IPv6 name/address support:"
+                        + " Address family not supported by protocol"
+                ]
+            )
+            FaultPlan.clear()
+            problems = []
+            FaultPlan.fail(.socket, with: .addressFamilyNotSupported)
+            #expect(!InetAddresses.usableFamilies(.ipv4, problems: &problems).contains(.ipv4))
+            #expect(problems.first?.text.hasPrefix("inet_protocols: disabling IPv4 ") == true)
+        }
+    }
+}

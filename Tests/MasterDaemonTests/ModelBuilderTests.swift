@@ -1,0 +1,149 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of reading the whole configuration
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import MasterConfig
+import MasterPolicy
+import SystemCalls
+import TestSupport
+import Testing
+
+@testable import MasterDaemon
+
+@Suite(.timeLimit(.minutes(1))) struct ModelBuilderTests {
+    private let home: TemporaryDirectory
+    private var masterPath: String { home.file("master.cf") }
+
+    init() throws { home = try TemporaryDirectory("qm-model") }
+
+    /// Builds from these files; nil for a file that is not there.
+    private func build(main: String? = "", master: String?) throws -> (model: Model?, problems: [String]) {
+        let owner = geteuid() == 0 ? "mail" : NSUserName()
+        let basics = """
+            compatibility_level = 3.6
+            mail_owner = \(owner)
+            default_privs = nobody
+            setgid_group = news
+            inet_protocols = ipv4
+            inet_interfaces = loopback-only
+
+            """
+        if let main { try old(basics + main, "main.cf") }
+        if let master { try old(master, "master.cf") }
+        var builder = ModelBuilder(configDirectory: home.path, processName: "master")
+        let model = builder.build()
+        return (model, builder.problems.map(\.description))
+    }
+
+    /// Files that were just written would be read again until they have settled.
+    private func old(_ text: String, _ name: String) throws {
+        try home.write(text, to: name)
+        let hourAgo = Date(timeIntervalSinceNow: -3600)
+        try FileManager.default.setAttributes([.modificationDate: hourAgo], ofItemAtPath: home.file(name))
+    }
+
+    @Test func aGoodConfiguration() throws {
+        let (model, problems) = try build(
+            main: "default_process_limit = 50\n",
+            master: "2525 inet n - n - 5 a\nb unix - - n - - b\nc unix-dgram n - n - 1 c\nd fifo - - n - 1 d\n"
+        )
+        #expect(problems == [])
+        let services = try #require(model?.services)
+        #expect(services.map(\.identity.canonicalName) == ["2525", "private/b", "public/c", "private/d"])
+        #expect(services.map(\.isLocalOnly) == [true, true, true, true])
+        #expect(services.map(\.backlog) == [50, 50, 50, 50])
+        #expect(services[0].endpoint == .inet([SocketAddress(ipv4: [127, 0, 0, 1], port: 2525)]))
+        #expect(services[1].endpoint == .path("private/b", .unix))
+        #expect(services[1].rules(throttleSeconds: 7).processLimit == 50)
+        #expect(services[1].rules(throttleSeconds: 7).throttleSeconds == 7)
+    }
+
+    @Test func filesThatAreNotThere() throws {
+        let (none, problems) = try build(master: nil)
+        #expect(none == nil)
+        #expect(problems == ["fatal: open \(masterPath): No such file or directory"])
+        try FileManager.default.removeItem(atPath: home.file("main.cf"))
+        let (neither, first) = try build(main: nil, master: "")
+        #expect(neither == nil)
+        #expect(first == ["fatal: open \(home.file("main.cf")): No such file or directory"])
+    }
+
+    @Test func everyProblemOfBothFilesIsThere() throws {
+        let (model, problems) = try build(
+            master: """
+                a unix maybe - n - 1 c
+                no.such.host.invalid:25 inet n - n - 1 c
+                127.0.0.1:no-such-service inet n - n - 1 c
+                e unix - - n - 1
+
+                """
+        )
+        #expect(model == nil)
+        #expect(
+            Set(problems) == [
+                "fatal: \(masterPath): line 1: field \"private\": bad value: \"maybe\"",
+                "fatal: \(masterPath): line 2: bad hostname or network address: no.such.host.invalid",
+                "fatal: 127.0.0.1:no-such-service: Servname not supported for ai_socktype",
+                "fatal: \(masterPath): line 4: missing \"command\" field",
+            ]
+        )
+    }
+
+    @Test func theLastOfTwoEntriesForOneServiceCounts() throws {
+        let (model, problems) = try build(master: "smtp inet n - n - 1 a\n25 inet n - n - 9 b\n")
+        #expect(
+            problems == [
+                "warning: duplicate master.cf entry for service \"smtp\" (25) -- using the last entry"
+            ]
+        )
+        #expect(model?.services.map(\.entry.command) == ["b"])
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "SKIPPED: needs root"))
+    func anOwnerThatDoesNotExistOrIsShared() throws {
+        for (main, text) in [
+            ("mail_owner = no-such-user\n", "parameter mail_owner: unknown user name value: no-such-user"),
+            ("mail_owner = root\n", "parameter mail_owner: user root has privileged user ID"),
+            ("setgid_group = no-such-group\n", "parameter setgid_group: unknown group name: no-such-group"),
+        ] {
+            let (model, problems) = try build(main: main, master: "")
+            #expect(model == nil)
+            #expect(problems.contains { $0.hasPrefix("fatal: ") && $0.contains(text) }, "\(problems)")
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "SKIPPED: needs root"))
+    func anOrdinaryUserHasOnlyOwnServices() async {
+        await #expect(processExitsWith: .success) {
+            let scene = try ModelBuilderTests()
+            let nobody = try #require(userAccount(named: "nobody"))
+            try Identity.borrow(nobody)
+            defer { try? Identity.returnToRoot() }
+            let master = "a unix - n n - 1 c\nb unix - - y - 1 c\nc unix - - n - 1 c\n"
+            // The files belong to root and are only read here.
+            try Identity.returnToRoot()
+            try scene.old("compatibility_level = 3.6\nmail_owner = nobody\n", "main.cf")
+            try scene.old(master, "master.cf")
+            try Identity.borrow(nobody)
+            var builder = ModelBuilder(configDirectory: scene.home.path, processName: "master")
+            #expect(builder.build() == nil)
+            #expect(
+                builder.problems.map(\.text) == [
+                    "\(scene.masterPath): line 1: service a: a privileged service needs root privileges",
+                    "\(scene.masterPath): line 2: service b: chroot needs root privileges",
+                ]
+            )
+        }
+    }
+
+    @Test func aPlanKeepsTheSocketsItHas() {
+        let running = plan("a", .inet, .inet([SocketAddress(ipv4: [127, 0, 0, 1], port: 1)]))
+        let new = plan("a", .inet, .inet([SocketAddress(ipv4: [127, 0, 0, 2], port: 1)]), processLimit: 7)
+        let kept = new.keepingEndpoint(of: running)
+        #expect(kept.endpoint == running.endpoint)
+        #expect(kept.entry.processLimit == 7)
+        #expect(kept.problem(EndpointFailure(text: "x"), settings()).line == new.entry.line)
+    }
+}

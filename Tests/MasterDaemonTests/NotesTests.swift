@@ -1,0 +1,110 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of master's words
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterConfig
+import MasterPolicy
+import Testing
+
+@testable import MasterDaemon
+
+@Suite struct NotesTests {
+    private let smtp = ServiceID(index: 0, generation: 1)
+    private let gone = ServiceID(index: 9, generation: 1)
+
+    private func text(_ note: PolicyNote) -> [String] {
+        let smtpPlan = plan("smtp", .inet, .inet([]), canonical: "25")
+        return note.text { $0 == smtp ? smtpPlan : nil }.map { ($0.level == .warning ? "warning: " : "") + $0.text }
+    }
+
+    @Test func everyNoteHasItsText() {
+        let cases: [(PolicyNote, String)] = [
+            (.exitStatus(pid: 5, smtp, status: 1), "warning: process /d/cmd pid 5 exit status 1"),
+            (.killedBy(pid: 5, smtp, signal: 9), "warning: process /d/cmd pid 5 killed by signal 9"),
+            (.stoppedBy(pid: 5, smtp, signal: 19), "warning: process /d/cmd pid 5 stopped by signal 19"),
+            (.badStartup(smtp), "warning: /d/cmd: bad command startup -- throttling"),
+            (.staleReport(pid: 5, generation: 7), "ignoring status update from child pid 5 generation 7"),
+            (
+                .unknownStatus(value: 42, pid: 5),
+                "warning: master_status_event: ignoring unknown status: 42 allegedly from pid: 5"
+            ),
+            (
+                .foreignReport(pid: 5, sender: smtp, owner: gone),
+                "warning: ignoring status update for pid 5 of service (removed) on the channel of smtp"
+            ),
+            (.unknownChild(pid: 5), "master_reap: ignoring unknown pid: 5"),
+            (
+                .removalForced(smtp, children: 2),
+                "warning: service smtp was removed, but 2 of its processes ignore SIGTERM -- sending SIGKILL"
+            ),
+            (.unknownReporter(pid: 5), "master_status_event: process id not found: 5"),
+            (.spawned(pid: 5, smtp), "spawn command /d/cmd; pid 5"),
+            (.throttling(smtp), "throttling command /d/cmd"),
+            (.throttleReleased(smtp), "throttle released for command /d/cmd"),
+            (.conditionalTimerStarted(smtp), "start conditional timer for smtp"),
+        ]
+        for (note, expected) in cases { #expect(text(note) == [expected]) }
+    }
+
+    @Test func theProcessLimitTakesThreeLines() {
+        #expect(
+            text(.processLimit(smtp, limit: 10)) == [
+                "warning: service \"smtp\" (25) has reached its process limit \"10\": new clients may experience"
+                    + " noticeable delays",
+                "warning: to avoid this condition, increase the process count in master.cf or reduce the service time"
+                    + " per client",
+                "warning: see http://www.postfix.org/STRESS_README.html for examples of stress-adapting configuration"
+                    + " settings",
+            ]
+        )
+    }
+
+    @Test func aServiceThatIsGoneStillHasAText() {
+        #expect(text(.badStartup(gone)) == ["warning: (removed): bad command startup -- throttling"])
+    }
+}
+
+@Suite struct FrozenSettingsTests {
+    private let old = settings("queue_directory = /q\ninet_protocols = ipv4\ninet_interfaces = loopback-only")
+
+    @Test func nothingChangedIsNothingSaid() {
+        var same = old
+        var problems: [ConfigProblem] = []
+        FrozenSettings(old).restore(&same, problems: &problems)
+        FrozenSettings(old).restoreInterfaces(&same, inetServices: ["25"], problems: &problems)
+        #expect(problems == [])
+    }
+
+    @Test func threeLinesForEachAndTheOldValueStays() {
+        var new = settings("queue_directory = /other\ninet_protocols = all\ninet_interfaces = loopback-only")
+        var problems: [ConfigProblem] = []
+        FrozenSettings(old).restore(&new, problems: &problems)
+        #expect(new.queueDirectory == "/q")
+        #expect(
+            problems.map(\.description) == [
+                "warning: ignoring queue_directory parameter value change",
+                "warning: old value: \"/q\", new value: \"/other\"",
+                "warning: to change queue_directory, stop and start Postfix",
+                "warning: ignoring inet_protocols parameter value change",
+                "warning: old value: \"ipv4\", new value: \"all\"",
+                "warning: to change inet_protocols, stop and start Postfix",
+            ]
+        )
+    }
+
+    @Test func twoLinesForEachInetServiceWhenTheInterfacesChange() {
+        var new = settings("inet_interfaces = all")
+        var problems: [ConfigProblem] = []
+        FrozenSettings(old).restoreInterfaces(&new, inetServices: ["smtp", "26"], problems: &problems)
+        #expect(new.inetInterfaces == "loopback-only")
+        #expect(
+            problems.map(\.text) == [
+                "service smtp: ignoring inet_interfaces change",
+                "to change inet_interfaces, stop and start Postfix",
+                "service 26: ignoring inet_interfaces change",
+                "to change inet_interfaces, stop and start Postfix",
+            ]
+        )
+    }
+}

@@ -1,0 +1,90 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of master's command line
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Testing
+
+@testable import MasterDaemon
+
+@Suite struct OptionsTests {
+    private func parse(_ words: String, pid: Int32 = 100) throws -> MasterOptions {
+        try MasterOptions(parsing: words.split(separator: " ").map(String.init), program: "/x/master", pid: pid)
+    }
+
+    private func message(_ words: String, pid: Int32 = 100) -> String? {
+        do throws(MasterUsageProblem) {
+            _ = try MasterOptions(
+                parsing: words.split(separator: " ").map(String.init),
+                program: "/x/master",
+                pid: pid
+            )
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
+    @Test func everyLetter() throws {
+        #expect(try parse("").task == .run)
+        #expect(try parse("-c /etc/x").configDirectory == "/etc/x")
+        #expect(try parse("-c/etc/x").configDirectory == "/etc/x")
+        #expect(try parse("-D").runsDebugger)
+        #expect(try parse("-d").staysAttached)
+        #expect(try parse("-e 10").exitSeconds == 10)
+        #expect(try parse("-s").keepsStandardOutput)
+        #expect(try parse("-t").task == .test)
+        #expect(try parse("-v").verbosity == 1)
+        #expect(try parse("-vv -v").verbosity == 3)
+        #expect(try parse("-w").waitsForReadiness)
+        #expect(try parse("--check").task == .check)
+        #expect(try parse("--help").task == .help)
+        #expect(try parse("--version").task == .version)
+    }
+
+    @Test func lettersTogether() throws {
+        let options = try parse("-dvc /etc/x -e 5")
+        #expect(options.staysAttached && options.verbosity == 1)
+        #expect(options.configDirectory == "/etc/x")
+        #expect(options.exitSeconds == 5)
+        #expect(options.isForeground)
+        #expect(try !parse("-w").isForeground)
+        #expect(try parse("-s").isForeground)
+    }
+
+    @Test(arguments: [("12x", Int64(12)), ("x", 0), ("", 0), ("007", 7)])
+    func theTimeIsReadAsTheCLibraryDoes(_ text: String, _ seconds: Int64) throws {
+        let options = try MasterOptions(parsing: ["-e", text], program: "master", pid: 1)
+        #expect(options.exitSeconds == seconds)
+    }
+
+    @Test func initModeIsForProcessOne() throws {
+        #expect(message("-i") == "-i is allowed only for PID 1 process")
+        let options = try parse("-i", pid: 1)
+        #expect(options.isInit && options.keepsStandardOutput)
+        for letters in ["-i -D", "-d -i", "-iw"] {
+            #expect(message(letters, pid: 1) == "the -i option cannot be used with -D, -d, or -w")
+        }
+    }
+
+    @Test func testAndWaitDoNotGoTogether() {
+        #expect(message("-t -w") == "the -t and -w options cannot be used together")
+        #expect(message("-wt") == "the -t and -w options cannot be used together")
+    }
+
+    @Test(arguments: ["-x", "-c", "-e", "surplus", "-d surplus", "-- surplus", "--chek", "-"])
+    func everythingElseIsAnsweredWithTheUsage(_ words: String) {
+        #expect(
+            message(words)
+                == "usage: /x/master [-c config_dir] [-D (debug)] [-d (don't detach from terminal)] [-e exit_time]"
+                + " [-t (test)] [-v] [-w (wait for initialization)]"
+        )
+    }
+
+    @Test func theHelpNamesEveryOption() {
+        let help = MasterOptions.help("master")
+        for option in ["-c", "-D", "-d", "-e", "-i", "-s", "-t", "-v", "-w", "--check", "--help", "--version"] {
+            #expect(help.contains("\n  \(option) "), "\(option)")
+        }
+    }
+}

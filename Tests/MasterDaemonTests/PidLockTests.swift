@@ -1,0 +1,92 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of the lock files
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import MasterDaemon
+
+/// The text of a lock that could not be had.
+private func failure(_ path: String) -> String? {
+    do throws(PidLock.Failure) {
+        _ = try PidLock.take(path)
+        return nil
+    } catch {
+        return error.text
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct PidLockTests {
+    private let home: TemporaryDirectory
+    private var path: String { home.file("master.pid") }
+
+    init() throws { home = try TemporaryDirectory("qm-pid") }
+
+    private func content() throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+
+    @Test func theFileHoldsThePidIn33Bytes() throws {
+        let lock = try PidLock.take(path)
+        let text = try content()
+        #expect(text.utf8.count == 33)
+        #expect(text.hasSuffix(" \(getpid())\n"))
+        #expect(PidLock.isHeld(path))
+        #expect(
+            failure(path)
+                == "open lock file \(path): unable to set exclusive lock: Resource temporarily unavailable"
+        )
+        #expect(try content() == text)
+        _ = consume lock
+        #expect(!PidLock.isHeld(path))
+        #expect(FileManager.default.fileExists(atPath: path), "never removed")
+    }
+
+    @Test func aStaleFileIsOverwrittenInPlace() throws {
+        try home.write(String(repeating: "9", count: 50), to: "master.pid")
+        let inode = try facts(ofPath: path).inode
+        _ = try PidLock.take(path)
+        #expect(try facts(ofPath: path).inode == inode)
+        let text = try content()
+        #expect(text.utf8.count == 50, "not truncated")
+        #expect(text.prefix(33).hasSuffix(" \(getpid())\n"))
+    }
+
+    @Test func noFileIsNotHeld() {
+        #expect(!PidLock.isHeld(path))
+        #expect(!FileManager.default.fileExists(atPath: path), "asking makes no file")
+    }
+
+    @Test func whatCannotBeOpenedCountsAsHeld() throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        #expect(PidLock.isHeld(path))
+        #expect(failure(path) == "open lock file \(path): cannot open file: Is a directory")
+    }
+
+    @Test func aMissingDirectory() {
+        let path = home.file("none/master.pid")
+        #expect(
+            failure(path) == "open lock file \(path): cannot create file exclusively: No such file or directory"
+        )
+    }
+
+    @Test func errorsOfTheKernel() async {
+        await #expect(processExitsWith: .success) {
+            let home = try TemporaryDirectory("qm-pid")
+            let path = home.file("master.pid")
+            FaultPlan.fail(.flock, with: .noLocks)
+            #expect(failure(path) == "open lock file \(path): unable to set exclusive lock: No locks available")
+            FaultPlan.clear()
+            FaultPlan.fail(.write, with: .noSpace)
+            #expect(failure(path) == "cannot update lock file \(path): No space left on device")
+            FaultPlan.clear()
+            FaultPlan.fail(.lseek, with: .ioError)
+            #expect(failure(path) == "cannot update lock file \(path): Input/output error")
+            FaultPlan.clear()
+            #expect(failure(path) == nil)
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of wake-ups, sent to real sockets
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import Events
+import Foundation
+import MasterConfig
+import SystemCalls
+import TestSupport
+import Testing
+
+@testable import MasterDaemon
+
+/// A sender with a loop of its own.
+private struct Sending: ~Copyable {
+    var loop: EventLoop
+    var sender = WakeupSender()
+    let log = Log(ident: "test", host: nil, destination: .standardError, waits: false)
+    let owner: MailOwner
+
+    init() throws {
+        let account = try #require(userAccount(uid: Identity.effectiveUser))
+        let loop = try EventLoop(capacity: 16)
+        self.loop = loop
+        owner = MailOwner(account)
+    }
+
+    mutating func send(_ plan: ServicePlan) -> String? { sender.send(to: plan, owner: owner, loop: &loop, log: log) }
+
+    /// Lets things happen; what went wrong.
+    mutating func work(turns: Int = 3) throws -> [String] {
+        var problems: [String] = []
+        for _ in 0..<turns {
+            try loop.turn(waitingAtMost: 50)
+            while let occurrence = loop.next() {
+                switch occurrence.token.event {
+                case .wakeupReady:
+                    if let text = sender.advance(occurrence.token.slot, loop: &loop) { problems.append(text) }
+                case .wakeupDeadline:
+                    if let text = sender.expire(occurrence.token.slot, loop: &loop) { problems.append(text) }
+                default: Issue.record("another event")
+                }
+            }
+        }
+        return problems
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct WakeupSenderTests {
+    private let home: TemporaryDirectory
+    private static let word = [UInt8(ascii: "W"), 0]
+
+    init() throws { home = try TemporaryDirectory("qm-wake") }
+
+    private func accept(_ listener: DescriptorNumber) throws -> Descriptor {
+        _ = try listener.waitForInput(milliseconds: 1000)
+        switch try listener.accept() {
+        case .client(let client): return client
+        case .nothing: throw TestSupportError("nobody came")
+        }
+    }
+
+    @Test func aUnixServiceGetsTheWordAndANul() throws {
+        let path = home.file("s")
+        let endpoint = try Endpoint.make(.path(path, .unix), backlog: 5, windowSize: 0)
+        var sending = try Sending()
+        #expect(sending.send(plan("s", .unix, .path(path, .unix))) == nil)
+        let client = try accept(endpoint.numbers[0])
+        #expect(try sending.work() == [])
+        #expect(try client.number.read(atMost: 10) == Self.word)
+        #expect(try client.number.read(atMost: 10) == nil, "the connection stays until the receiver closes it")
+        _ = consume client
+        #expect(try sending.work() == [])
+    }
+
+    @Test func anInetServiceOnTheWildcardIsReachedThroughLoopback() throws {
+        let port = try FreePort.next()
+        let wildcard = SocketAddress(ipv4: [0, 0, 0, 0], port: port)
+        let endpoint = try Endpoint.make(.inet([wildcard]), backlog: 5, windowSize: 0)
+        var sending = try Sending()
+        #expect(sending.send(plan("\(port)", .inet, .inet([wildcard]))) == nil)
+        #expect(try sending.work() == [])
+        let client = try accept(endpoint.numbers[0])
+        #expect(try client.number.name(ofPeer: true)?.hostText == "127.0.0.1")
+        #expect(try client.number.read(atMost: 10) == Self.word)
+    }
+
+    @Test func thePassServiceGetsAPipeWithTheWord() throws {
+        let path = home.file("p")
+        let endpoint = try Endpoint.make(.path(path, .pass), backlog: 5, windowSize: 0)
+        var sending = try Sending()
+        #expect(sending.send(plan("p", .pass, .path(path, .pass))) == nil)
+        let client = try accept(endpoint.numbers[0])
+        #expect(try sending.work() == [])
+        let pipe = try client.number.receiveDescriptor()
+        #expect(try pipe.number.read(atMost: 10) == Self.word)
+        #expect(try pipe.number.read(atMost: 10) == [], "and then the end of file")
+    }
+
+    @Test func aFifoGetsTheWordAlone() async {
+        // Master borrows the owner's identity for this, which is the whole process's.
+        await #expect(processExitsWith: .success) {
+            let home = try TemporaryDirectory("qm-wake")
+            let path = home.file("f")
+            let endpoint = try Endpoint.make(.path(path, .fifo), backlog: 5, windowSize: 0)
+            var sending = try Sending()
+            #expect(sending.send(plan("f", .fifo, .path(path, .fifo))) == nil)
+            #expect(try endpoint.numbers[0].read(atMost: 10) == [UInt8(ascii: "W")])
+            let lost = sending.send(plan("g", .fifo, .path(home.file("g"), .fifo)))
+            #expect(
+                lost == "master_wakeup_timer_event: service g(private/g): cannot open file: No such file or directory"
+            )
+        }
+    }
+
+    @Test func nobodyThereIsAWarning() throws {
+        var sending = try Sending()
+        let lost = sending.send(plan("s", .unix, .path(home.file("none"), .unix)))
+        #expect(lost == "master_wakeup_timer_event: service s(private/s): No such file or directory")
+        let datagrams = sending.send(plan("d", .unixDatagram, .path(home.file("d"), .unixDatagram)))
+        #expect(datagrams == "master_wakeup_timer_event: service d(private/d): Operation not supported")
+    }
+
+    @Test func theNextAddressIsTriedWhenOneRefuses() throws {
+        let (closed, open) = (try FreePort.next(), try FreePort.next())
+        let addresses = [closed, open].map { SocketAddress(ipv4: [127, 0, 0, 1], port: $0) }
+        let endpoint = try Endpoint.make(.inet([addresses[1]]), backlog: 5, windowSize: 0)
+        var sending = try Sending()
+        #expect(sending.send(plan("x", .inet, .inet(addresses))) == nil)
+        #expect(try sending.work() == [])
+        let client = try accept(endpoint.numbers[0])
+        #expect(try client.number.read(atMost: 10) == Self.word)
+    }
+
+    @Test func everyAddressRefusing() throws {
+        let ports = try FreePort.several(2)
+        let addresses = ports.map { SocketAddress(ipv4: [127, 0, 0, 1], port: $0) }
+        var sending = try Sending()
+        let now = sending.send(plan("x", .inet, .inet(addresses), canonical: "25"))
+        let later = try sending.work()
+        let all = [now].compactMap { $0 } + later
+        #expect(all == ["master_wakeup_timer_event: service x(25): Connection refused"])
+    }
+
+    @Test func manyAtOnceAreAllSent() throws {
+        let path = home.file("s")
+        let endpoint = try Endpoint.make(.path(path, .unix), backlog: 100, windowSize: 0)
+        var sending = try Sending()
+        for _ in 0..<40 { #expect(sending.send(plan("s", .unix, .path(path, .unix))) == nil) }
+        for _ in 0..<40 {
+            let client = try accept(endpoint.numbers[0])
+            #expect(try client.number.read(atMost: 10) == Self.word)
+        }
+        #expect(try sending.work() == [])
+    }
+
+    @Test func aFullListenerMakesNobodyWait() throws {
+        let path = home.file("s")
+        let socket = try makeSocket(.unix, .stream)
+        try socket.number.bind(to: #require(SocketAddress(unixPath: path)))
+        try socket.number.listen(backlog: 0)
+        var sending = try Sending()
+        let begun = ContinuousClock.now
+        var refused: [String] = []
+        for _ in 0..<5 { refused += [sending.send(plan("s", .unix, .path(path, .unix)))].compactMap { $0 } }
+        #expect(ContinuousClock.now - begun < .seconds(1))
+        #expect(!refused.isEmpty)
+        let text = "master_wakeup_timer_event: service s(private/s): Resource temporarily unavailable"
+        #expect(refused.allSatisfy { $0 == text }, "\(refused)")
+    }
+}
