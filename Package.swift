@@ -23,16 +23,23 @@ let settings = testSettings + [.strictMemorySafety()]
 let spanSettings = settings + [.enableExperimentalFeature("Lifetimes")]
 
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
     name: "quartermaster",
     products: [
+        .library(name: "ServerSkeleton", targets: ["ServerSkeleton"]),
+        .library(name: "ServiceLogging", targets: ["ServiceLogging"]),
         .executable(name: "master", targets: ["master"]),
+        .executable(name: "anvil", targets: ["anvil"]),
+        .executable(name: "postlogd", targets: ["postlogd"]),
+        .executable(name: "echo", targets: ["echo"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     ],
-    targets: lowRooms + agreements + master + tests
+    targets: lowRooms + agreements + master + skeletons + tests
 )
 
 /// What touches the kernel.
@@ -79,6 +86,24 @@ var master: [Target] {
     ]
 }
 
+var skeletons: [Target] {
+    [
+        .target(
+            name: "ServerSkeleton",
+            dependencies: [
+                "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterProtocol",
+                "SystemCalls", system,
+            ],
+            swiftSettings: spanSettings
+        ),
+        .target(name: "ServiceLogging", dependencies: ["ServerSkeleton", logging], swiftSettings: settings),
+        .target(name: "AnvilRates", dependencies: ["FixedMemory"], swiftSettings: settings),
+        .executableTarget(name: "anvil", dependencies: ["AnvilRates", "ServerSkeleton"], swiftSettings: settings),
+        .executableTarget(name: "postlogd", dependencies: ["ServerSkeleton"], swiftSettings: settings),
+        .executableTarget(name: "echo", dependencies: ["ServerSkeleton"], swiftSettings: settings),
+    ]
+}
+
 /// Tests of one room each, of whole processes, and of Debian's Postfix beside ours.
 var tests: [Target] {
     [
@@ -88,6 +113,12 @@ var tests: [Target] {
             dependencies: ["CSpawn"],
             path: "Tests/Support",
             exclude: ["sandbox", "CSpawn", "malloc-count"],
+            swiftSettings: testSettings
+        ),
+        .executableTarget(
+            name: "test-service",
+            dependencies: ["ServerSkeleton"],
+            path: "Tests/TestService",
             swiftSettings: testSettings
         ),
         test("FixedMemoryTests", ["FixedMemory"]),
@@ -104,6 +135,14 @@ var tests: [Target] {
                 "MasterProtocol", "SystemCalls", "TestSupport", system,
             ]
         ),
+        test(
+            "ServerSkeletonTests",
+            [
+                "Diagnostics", "ServerSkeleton", "ServiceLogging", "SystemCalls", "TestSupport", "test-service", "echo",
+                "anvil", "postlogd", system, logging,
+            ]
+        ),
+        test("AnvilTests", ["AnvilRates"]),
     ]
 }
 

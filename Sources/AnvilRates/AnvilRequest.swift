@@ -1,0 +1,78 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: one request to anvil, as it stands in the input
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import FixedMemory
+
+/// Finds requests in the plain attribute form, in place:
+///
+///     request=<name> LF ident=<text> LF LF
+///
+/// Both attributes have to be there, in this order. What is wrong is said; what it means is decided elsewhere.
+package enum AnvilRequest: Equatable, Sendable {
+    /// More input is needed.
+    case incomplete
+    /// The rest of the conversation cannot be understood.
+    case malformed(String)
+    /// `size` bytes are dealt with; the ident is at `ident`, inside of them.
+    case whole(Kind, ident: Range<Int>, size: Int, extra: String?)
+
+    package enum Kind: Equatable, Sendable {
+        case connect, disconnect
+        case count(Rate)
+        case newTLSStatus
+        case lookup
+        case unknown(String)
+    }
+
+    package static func parse(_ input: borrowing RawSpan) -> AnvilRequest {
+        let newline = UInt8(ascii: "\n")
+        guard let nameEnd = input.firstIndex(of: newline) else { return .incomplete }
+        guard input.extracting(0..<nameEnd).hasPrefix("request=") else {
+            return .malformed("missing attribute request in input")
+        }
+        let identStart = nameEnd + 1
+        guard let identEnd = input.firstIndex(of: newline, from: identStart) else { return .incomplete }
+        guard input.extracting(identStart..<identEnd).hasPrefix("ident=") else {
+            return .malformed("missing attribute ident in input")
+        }
+        let end = identEnd + 1
+        guard end < input.byteCount else { return .incomplete }
+        let kind = Kind(input.extracting(8..<nameEnd))
+        let ident = identStart + 6..<identEnd
+        if input.byte(at: end) == newline { return .whole(kind, ident: ident, size: end + 1, extra: nil) }
+        // One attribute too many: its name is taken, and what follows is out of step.
+        var name = end
+        while name < input.byteCount, input.byte(at: name) != newline, input.byte(at: name) != UInt8(ascii: "=") {
+            name += 1
+        }
+        guard name < input.byteCount else { return .incomplete }
+        let extra = String(decoding: input.extracting(end..<name).array, as: UTF8.self)
+        return .whole(kind, ident: ident, size: name + 1, extra: extra)
+    }
+}
+
+extension AnvilRequest.Kind {
+    init(_ name: borrowing RawSpan) {
+        if name.equals("connect") {
+            self = .connect
+        } else if name.equals("disconnect") {
+            self = .disconnect
+        } else if name.equals("message") {
+            self = .count(.message)
+        } else if name.equals("recipient") {
+            self = .count(.recipient)
+        } else if name.equals("newtls") {
+            self = .count(.newTLS)
+        } else if name.equals("auth") {
+            self = .count(.auth)
+        } else if name.equals("newtls_status") {
+            self = .newTLSStatus
+        } else if name.equals("lookup") {
+            self = .lookup
+        } else {
+            self = .unknown(String(decoding: name.array, as: UTF8.self))
+        }
+    }
+}

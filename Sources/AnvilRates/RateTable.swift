@@ -1,0 +1,220 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: AnvilRates, connection counts and rates per client, without input or output
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import FixedMemory
+
+/// What is counted per unit of time.
+package enum Rate: Int, CaseIterable, Sendable {
+    case connection, message, recipient, newTLS, auth
+}
+
+/// What is known of one client.
+package struct ClientFigures: Equatable, Sendable {
+    /// Connections that are open now.
+    package var count: Int32 = 0
+    private var rates = InlineArray<5, Int32>(repeating: 0)
+    /// When the present unit of time began, in seconds.
+    var start: Int64 = 0
+
+    package init() {}
+
+    package subscript(rate: Rate) -> Int32 {
+        get { rates[rate.rawValue] }
+        set { rates[rate.rawValue] = newValue }
+    }
+
+    /// The unit of time is over: counting begins anew.
+    mutating func refresh(now: Int64, timeUnit: Int64) {
+        if start + timeUnit < now { restart(now) }
+    }
+
+    mutating func restart(_ now: Int64) {
+        rates = InlineArray(repeating: 0)
+        start = now
+    }
+
+    mutating func increment(_ rate: Rate) {
+        if self[rate] < Int32.max { self[rate] += 1 }
+    }
+
+    package static func == (left: ClientFigures, right: ClientFigures) -> Bool {
+        left.count == right.count && left.start == right.start
+            && Rate.allCases.allSatisfy { left[$0] == right[$0] }
+    }
+}
+
+/// The name of one record. It outlives the record harmlessly.
+package struct RecordID: Equatable, Sendable {
+    let slot: SlotID
+}
+
+/// Counts connections and rates per ident, an opaque name of a client. A record whose last connection is gone stays
+/// for one more unit of time.
+///
+/// Looking up, counting and expiring cost no allocation: records stand in slots, the index is open-addressed, and as
+/// all records expire after the same time, those that are due stand at the head of a queue. Room is made in
+/// `makeRoom`, which the owner calls when it is not busy. Idents longer than 64 bytes are the exception.
+package struct RateTable: ~Copyable {
+    struct Record {
+        let ident: Ident
+        let hash: UInt32
+        var figures = ClientFigures()
+        var expiresAt: Int64 = 0
+        /// Neighbours in the queue of records that nobody is connected under.
+        var earlier: UInt32 = RateTable.none
+        var later: UInt32 = RateTable.none
+    }
+
+    static let none = UInt32.max
+    /// Records that always fit without an allocation.
+    static let spare = 128
+
+    package let timeUnit: Int64
+    var records: Slab<Record>
+    var index: IdentIndex
+    private var queueHead = RateTable.none
+    private var queueTail = RateTable.none
+
+    /// - Parameters:
+    ///   - timeUnit: seconds over which rates are counted, and after which unused records are forgotten.
+    ///   - capacity: records that fit before room has to be made.
+    package init(timeUnit: Int, capacity: Int = 256) {
+        self.timeUnit = Int64(timeUnit)
+        records = Slab(capacity: max(capacity, Self.spare))
+        index = IdentIndex(capacity: max(capacity, Self.spare))
+    }
+
+    /// Records at present.
+    package var count: Int { records.count }
+
+    /// Sees to it that the next 128 new clients cost no allocation.
+    package mutating func makeRoom() {
+        if records.capacity - records.count < Self.spare { records.reserve(records.capacity + 4 * Self.spare) }
+        index.reserve(records.count + Self.spare)
+    }
+
+    // MARK: counting
+
+    /// Counts a new connection; makes the record if need be.
+    package mutating func connect(_ ident: borrowing RawSpan, now: Int64) -> (RecordID, ClientFigures) {
+        let id = slot(of: ident) ?? insert(ident, now: now)
+        let unit = timeUnit
+        let result = records.withElement(id) { record -> (ClientFigures, Bool) in
+            let wasIdle = record.figures.count == 0
+            record.figures.refresh(now: now, timeUnit: unit)
+            record.figures.increment(.connection)
+            if record.figures.count < Int32.max { record.figures.count += 1 }
+            return (record.figures, wasIdle)
+        }
+        guard let (figures, wasIdle) = result else { preconditionFailure("record that was just found is gone") }
+        if wasIdle { dequeue(id) }
+        return (RecordID(slot: id), figures)
+    }
+
+    /// A connection under this record is over.
+    package mutating func disconnect(_ id: RecordID, now: Int64) {
+        let isIdle = records.withElement(id.slot) { record -> Bool in
+            guard record.figures.count > 0 else { return false }
+            record.figures.count -= 1
+            return record.figures.count == 0
+        }
+        if isIdle == true { enqueue(id.slot, now: now) }
+    }
+
+    /// Counts one event of a client that has a record.
+    package mutating func count(_ rate: Rate, of id: RecordID, now: Int64) -> ClientFigures {
+        let unit = timeUnit
+        return records.withElement(id.slot) { record in
+            record.figures.refresh(now: now, timeUnit: unit)
+            record.figures.increment(rate)
+            return record.figures
+        } ?? ClientFigures()
+    }
+
+    /// The present figures; zeros for an unknown client.
+    package mutating func figures(of ident: borrowing RawSpan, now: Int64) -> ClientFigures {
+        guard let id = slot(of: ident) else { return ClientFigures() }
+        let unit = timeUnit
+        return records.withElement(id) { record in
+            record.figures.refresh(now: now, timeUnit: unit)
+            return record.figures
+        } ?? ClientFigures()
+    }
+
+    // MARK: finding
+
+    package mutating func find(_ ident: borrowing RawSpan) -> RecordID? {
+        slot(of: ident).map { RecordID(slot: $0) }
+    }
+
+    private mutating func slot(of ident: borrowing RawSpan) -> SlotID? {
+        let hash = IdentIndex.hash(ident)
+        var place = index.start(hash)
+        while let entry = index.entry(place) {
+            if entry.hash == hash, let id = records.id(at: Int(entry.slot)) {
+                if records.withElement(id, { $0.ident.equals(ident) }) == true { return id }
+            }
+            place = index.next(place)
+        }
+        return nil
+    }
+
+    private mutating func insert(_ ident: borrowing RawSpan, now: Int64) -> SlotID {
+        if records.count == records.capacity { makeRoom() }
+        let hash = IdentIndex.hash(ident)
+        var record = Record(ident: Ident(ident), hash: hash)
+        record.figures.start = now
+        guard let id = records.insert(record) else { preconditionFailure("a slab with room refused a record") }
+        index.insert(hash: hash, slot: id.index)
+        // A new record counts as idle for the moment, so that taking it up is the same as for an old one.
+        enqueue(id, now: now)
+        return id
+    }
+
+    // MARK: expiring
+
+    /// Seconds until the next record is due; nil when none is.
+    package mutating func secondsToExpiry(now: Int64) -> Int64? {
+        guard let id = records.id(at: Int(queueHead)) else { return nil }
+        return records.withElement(id) { max($0.expiresAt - now, 0) }
+    }
+
+    /// Forgets records that nobody has been connected under for a unit of time.
+    package mutating func expire(now: Int64) {
+        while let id = records.id(at: Int(queueHead)) {
+            let due = records.withElement(id) { ($0.expiresAt <= now, $0.hash) }
+            guard let (isDue, hash) = due, isDue else { return }
+            dequeue(id)
+            index.remove(hash: hash, slot: id.index)
+            _ = records.remove(id)
+        }
+    }
+
+    private mutating func enqueue(_ id: SlotID, now: Int64) {
+        let tail = queueTail
+        let expiresAt = now + timeUnit
+        _ = records.withElement(id) { record in
+            record.expiresAt = expiresAt
+            record.earlier = tail
+            record.later = Self.none
+        }
+        link(tail, later: id.index)
+        queueTail = id.index
+        if queueHead == Self.none { queueHead = id.index }
+    }
+
+    private mutating func dequeue(_ id: SlotID) {
+        guard let (earlier, later) = records.withElement(id, { ($0.earlier, $0.later) }) else { return }
+        if queueHead == id.index { queueHead = later }
+        if queueTail == id.index { queueTail = earlier }
+        link(earlier, later: later)
+        if let next = records.id(at: Int(later)) { _ = records.withElement(next) { $0.earlier = earlier } }
+    }
+
+    private mutating func link(_ earlier: UInt32, later: UInt32) {
+        guard let id = records.id(at: Int(earlier)) else { return }
+        _ = records.withElement(id) { $0.later = later }
+    }
+}

@@ -1,0 +1,59 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what a service answers, collected in place
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import FixedMemory
+
+/// What goes back to a client: handlers append, and the skeleton sends everything of one turn with one write. One
+/// buffer serves all clients; nothing is allocated.
+///
+/// A handler is entered with room for at least `maximumReplySize` bytes of its service. Appending more than there is
+/// room for does not crash: the client is disconnected with a warning, as its reply would not be whole.
+public struct Reply: ~Copyable {
+    var buffer: AppendBuffer
+    /// When the present turn began.
+    public internal(set) var time: ServiceTime
+    /// Whether something did not fit.
+    var isOverfull = false
+    @usableFromInline var mustDisconnect = false
+
+    init(capacity: Int) {
+        buffer = AppendBuffer(capacity: capacity)
+        time = ServiceTime(milliseconds: 0)
+    }
+
+    /// Bytes that still fit.
+    public var room: Int { buffer.room }
+
+    /// Bytes that wait to be sent.
+    public var count: Int { buffer.count }
+
+    /// Appends a copy of `bytes`.
+    public mutating func append(_ bytes: RawSpan) {
+        if !buffer.append(bytes) { isOverfull = true }
+    }
+
+    /// Appends text that is part of the program.
+    public mutating func append(_ text: StaticString) {
+        if !buffer.append(text) { isOverfull = true }
+    }
+
+    /// Appends a number in decimal digits.
+    public mutating func append(decimal number: Int) {
+        if number < 0, !buffer.append("-") { isOverfull = true }
+        if !buffer.append(decimal: UInt64(number.magnitude)) { isOverfull = true }
+    }
+
+    /// Ends the connection once everything that was appended is sent. Input that was not consumed is dropped.
+    public mutating func disconnect() { mustDisconnect = true }
+
+    /// A turn begins.
+    @usableFromInline mutating func begin(_ time: ServiceTime) { self.time = time }
+
+    mutating func reset() {
+        buffer.removeAll()
+        isOverfull = false
+        mustDisconnect = false
+    }
+}

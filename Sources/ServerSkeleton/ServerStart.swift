@@ -1,0 +1,92 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the start of every server, from exec to the first wait, in one straight line
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import ConfigLoading
+import Diagnostics
+import MasterConfig
+import MasterProtocol
+import SystemCalls
+
+/// A server that is ready to wait for work: what the start found out, and the service itself.
+struct StartedServer<S: Service & ~Copyable>: ~Copyable {
+    var service: S
+    let log: Log
+    let serviceName: String
+    let settings: MainSettings
+    let demands: ServiceDemands
+    /// Nil only for a one-shot server that was not told.
+    let transport: Transport?
+    let socketCount: Int
+    let isOneShot: Bool
+    let limits: UseAndIdleLimits
+    let status: StatusReporter
+    var lock: ServiceLock?
+    let watchdogSeconds: Int
+
+    /// Limits that the service may have changed are in `limits` already.
+    var ipcTimeoutMilliseconds: Int64 { Int64(settings.ipcTimeout) * 1000 }
+}
+
+/// Starts a server. The order of the steps is part of what master(8), administrators and services rely on: each step
+/// may need what an earlier one did and must not need what a later one takes away. Every failure is fatal.
+func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOptions.Skeleton) -> StartedServer<S> {
+    ignoreSignals()
+    let processName = StartStep.processName()
+    let log = StartStep.openLog(processName, demands: S.demands)
+    log.verbose(1, "daemon started")
+
+    var configuration = StartStep.loadConfiguration(processName, log)
+    let options = StartStep.parseOptions(skeleton, log)
+    let serviceName = options.serviceName ?? processName
+    StartStep.applyOverrides(of: options, serviceName: serviceName, to: &configuration)
+    let settings = StartStep.evaluateSettings(&configuration, log)
+    StartStep.reopenLog(log, processName, settings, options)
+    StartStep.refuseTerminal(options, log)
+
+    var context = ServiceContext(
+        settings: settings,
+        dictionary: configuration.dictionary,
+        serviceName: serviceName,
+        processName: processName,
+        arguments: options.arguments,
+        isOneShot: options.isOneShot,
+        log: ServiceLog(log)
+    )
+    for parameter in S.parameters { parameter.check(in: &context) }
+    let watchdogSeconds = S.watchdogLimit.map { context.value(of: $0) }
+    StartStep.checkDemands(S.demands, options, serviceName, log)
+
+    let transport = StartStep.checkTransport(options, skeleton, log)
+    let generation = StartStep.readGeneration(log)
+    StartStep.runDebugger(options, context, log)
+    let lock = StartStep.openLock(skeleton, options, transport, serviceName, log)
+    StartStep.enter(settings.queueDirectory, log)
+
+    S.prepare(&context)
+    Clock.loadTimeZone()
+    Privileges.drop(options, settings, log)
+    let service = S(&context)
+
+    return StartedServer(
+        service: service,
+        log: log,
+        serviceName: serviceName,
+        settings: settings,
+        demands: S.demands,
+        transport: transport,
+        socketCount: options.socketCount,
+        isOneShot: options.isOneShot,
+        limits: UseAndIdleLimits(useLimit: context.useLimit, idleLimit: context.idleLimit),
+        status: StatusReporter(generation: generation, isConnected: !options.isOneShot),
+        lock: lock,
+        watchdogSeconds: watchdogSeconds ?? StartStep.watchdogSeconds(skeleton, settings)
+    )
+}
+
+/// A peer that hangs up and a file that is full are errors of one call, not the end of the process.
+private func ignoreSignals() {
+    try? Signal.pipe.ignore()
+    try? Signal.fileSize.ignore()
+}

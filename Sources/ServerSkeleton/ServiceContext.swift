@@ -1,0 +1,76 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what a service is told at its start
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterConfig
+
+/// The circumstances a service is started in, and the limits it may change. Lives for the time of the start hooks;
+/// copy what is needed later.
+public struct ServiceContext {
+    /// The name in master.cf: `-n`, else the name of the program.
+    public let serviceName: String
+    /// Last part of the path the program was started with.
+    public let processName: String
+    /// What follows the options in master.cf. A service that has no use for them should refuse them.
+    public let arguments: [String]
+    /// Serving one client on stdin and stdout, without master (`-S`).
+    public let isOneShot: Bool
+    /// For messages; may be copied and kept.
+    public let log: ServiceLog
+
+    /// Requests (streams: connections; datagram services: datagrams) after which the process makes room for a fresh
+    /// one; 0 for no limit. From `max_use`.
+    public var useLimit: Int
+    /// Seconds without a client after which the process ends; 0 for no limit. From `max_idle`.
+    public var idleLimit: Int
+    /// A file that `prepare` opened, for the initializer to take over.
+    public var preparedFile: ServiceFile?
+    /// Likewise, a connection to the system's log.
+    public var preparedSystemLog: SystemLog?
+
+    let settings: MainSettings
+    var dictionary: MainDictionary
+
+    init(
+        settings: MainSettings,
+        dictionary: MainDictionary,
+        serviceName: String,
+        processName: String,
+        arguments: [String],
+        isOneShot: Bool,
+        log: ServiceLog
+    ) {
+        self.settings = settings
+        self.dictionary = dictionary
+        self.serviceName = serviceName
+        self.processName = processName
+        self.arguments = arguments
+        self.isOneShot = isOneShot
+        self.log = log
+        useLimit = settings.maxUse
+        idleLimit = settings.maxIdle
+    }
+
+    /// The value of a parameter. A malformed or forbidden value is fatal.
+    public mutating func value<Value>(of parameter: Parameter<Value>) -> Value {
+        var problems: [ConfigProblem] = []
+        let value = parameter.value(in: &dictionary, problems: &problems)
+        report(problems, log.log)
+        return value
+    }
+
+    /// Ends the process when master.cf gives arguments to a service that knows none.
+    public func refuseArguments() {
+        if let first = arguments.first { log.fatal("unexpected command-line argument: \(first)") }
+    }
+
+    /// `queue_directory`, where a process works.
+    public var queueDirectory: String { settings.queueDirectory }
+    /// `maillog_file`, empty when the log goes to syslog.
+    public var maillogFile: String { settings.maillogFile }
+    /// `maillog_file_permissions`.
+    public var maillogFilePermissions: UInt32 { settings.maillogFilePermissions }
+    /// `myhostname`.
+    public var hostName: String { settings.myHostName }
+}

@@ -1,0 +1,188 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the steps of a server's start
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import ConfigLoading
+import Diagnostics
+import MasterConfig
+import MasterProtocol
+import SystemCalls
+
+/// The steps that `startServer` takes, each by itself. A step that cannot be taken ends the process.
+enum StartStep {
+    /// The last part of the path we were started with.
+    static func processName() -> String {
+        let path = CommandLine.arguments.first ?? "unknown"
+        return path.split(separator: "/").last.map(String.init) ?? path
+    }
+
+    /// The log as far as the environment tells, for what happens before main.cf is read.
+    static func openLog(_ processName: String, demands: ServiceDemands) -> Log {
+        let log = Log(
+            ident: "\(earlyLogTag())/\(processName)",
+            host: environmentValue(EnvironmentName.postlogHostname.rawValue) ?? hostName(),
+            destination: earlyLogDestination(),
+            waits: !demands.contains(.neverWaitsForLog)
+        )
+        if environmentValue(EnvironmentName.mailVerbose.rawValue) != nil { log.verbosity = 1 }
+        return log
+    }
+
+    static func loadConfiguration(_ processName: String, _ log: Log) -> LoadedMainConfig {
+        let loaded = loadMainConfig(directory: configDirectory(), processName: processName)
+        report(loaded.problems, log)
+        return loaded
+    }
+
+    static func parseOptions(_ skeleton: DaemonOptions.Skeleton, _ log: Log) -> DaemonOptions {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do throws(OptionProblem) {
+            let options = try DaemonOptions(parsing: arguments, for: skeleton)
+            log.verbosity += options.verbosity
+            log.copyToStandardError = options.logsToStandardError
+            return options
+        } catch {
+            // Who asked for messages on the terminal gets this one, too.
+            log.copyToStandardError = arguments.contains { $0.hasPrefix("-") && $0.contains("V") }
+            log.fatal(error.message)
+        }
+    }
+
+    /// The command line is stronger than main.cf, and its last word counts.
+    static func applyOverrides(
+        of options: DaemonOptions,
+        serviceName: String,
+        to configuration: inout LoadedMainConfig
+    ) {
+        for override in options.overrides { configuration.dictionary.set(override.name, override.value) }
+        configuration.host.serviceName = serviceName
+    }
+
+    static func evaluateSettings(_ configuration: inout LoadedMainConfig, _ log: Log) -> MainSettings {
+        let (settings, problems) = ConfigLoading.evaluateSettings(
+            &configuration.dictionary,
+            host: configuration.host
+        )
+        report(problems, log)
+        return settings
+    }
+
+    /// The log as the settings have it: an override may have changed the tag, main.cf the destination.
+    static func reopenLog(_ log: Log, _ processName: String, _ settings: MainSettings, _ options: DaemonOptions) {
+        exportLogSettings(settings)
+        log.ident = "\(settings.syslogName)/\(processName)"
+        log.host = settings.myHostName
+        do throws(ConfigProblem) {
+            let destination = try logDestination(settings, writesDirectly: false)
+            if destination != log.destination { log.redirect(to: destination) }
+        } catch {
+            log.fatal(error.text)
+        }
+    }
+
+    /// Nothing good comes from a daemon that somebody starts by hand.
+    static func refuseTerminal(_ options: DaemonOptions, _ log: Log) {
+        guard !options.isForeground, !options.isOneShot, DescriptorNumber.standardInput.isTerminal else { return }
+        log.copyToStandardError = true
+        log.fatal("do not run this command by hand")
+    }
+
+    static func checkDemands(
+        _ demands: ServiceDemands,
+        _ options: DaemonOptions,
+        _ serviceName: String,
+        _ log: Log
+    ) {
+        if demands.contains(.solitary), !options.isAlone, !options.isOneShot {
+            log.fatal("service \(serviceName) requires a process limit of 1")
+        }
+        if demands.contains(.unlimited), !options.isUnlimited, !options.isOneShot {
+            log.fatal("service \(serviceName) requires a process limit of 0")
+        }
+        if demands.contains(.privileged), options.isUnprivileged {
+            log.fatal("service \(serviceName) requires privileged operation")
+        }
+    }
+
+    static func checkTransport(
+        _ options: DaemonOptions,
+        _ skeleton: DaemonOptions.Skeleton,
+        _ log: Log
+    ) -> Transport? {
+        do throws(OptionProblem) {
+            return try options.transport(for: skeleton)
+        } catch {
+            log.fatal(error.message)
+        }
+    }
+
+    static func readGeneration(_ log: Log) -> Generation {
+        guard let text = environmentValue(EnvironmentName.generation.rawValue) else { return .none }
+        do throws(GenerationProblem) {
+            return try Generation(octalText: text)
+        } catch {
+            log.fatal(error.message)
+        }
+    }
+
+    /// Runs `debugger_command` with the shell, which may leave a debugger behind that attaches to us.
+    static func runDebugger(_ options: DaemonOptions, _ context: ServiceContext, _ log: Log) {
+        guard options.isDebugged || environmentValue(EnvironmentName.mailDebug.rawValue) != nil else { return }
+        let command = context.settings.debuggerCommand
+        guard !command.isEmpty else { return }
+        let environment = environmentEntries().map { "\($0.name)=\($0.value)" }
+        let shell = ChildImage(
+            path: "/bin/sh",
+            arguments: ["sh", "-c", command],
+            environment: environment + ["PATH=/usr/local/bin:/usr/bin:/bin"],
+            moves: []
+        )
+        switch spawn(shell) {
+        case .started(let pid): _ = try? waitForChild(pid)
+        case .execFailed(_, let error), .moveFailed(_, _, let error), .forkFailed(let error):
+            log.warning("debugger_command: \(error.reason)")
+        }
+    }
+
+    /// Datagram servers with siblings take turns; the lock that they share is opened here, where the inherited working
+    /// directory still counts. Streams have none, since they must go on serving the clients they have.
+    static func openLock(
+        _ skeleton: DaemonOptions.Skeleton,
+        _ options: DaemonOptions,
+        _ transport: Transport?,
+        _ serviceName: String,
+        _ log: Log
+    ) -> ServiceLock? {
+        guard skeleton == .datagram, !options.isAlone, !options.isOneShot, let transport else { return nil }
+        let path = "pid/\(transport.rawValue).\(serviceName)"
+        do throws(CarefulOpenError) {
+            return ServiceLock(try openCarefully(path, [.readWrite, .create], mode: 0o600))
+        } catch {
+            log.fatal("open lock file \(path): \(error.reason)")
+        }
+    }
+
+    static func enter(_ directory: String, _ log: Log) {
+        do throws(SystemError) {
+            try changeDirectory(directory)
+        } catch {
+            log.fatal("chdir(\"\(directory)\")", error)
+        }
+    }
+
+    static func watchdogSeconds(_ skeleton: DaemonOptions.Skeleton, _ settings: MainSettings) -> Int {
+        skeleton == .stream ? settings.daemonTimeout : ProtocolLimit.skeletonWatchdogSeconds
+    }
+}
+
+/// Logs what configuration found; the first fatal problem ends the process.
+func report(_ problems: [ConfigProblem], _ log: Log) {
+    for problem in problems {
+        switch problem.severity {
+        case .info: log.info(problem.text)
+        case .warning: log.warning(problem.text)
+        case .fatal: log.fatal(problem.text)
+        }
+    }
+}

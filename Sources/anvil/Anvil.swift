@@ -1,0 +1,155 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: anvil, connection counts and rates for every server of a mail system
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import AnvilRates
+import ServerSkeleton
+
+/// Answers who is connected how often and how fast. Turns requests into calls of the rate table and its answers into
+/// replies; counts nothing itself.
+struct Anvil: StreamService, ~Copyable {
+    /// The record that a connection has counted last, until it is replaced or given back.
+    typealias ClientState = RecordID?
+
+    static let demands: ServiceDemands = .solitary
+    static let rateTimeUnit = Parameter.time("anvil_rate_time_unit", default: "60s", min: 1)
+    static let statusUpdateTime = Parameter.time("anvil_status_update_time", default: "600s", min: 1)
+    static let parameters: [any ServiceParameter] = [rateTimeUnit, statusUpdateTime]
+    static var maximumReplySize: Int { 256 }
+
+    private let log: ServiceLog
+    private let statusUpdateTime: Int64
+    private var table: RateTable
+    private var peaks = Peaks()
+    private var nextReport: Int64?
+    private var now: Int64 = 0
+
+    init(_ context: inout ServiceContext) {
+        context.refuseArguments()
+        let timeUnit = context.value(of: Self.rateTimeUnit)
+        log = context.log
+        statusUpdateTime = Int64(context.value(of: Self.statusUpdateTime))
+        table = RateTable(timeUnit: timeUnit)
+        // Counts have to outlive the clients they are about.
+        context.useLimit = 0
+        if context.idleLimit > 0 { context.idleLimit = max(context.idleLimit, timeUnit) }
+    }
+
+    mutating func clientArrived(_ client: Client, reply: inout Reply) -> RecordID? {
+        reply.append("protocol=anvil_protocol\n\n")
+        return nil
+    }
+
+    mutating func received(_ input: RawSpan, from client: inout RecordID?, reply: inout Reply) -> Int {
+        now = reply.time.seconds
+        switch AnvilRequest.parse(input) {
+        case .incomplete: return 0
+        case .malformed(let why):
+            log.warning("\(why) -- disconnecting the client")
+            reply.disconnect()
+            return input.byteCount
+        case .whole(let kind, let ident, let size, let extra):
+            if let extra { log.warning("unexpected attribute \(extra) in input") }
+            answer(kind, input.extracting(ident), &client, &reply)
+            return size
+        }
+    }
+
+    mutating func clientLeft(_ client: consuming RecordID?) {
+        if let record = client { table.disconnect(record, now: now) }
+    }
+
+    /// Forgetting and reporting are done between turns, and so is making room.
+    mutating func willWait(_ time: ServiceTime) -> Int? {
+        now = time.seconds
+        table.expire(now: now)
+        table.makeRoom()
+        let due = nextReport ?? now + statusUpdateTime
+        nextReport = due
+        if due <= now {
+            report()
+            nextReport = now + statusUpdateTime
+        }
+        let toReport = max((nextReport ?? now) - now, 1)
+        return Int(min(toReport, max(table.secondsToExpiry(now: now) ?? toReport, 1)))
+    }
+
+    mutating func willExit() { report() }
+
+    private mutating func report() {
+        let lines = peaks.report(timeUnit: table.timeUnit) { WallClock.text($0, format: "%b %e %H:%M:%S") }
+        for line in lines { log.info(line) }
+    }
+}
+
+extension Anvil {
+    private mutating func answer(
+        _ kind: AnvilRequest.Kind,
+        _ ident: RawSpan,
+        _ client: inout RecordID?,
+        _ reply: inout Reply
+    ) {
+        switch kind {
+        case .connect:
+            let figures = connect(ident, &client)
+            peaks.note(.connection, figures[.connection], ident: ident, seconds: { WallClock.seconds })
+            peaks.note(count: figures.count, ident: ident, seconds: { WallClock.seconds })
+            reply.append("status=0\n")
+            reply.append("count=", figures.count)
+            reply.append("rate=", figures[.connection])
+        case .disconnect:
+            if let record = client, table.find(ident) == record {
+                table.disconnect(record, now: now)
+                client = nil
+            }
+            reply.append("status=0\n")
+        case .count(let rate):
+            if table.find(ident) == nil { _ = connect(ident, &client) }
+            let figures = table.find(ident).map { table.count(rate, of: $0, now: now) } ?? ClientFigures()
+            peaks.note(rate, figures[rate], ident: ident, seconds: { WallClock.seconds })
+            reply.append("status=0\n")
+            reply.append("rate=", figures[rate])
+        case .newTLSStatus:
+            reply.append("status=0\n")
+            reply.append("rate=", table.figures(of: ident, now: now)[.newTLS])
+        case .lookup: lookUp(ident, &reply)
+        case .unknown(let name):
+            log.warning("unrecognized request: \"\(name)\", ignored")
+            reply.append("status=4294967295\n")
+        }
+        reply.append("\n")
+    }
+
+    private mutating func lookUp(_ ident: RawSpan, _ reply: inout Reply) {
+        let figures = table.figures(of: ident, now: now)
+        reply.append("status=0\n")
+        reply.append("count=", figures.count)
+        reply.append("rate=", figures[.connection])
+        reply.append("mail=", figures[.message])
+        reply.append("rcpt=", figures[.recipient])
+        reply.append("newtls=", figures[.newTLS])
+        reply.append("auth=", figures[.auth])
+    }
+
+    /// A connection of ours holds one client at a time: counting another gives the earlier one back.
+    private mutating func connect(_ ident: RawSpan, _ client: inout RecordID?) -> ClientFigures {
+        var (record, figures) = table.connect(ident, now: now)
+        if let earlier = client {
+            table.disconnect(earlier, now: now)
+            if earlier == record { figures.count -= 1 }
+        }
+        client = record
+        peaks.note(cacheSize: table.count, seconds: { WallClock.seconds })
+        return figures
+    }
+}
+
+extension Reply {
+    /// One attribute of a reply.
+    fileprivate mutating func append(_ name: StaticString, _ value: Int32) {
+        append(name)
+        append(decimal: Int(value))
+        append("\n")
+    }
+}

@@ -1,0 +1,116 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what a connection, a request and a datagram cost
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Counts allocations of real processes from the outside. Those of a release build, which a
+/// script builds before the tests: others allocate as they please.
+@Suite(.enabled(if: hasReleaseBuild, "needs swift build -c release"))
+struct CostTests {
+    /// A server that counts its allocations into a file.
+    final class Scene {
+        let room: ServerRoom
+        let endpoint: Descriptor
+        let child: ServerChild
+        private let counter: String
+
+        init(_ program: String, _ options: [String], isDatagram: Bool = false) throws {
+            room = try ServerRoom()
+            counter = room.directory.file("allocations")
+            let library = room.directory.file("malloc_count.so")
+            let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+                .deletingLastPathComponent().appendingPathComponent("Support/malloc-count/malloc_count.c").path
+            let compiler = Process()
+            compiler.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            compiler.arguments = ["clang", "-shared", "-fPIC", "-O2", "-o", library, source]
+            try compiler.run()
+            compiler.waitUntilExit()
+            endpoint = isDatagram ? try room.datagramSocket() : try room.unixListener()
+            child = try ServerChild(
+                "\(releaseDirectory)/\(program)",
+                options,
+                room: room,
+                listeners: [endpoint.number],
+                environment: room.environment + ["LD_PRELOAD=\(library)", "MALLOC_COUNT_FILE=\(counter)"]
+            )
+        }
+
+        func allocations() throws -> UInt64 {
+            let data = try #require(FileManager.default.contents(atPath: counter))
+            return data.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
+        }
+
+        /// Status records are read, or the server would wait for its master.
+        func drain() throws { while try !child.records(64, within: 0).isEmpty {} }
+    }
+
+    @Test func connectionsAllocateNothing() throws {
+        let scene = try Scene("echo", ["-t", "unix", "-m", "1000000"])
+        func connect(_ count: Int) throws {
+            for index in 0..<count {
+                #expect(try scene.room.connect().exchange("hello", 5) == "hello")
+                if index % 50 == 0 { try scene.drain() }
+            }
+        }
+        // Some clients at once, for the tables to grow to the size they will have.
+        do {
+            let several = try (0..<20).map { _ in try scene.room.connect() }
+            for client in several { #expect(try client.exchange("hello", 5) == "hello") }
+        }
+        try connect(1000)
+        let before = try scene.allocations()
+        try connect(5000)
+        let after = try scene.allocations()
+        #expect(after == before)
+    }
+
+    @Test func requestsAllocateNothing() throws {
+        let scene = try Scene("anvil", ["-t", "unix", "-l"])
+        let client = try scene.room.connect()
+        #expect(try client.receive(25).utf8.count == 25)
+        func ask(_ count: Int) throws {
+            for index in 0..<count {
+                try client.send("request=message\nident=smtp:192.0.2.\(index % 100)\n\n")
+                #expect(try client.receive(10) == "status=0\nr")
+                while try client.receive(1) != "\n" {}
+                #expect(try client.receive(1) == "\n")
+                if index % 50 == 0 { try scene.drain() }
+            }
+        }
+        try ask(200)
+        let before = try scene.allocations()
+        try ask(2000)
+        let after = try scene.allocations()
+        #expect(after == before)
+    }
+
+    @Test func datagramsAllocateNothing() throws {
+        let scene = try Scene("postlogd", ["-t", "unix-dgram", "-l"], isDatagram: true)
+        let sender = try scene.room.sender()
+        func send(_ count: Int) throws {
+            for index in 0..<count {
+                try sender.send("Mar 05 10:00:00 mx postfix/test[1]: line")
+                if index % 20 == 0 { try scene.drain() }
+            }
+            rest(.milliseconds(200))
+        }
+        try send(1000)
+        let before = try scene.allocations()
+        try send(10_000)
+        let after = try scene.allocations()
+        #expect(after == before)
+    }
+}
+
+/// Where `swift build -c release` puts programs, seen from those of the tests.
+private var releaseDirectory: String { BuiltProducts.directory + "/../release" }
+
+private var hasReleaseBuild: Bool {
+    ["echo", "anvil", "postlogd"].allSatisfy { access("\(releaseDirectory)/\($0)", X_OK) == 0 }
+}

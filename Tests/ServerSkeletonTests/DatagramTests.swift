@@ -1,0 +1,186 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what a datagram server and postlogd do with what they get
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+struct DatagramTests {
+    @Test func waitingDatagramsComeInOneBatchAndOneReport() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let sender = try room.sender()
+        for index in 0..<5 { try sender.send("datagram \(index)") }
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "unix-dgram", "-l", "serve=datagrams"],
+            room: room,
+            listeners: [socket.number]
+        )
+        #expect(try child.records(3, within: 500) == [child.taken(), child.available()])
+        #expect(room.log.contains("received 5: datagram 4"))
+    }
+
+    @Test func longDatagramsAreCutAndEmptyOnesArrive() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "unix-dgram", "-l", "serve=datagrams"],
+            room: room,
+            listeners: [socket.number]
+        )
+        let sender = try room.sender()
+        try sender.send(String(repeating: "y", count: 5000))
+        #expect(try child.records(2).count == 2)
+        #expect(room.log.contains("received 1: yyyy"))
+        _ = try sender.socket.number.send([UInt8](), waiting: true)
+        #expect(room.log.contains("received 1: \n") || room.log.contains("received 1: "))
+        #expect(child.isRunning)
+    }
+
+    @Test func theUseLimitCountsDatagrams() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "unix-dgram", "-l", "-m", "3", "serve=datagrams"],
+            room: room,
+            listeners: [socket.number]
+        )
+        let sender = try room.sender()
+        for _ in 0..<3 { try sender.send("x") }
+        #expect(child.exit() == 0)
+    }
+
+    @Test func siblingsTakeTurnsWithTheServiceLock() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let options = ["-t", "unix-dgram", "-n", "shared", "serve=datagrams"]
+        let first = try ServerChild("test-service", options, room: room, listeners: [socket.number])
+        let second = try ServerChild("test-service", options, room: room, listeners: [socket.number])
+        let sender = try room.sender()
+        try sender.send("for one of them")
+        #expect(room.log.contains("received 1: for one of them"))
+        #expect(FileManager.default.fileExists(atPath: "\(room.queue)/pid/unix-dgram.shared"))
+        // One of them holds the lock now. Whichever loses its master, the other one goes on.
+        var worker = second
+        for _ in 0..<100 {
+            worker = worker === first ? second : first
+            if try worker.records(1, within: 50).first == worker.taken() { break }
+        }
+        #expect(try worker.records(1) == [worker.available()])
+        let other = worker === first ? second : first
+        worker.closeStatus()
+        // If it holds the lock it ends now, else when it gets the lock.
+        _ = worker.exit(within: .seconds(2))
+        // The lock is given up before the datagram is received, so the one that leaves may still take it.
+        try sender.send("for either")
+        #expect(room.log.contains("received 1: for either"))
+        #expect(worker.exit() == 0)
+        #expect(other.isRunning)
+    }
+
+    // MARK: postlogd
+
+    /// postlogd's own messages must not go to the socket that stands for other people's.
+    private func start(
+        _ room: ServerRoom,
+        _ socket: borrowing Descriptor,
+        _ options: [String] = []
+    ) throws -> ServerChild {
+        try ServerChild("postlogd", ["-t", "unix-dgram", "-l"] + options, room: room, listeners: [socket.number])
+    }
+
+    @Test func postlogdAppendsLinesVerbatim() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let file = room.directory.file("mail.log")
+        try "old line\n".write(toFile: file, atomically: false, encoding: .utf8)
+        let child = try start(room, socket, ["-v"])
+        let sender = try room.sender()
+        let lines = (0..<40).map { "Mar 05 10:00:00 mx postfix/test[1]: line \($0) \u{e9}" }
+        for line in lines { try sender.send(line) }
+        let expected = "old line\n" + lines.map { $0 + "\n" }.joined()
+        #expect(eventually(within: .seconds(5)) { contents(file).hasPrefix(expected) }, "\(contents(file))")
+        child.closeStatus()
+        #expect(child.exit() == 0)
+        let own = contents(file).dropFirst(expected.count)
+        #expect(
+            own.contains("/postlogd[\(child.pid)]: master disconnect -- exiting\n"),
+            "its own messages go to the file"
+        )
+        #expect(room.log.count("master disconnect") == 0)
+    }
+
+    private func contents(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+
+    @Test func postlogdMakesItsFileAsRootAndWritesItAsSomebodyElse() throws {
+        guard getuid() == 0 else { return }
+        let room = try ServerRoom("mail_owner = nobody\ndefault_privs = daemon")
+        let socket = try room.datagramSocket()
+        let file = room.directory.file("mail.log")
+        let child = try start(room, socket, ["-u", "-c"])
+        try room.sender().send("a line")
+        #expect(eventually(within: .seconds(5)) { contents(file) == "a line\n" })
+        var facts = stat()
+        #expect(stat(file, &facts) == 0)
+        #expect(facts.st_uid == 0 && facts.st_mode & 0o777 == 0o600)
+        #expect(child.isRunning)
+    }
+
+    @Test func postlogdRefusesAFileThatSomebodyPrepared() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let file = room.directory.file("mail.log")
+        try "".write(toFile: room.directory.file("victim"), atomically: false, encoding: .utf8)
+        #expect(link(room.directory.file("victim"), file) == 0)
+        let child = try start(room, socket)
+        #expect(child.exit() == 1)
+        #expect(room.log.contains("fatal: open logfile '\(file)': file has 2 hard links"))
+    }
+
+    @Test func postlogdSurvivesAFullDevice() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let child = try start(room, socket, ["-o", "maillog_file=/dev/full", "-o", "maillog_file_prefixes=/dev"])
+        let sender = try room.sender()
+        for index in 0..<20 { try sender.send("line \(index)") }
+        #expect(try child.records(2).count == 2)
+        #expect(child.exit(within: .milliseconds(300)) == nil)
+    }
+
+    @Test func postlogdWritesToStandardOutput() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let pipe = try makePipe(nonBlocking: false)
+        let child = try ServerChild(
+            "postlogd",
+            ["-t", "unix-dgram", "-l", "-o", "maillog_file=/dev/stdout", "-o", "maillog_file_prefixes=/dev"],
+            room: room,
+            listeners: [socket.number],
+            output: pipe.second.number
+        )
+        try room.sender().send("to stdout")
+        #expect(try pipe.first.number.waitForInput(milliseconds: 5000))
+        #expect(try pipe.first.number.read(atMost: 100) == Array("to stdout\n".utf8))
+        #expect(child.isRunning)
+    }
+
+    @Test func postlogdWithoutAFileTakesNoHarm() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let child = try start(room, socket, ["-o", "maillog_file="])
+        let sender = try room.sender()
+        for line in ["Mar 05 10:00:00 mx postfix/test[1]: text", "short", "", "a b c d", "a b c d :"] {
+            try sender.send(line)
+        }
+        #expect(try child.records(2).count == 2)
+        #expect(child.exit(within: .milliseconds(300)) == nil)
+        #expect(!FileManager.default.fileExists(atPath: room.directory.file("mail.log")))
+    }
+}

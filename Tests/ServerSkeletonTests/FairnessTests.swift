@@ -1,0 +1,38 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of a server's listeners taking turns
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import SystemCalls
+import TestSupport
+import Testing
+
+struct FairnessTests {
+    /// Every client costs a token, and who gets none waits: the tokens show who was accepted first.
+    @Test("one client beside a crowd on another listener is among the first", arguments: [0, 1])
+    func aCrowdOnOneListenerStarvesNoOther(_ crowded: Int) throws {
+        let room = try ServerRoom("in_flow_delay = 10s")
+        let first = try room.unixListener("first")
+        let second = try room.unixListener("second")
+        for listener in [first.number, second.number] { try listener.listen(backlog: 400) }
+        let names = crowded == 0 ? ["first", "second"] : ["second", "first"]
+        var crowd: [TestPeer] = []
+        for _ in 0..<300 {
+            crowd.append(try room.connect(names[0]))
+            try crowd.last?.send("x")
+        }
+        let single = try room.connect(names[1])
+        try single.send("y")
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "unix", "-s", "2", "serve=flow"],
+            room: room,
+            listeners: [first.number, second.number],
+            tokens: 70
+        )
+        #expect(try single.receive(1) == "y", "one of the first 70")
+        #expect(eventually(within: .seconds(5)) { crowd.count { (try? $0.socket.number.peek()) == 1 } == 69 })
+        #expect(child.isRunning)
+    }
+}

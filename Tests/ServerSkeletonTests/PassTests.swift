@@ -1,0 +1,131 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: connections that another process passes on
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import ServerSkeleton
+
+struct PassTests {
+    /// A server on a `pass` endpoint, the sender's connection to it, and a client's connection to be passed.
+    final class Scene {
+        let room: ServerRoom
+        let listener: Descriptor
+        let child: ServerChild
+        let sender: TestPeer
+        let client: TestPeer
+        private let far: SocketEnds
+
+        init(program: String = "test-service") throws {
+            room = try ServerRoom()
+            listener = try room.unixListener()
+            child = try ServerChild(program, ["-t", "pass"], room: room, listeners: [listener.number])
+            sender = try room.connect()
+            let pair = try SocketEnds()
+            client = try pair.peer()
+            far = pair
+        }
+
+        func pass() throws {
+            try sender.socket.number.pass(far.far)
+            far.closeFar()
+        }
+    }
+
+    @Test func aPassedConnectionIsServedWithItsAttributes() throws {
+        let scene = try Scene()
+        try scene.pass()
+        try scene.sender.send("client_address\0192.0.2.1\0client_port\012345\0\0")
+        #expect(scene.sender.isDisconnected(), "closing says that everything has arrived")
+        let text = "client_address=192.0.2.1 client_port=12345\n"
+        #expect(try scene.client.exchange("attributes\n", text.utf8.count) == text)
+        #expect(try scene.child.records(2) == [scene.child.taken(), scene.child.available()])
+    }
+
+    @Test func theListMayComeInPieces() throws {
+        let scene = try Scene()
+        try scene.pass()
+        for piece in ["cli", "ent_address", "\0192.0", ".2.1\0", "\0"] {
+            rest(.milliseconds(20))
+            try scene.sender.send(piece)
+        }
+        #expect(scene.sender.isDisconnected())
+        #expect(try scene.client.exchange("attributes\n", 25) == "client_address=192.0.2.1\n")
+    }
+
+    @Test func anEmptyListIsNoList() throws {
+        let scene = try Scene()
+        try scene.pass()
+        try scene.sender.send("\0")
+        #expect(scene.sender.isDisconnected())
+        #expect(try scene.client.exchange("attributes\n", 5) == "none\n")
+    }
+
+    @Test func aSenderThatHangsUpAfterTheDescriptorHasNoAttributes() throws {
+        let scene = try Scene()
+        try scene.pass()
+        #expect(shutdown(scene.sender.socket.number.rawValue, Int32(SHUT_WR)) == 0)
+        #expect(try scene.client.exchange("attributes\n", 5) == "none\n")
+    }
+
+    @Test func aListThatEndsEarlyLosesTheConnection() throws {
+        let scene = try Scene()
+        try scene.pass()
+        try scene.sender.send("client_address\0")
+        #expect(shutdown(scene.sender.socket.number.rawValue, Int32(SHUT_WR)) == 0)
+        #expect(scene.client.isDisconnected())
+        #expect(scene.room.log.contains("warning: service test-service: receive connection: attribute list ends early"))
+    }
+
+    @Test func aByteWithoutADescriptorIsRefused() throws {
+        let scene = try Scene()
+        try scene.sender.send("W")
+        #expect(scene.sender.isDisconnected())
+        #expect(scene.room.log.contains("receive connection: no descriptor in the message"))
+        #expect(scene.child.isRunning)
+    }
+
+    @Test func aSilentSenderIsInNobodysWay() throws {
+        let scene = try Scene()
+        let other = try scene.room.connect()
+        let pair = try SocketEnds()
+        try other.socket.number.pass(pair.far)
+        try other.send("\0")
+        #expect(try pair.peer().exchange("hi\n", 3) == "hi\n")
+    }
+
+    @Test func attributesThatNobodyAskedForAreMentioned() throws {
+        let scene = try Scene(program: "echo")
+        try scene.pass()
+        try scene.sender.send("client_address\0192.0.2.1\0\0")
+        #expect(try scene.client.exchange("x", 1) == "x")
+        #expect(scene.room.log.contains("warning: service ignores 'pass' connection attributes"))
+    }
+
+    @Test(arguments: [
+        ("\0", 1), ("a\0b\0\0", 5), ("a\0\0\0", 4), ("{\0a\0b\0}\0\0", 9), ("a\0b\0\0rest", 5), ("a\0b\0", 4),
+        ("a\0", 2),
+    ])
+    func aListEndsWhereItsTerminatorIs(_ text: String, _ size: Int) {
+        #expect(PassList.bytesThatBelong([], Array(text.utf8)[...]) == size)
+        for split in 0...size {
+            let bytes = Array(text.utf8)
+            #expect(PassList.bytesThatBelong(Array(bytes[..<split]), bytes[split...]) == size - split)
+        }
+    }
+
+    @Test func theContentOfAListIncludesThatOfTables() {
+        let list = PassList.parse(Array("a\01\0{\0b\0two\0}\0a\03\0c\0\0\0".utf8))
+        #expect(list?.names == ["a", "b", "a", "c"])
+        #expect(list?["a"] == "1")
+        #expect(list?["b"] == "two")
+        #expect(list?["c"] == "")
+        #expect(list?["d"] == nil)
+        #expect(PassList.parse([0]) == nil)
+    }
+}

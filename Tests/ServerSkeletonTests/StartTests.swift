@@ -1,0 +1,167 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: how servers start, and how they refuse to
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import SystemCalls
+import SystemPackage
+import TestSupport
+import Testing
+
+/// A start that must fail, and what it must say.
+struct Refusal: CustomTestStringConvertible, Sendable {
+    let program: String
+    let options: [String]
+    let text: String
+    var environment: [String] = []
+    var settings = ""
+    var testDescription: String { ([program] + options).joined(separator: " ") + " " + environment.joined() + settings }
+
+    init(_ program: String, _ options: [String], _ text: String, _ environment: [String] = [], _ settings: String = "")
+    {
+        self.program = program
+        self.options = options
+        self.text = text
+        self.environment = environment
+        self.settings = settings
+    }
+}
+
+struct StartTests {
+    static let refusals: [Refusal] = [
+        Refusal("echo", ["-t", "inet", "-x"], "fatal: invalid option: x"),
+        Refusal("echo", ["-t", "inet", "-s", "0"], "fatal: invalid socket_count: 0"),
+        Refusal("echo", ["-t", "inet", "-s", "two"], "fatal: invalid socket_count: two"),
+        Refusal("echo", [], "fatal: no transport type specified"),
+        Refusal("echo", ["-t", "fifo"], "fatal: unsupported transport type: fifo"),
+        Refusal("echo", ["-t", "unix-dgram"], "fatal: unsupported transport type: unix-dgram"),
+        Refusal("postlogd", ["-l", "-t", "unix"], "fatal: unsupported transport type: unix"),
+        Refusal("postlogd", ["-l", "-S"], "fatal: invalid option: S"),
+        Refusal("echo", ["-o", "x"], "fatal: invalid \"-o x\" option value: missing '=' after attribute name"),
+        Refusal("echo", ["-t", "inet", "-i", "0"], "fatal: invalid max_idle: 0 (min 1)"),
+        Refusal("echo", ["-t", "inet", "-m", "0"], "fatal: invalid max_use parameter value 0 < 1"),
+        Refusal("echo", ["-t", "inet", "-m", "many"], "fatal: bad numerical configuration: max_use = many"),
+        Refusal("echo", ["-t", "inet", "extra"], "fatal: unexpected command-line argument: extra"),
+        Refusal("anvil", ["-t", "unix"], "fatal: service anvil requires a process limit of 1"),
+        Refusal("anvil", ["-t", "unix", "-n", "rates"], "fatal: service rates requires a process limit of 1"),
+        Refusal(
+            "anvil",
+            ["-t", "unix", "-l", "-o", "anvil_rate_time_unit=0"],
+            "fatal: invalid anvil_rate_time_unit: 0 (min 1)"
+        ),
+        Refusal(
+            "postlogd",
+            ["-t", "unix-dgram", "-l", "-o", "postlogd_watchdog_timeout=5"],
+            "fatal: invalid postlogd_watchdog_timeout: 5 (min 10)"
+        ),
+        Refusal("echo", ["-t", "inet"], "fatal: bad generation: 8", ["GENERATION=8"]),
+        Refusal("echo", ["-t", "inet", "-u"], "fatal: unknown user: no-such-user", [], "mail_owner = no-such-user"),
+        Refusal(
+            "echo",
+            ["-t", "inet", "-o", "queue_directory=/no/such/directory", "-o", "maillog_file="],
+            "chdir(\"/no/such/directory\"): No such file or directory"
+        ),
+        Refusal("echo", ["-t", "inet"], "main.cf: No such file or directory", ["MAIL_CONFIG=/no/such/directory"]),
+        Refusal(
+            "test-service",
+            ["-t", "unix-dgram", "-n", "no/such", "serve=datagrams"],
+            "fatal: open lock file pid/unix-dgram.no/such: "
+        ),
+    ]
+
+    @Test(arguments: refusals)
+    func aStartThatCannotWorkIsFatalAndSaysWhy(_ refusal: Refusal) throws {
+        let room = try ServerRoom(refusal.settings)
+        let pipe = try makePipe(nonBlocking: true)
+        // The last assignment of a name counts.
+        let changed = refusal.environment.map { $0.prefix { $0 != "=" } }
+        let environment =
+            room.environment.filter { line in !changed.contains { line.hasPrefix("\($0)=") } } + refusal.environment
+        let child = try ServerChild(
+            refusal.program,
+            ["-V"] + refusal.options,
+            room: room,
+            environment: environment,
+            output: pipe.second.number
+        )
+        #expect(child.exit() == 1)
+        if !refusal.options.contains("maillog_file=") {
+            #expect(room.log.contains(refusal.text), "log: \(room.log.text)")
+        }
+    }
+
+    @Test func aTerminalOnStandardInputIsRefused() throws {
+        let room = try ServerRoom()
+        // script(1) runs its command on a terminal of its own.
+        let command = "\(BuiltProducts.path("echo")) -t inet"
+        let child = try ServerChild("/usr/bin/script", ["-q", "-e", "-c", command, "/dev/null"], room: room)
+        #expect(child.exit() == 1)
+        #expect(room.log.contains("fatal: do not run this command by hand"))
+    }
+
+    @Test func hooksRunInOrderWithThePrivilegesTheyExpect() throws {
+        let isRoot = getuid() == 0
+        let owner = isRoot ? "nobody" : NSUserName()
+        let room = try ServerRoom("mail_owner = \(owner)\ndefault_privs = daemon")
+        let listener = try room.unixListener()
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "unix", "-u", "-n", "mine"],
+            room: room,
+            listeners: [listener.number]
+        )
+        #expect(room.log.contains("hook init"))
+        let lines = room.log.text.split(separator: "\n").map(String.init)
+        let prepare = try #require(lines.firstIndex { $0.contains("hook prepare uid=\(getuid()) directory=") })
+        let start = try #require(lines.firstIndex { $0.contains("hook init") })
+        #expect(prepare < start)
+        #expect(lines[prepare].hasSuffix("/queue"))
+        #expect(lines[start].hasSuffix("service=mine"))
+        if isRoot {
+            #expect(lines[start].contains("uid=65534 "))
+        }
+        child.closeStatus()
+        #expect(child.exit() == 0)
+        #expect(room.log.contains("hook exit"))
+    }
+
+    @Test func aChrootedServerStillServesAndLogs() throws {
+        guard getuid() == 0 else { return }
+        let room = try ServerRoom("mail_owner = nobody\ndefault_privs = daemon")
+        let listener = try room.unixListener()
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "unix", "-u", "-c"],
+            room: room,
+            listeners: [listener.number]
+        )
+        #expect(try room.connect().exchange("hi\n", 3) == "hi\n")
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(child.pid)/root") == room.queue)
+    }
+
+    @Test func theLogIdentFollowsTheSyslogNameOption() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "unix", "-n", "mine", "-o", "syslog_name=test/$service_name"],
+            room: room,
+            listeners: [listener.number]
+        )
+        #expect(room.log.contains(" test/mine/test-service[\(child.pid)]: hook init"))
+    }
+
+    @Test func inheritedDescriptorsDoNotReachProgramsOfTheService() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])
+        #expect(try room.connect().exchange("hi\n", 3) == "hi\n")
+        for number in 3...6 {
+            let info = try String(contentsOfFile: "/proc/\(child.pid)/fdinfo/\(number)", encoding: .utf8)
+            let flags = info.split(separator: "\n").first { $0.hasPrefix("flags:") }?.split(separator: "\t").last
+            // O_CLOEXEC is 02000000.
+            #expect((Int(flags ?? "0", radix: 8) ?? 0) & 0o2000000 != 0, "descriptor \(number)")
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: test-service, services that do on demand what a skeleton has to cope with
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import ServerSkeleton
+
+/// The last argument, `serve=<kind>`, chooses the service.
+switch CommandLine.arguments.last {
+case "serve=flow": StreamServer<FlowService>.main()
+case "serve=blocking": BlockingStreamServer<BlockingService>.main()
+case "serve=datagrams": DatagramServer<DatagramCounter>.main()
+case "serve=retiring": StreamServer<RetiringService>.main()
+default: StreamServer<LineService>.main()
+}
