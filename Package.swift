@@ -34,12 +34,15 @@ let package = Package(
         .executable(name: "anvil", targets: ["anvil"]),
         .executable(name: "postlogd", targets: ["postlogd"]),
         .executable(name: "echo", targets: ["echo"]),
+        .executable(name: "bench-accept", targets: ["bench-accept"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
-    targets: lowRooms + agreements + master + skeletons + tests
+    targets: lowRooms + agreements + master + skeletons + loadGeneration + tests
 )
 
 /// What touches the kernel.
@@ -104,6 +107,27 @@ var skeletons: [Target] {
     ]
 }
 
+var loadGeneration: [Target] {
+    [
+        .target(
+            name: "LoadGeneration",
+            dependencies: [
+                "Events", "SystemCalls", system, .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            path: "Benchmarks/LoadGeneration",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "bench-accept",
+            dependencies: [
+                "LoadGeneration", "SystemCalls", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/bench-accept",
+            swiftSettings: settings
+        ),
+    ]
+}
+
 /// Tests of one room each, of whole processes, and of Debian's Postfix beside ours.
 var tests: [Target] {
     [
@@ -143,6 +167,7 @@ var tests: [Target] {
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),
+        test("BenchAcceptTests", ["LoadGeneration", "SystemCalls", "bench-accept"]),
     ]
 }
 

@@ -1,0 +1,69 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: every exchange accounted for by name
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+/// How one exchange ended. The names are the ones of the report.
+package enum Outcome: Int, CaseIterable, Sendable {
+    case answered, refused, reset, timedOut, shortReply, wrongReply, closedEarly
+    case outOfDescriptors, outOfPorts, noSuchSocket, other
+
+    package var name: String {
+        switch self {
+        case .answered: "answered"
+        case .refused: "refused"
+        case .reset: "reset"
+        case .timedOut: "timed out"
+        case .shortReply: "short reply"
+        case .wrongReply: "wrong reply"
+        case .closedEarly: "closed early"
+        case .outOfDescriptors: "out of descriptors"
+        case .outOfPorts: "out of ports"
+        case .noSuchSocket: "no such socket"
+        case .other: "other"
+        }
+    }
+
+    /// Neither answered nor plainly turned away.
+    package var isFailure: Bool { self != .answered && self != .refused }
+
+    /// Trying again at once would only turn in circles.
+    var wantsRest: Bool {
+        switch self {
+        case .refused, .outOfDescriptors, .outOfPorts, .noSuchSocket, .other: true
+        case .answered, .reset, .timedOut, .shortReply, .wrongReply, .closedEarly: false
+        }
+    }
+}
+
+/// Counts exchanges: every one that was opened must end in exactly one outcome.
+package struct Ledger: Sendable {
+    /// Exchanges begun.
+    package private(set) var opened = 0
+    /// Connections begun; fewer than `opened` when connections are kept.
+    package var connections = 0
+    /// Times that a full queue of the peer made us try again. Not an outcome: the exchange goes on.
+    package var retries = 0
+    private var counts = [Int](repeating: 0, count: Outcome.allCases.count)
+
+    package init() {}
+
+    package mutating func open() { opened += 1 }
+
+    package mutating func settle(_ outcome: Outcome) { counts[outcome.rawValue] += 1 }
+
+    package subscript(outcome: Outcome) -> Int { counts[outcome.rawValue] }
+
+    /// Failures that occurred, by name, in a fixed order.
+    package var failures: [(name: String, count: Int)] {
+        Outcome.allCases.filter { $0.isFailure && self[$0] > 0 }.map { ($0.name, self[$0]) }
+    }
+
+    /// Exchanges opened whose end nobody saw; a negative number ended more than once.
+    package var unaccounted: Int { opened - counts.reduce(0, +) }
+
+    package var addsUp: Bool { unaccounted == 0 }
+
+    /// Everything ended, nothing failed, and somebody was answered.
+    package var isClean: Bool { addsUp && failures.isEmpty && self[.answered] > 0 }
+}

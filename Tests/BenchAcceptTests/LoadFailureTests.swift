@@ -1,0 +1,164 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: runs against servers that do not behave
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import Glibc
+import LoadGeneration
+import Testing
+
+@Suite("runs against servers that do not behave")
+struct FailureTests {
+    /// Runs pings against `serve` and expects that every one ended in `outcome`.
+    private func expectAll(
+        _ outcome: Outcome,
+        _ mode: LoadMode = .storm,
+        overTCP: Bool = false,
+        script: Script = ping,
+        timeout: Double = 5,
+        serve: @escaping @Sendable (Int32) -> Void
+    ) throws {
+        let server = SmallServer(overTCP: overTCP, serve: serve)
+        let target = try overTCP ? Target(tcp: "127.0.0.1:\(server.port)") : Target(unixPath: server.path)
+        let report = try load(mode, target, script, exchanges: 20, timeout: timeout)
+        #expect(report.ledger[outcome] == 20, "\(report.table)")
+        #expect(report.ledger.addsUp)
+        #expect(!report.isClean, "\(report.table)")
+        #expect(report.latencies.count == 0)
+        #expect(report.firstProblem?.hasPrefix(outcome.name) == true)
+    }
+
+    @Test("a wrong reply", arguments: ["pong\n", "ping\nand more", "x"])
+    func wrongReply(reply: String) throws {
+        try expectAll(.wrongReply) { client in
+            _ = hear(client)
+            say(client, reply)
+            _ = hear(client)
+        }
+    }
+
+    @Test("a wrong greeting")
+    func wrongGreeting() throws {
+        var script = ping
+        script.greeting = Pattern(exactly: Array("hello\n".utf8))
+        try expectAll(.wrongReply, script: script) { client in
+            say(client, "help!\n")
+            _ = hear(client)
+        }
+    }
+
+    @Test("a reply that never ends")
+    func endlessReply() throws {
+        var script = ping
+        script.reply = try Pattern(text: "status=0*\\n\\n")
+        try expectAll(.wrongReply, script: script) { client in
+            _ = hear(client)
+            say(client, "status=0" + String(repeating: "x", count: 3000))
+            _ = hear(client)
+        }
+    }
+
+    @Test("a connection closed before any reply", arguments: [LoadMode.storm, .kept], [false, true])
+    func closedEarly(mode: LoadMode, overTCP: Bool) throws {
+        try expectAll(.closedEarly, mode, overTCP: overTCP) { client in _ = hear(client) }
+    }
+
+    @Test("a connection closed in the middle of a reply")
+    func shortReply() throws {
+        try expectAll(.shortReply) { client in
+            _ = hear(client)
+            say(client, "pin")
+        }
+    }
+
+    @Test("a connection reset")
+    func reset() throws {
+        try expectAll(.reset, overTCP: true) { client in
+            _ = hear(client)
+            var abortive = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(client, SOL_SOCKET, SO_LINGER, &abortive, socklen_t(MemoryLayout<linger>.size))
+        }
+    }
+
+    @Test("a reply that does not come in time")
+    func timedOut() throws {
+        try expectAll(.timedOut, timeout: 0.1) { client in
+            _ = hear(client)
+            _ = hear(client)
+        }
+    }
+
+    @Test("nobody listens: refused by name, which is no failure, but no success either", arguments: [false, true])
+    func refused(overTCP: Bool) throws {
+        let target: Target
+        // Bound and not listening: nobody else can take the place meanwhile.
+        let receiver = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(receiver) }
+        let path = "/tmp/bench-accept-test.\(UUID().uuidString)"
+        defer { unlink(path) }
+        if overTCP {
+            target = try Target(tcp: "127.0.0.1:\(bindLoopback(receiver))")
+        } else {
+            let server = SmallServer(serve: echo)
+            link(server.path, path)
+            target = try Target(unixPath: path)
+        }
+        let report = try load(.storm, target, ping, exchanges: 20)
+        #expect(report.ledger[.refused] == 20, "\(report.table)")
+        #expect(report.ledger.addsUp)
+        #expect(report.ledger.failures.isEmpty)
+        #expect(!report.isClean, "\(report.table)")
+    }
+
+    @Test("a path without a socket")
+    func noSuchSocket() throws {
+        let target = try Target(unixPath: "/nonexistent/socket")
+        for mode in LoadMode.allCases {
+            var script = ping
+            if mode == .datagrams { script.reply = nil }
+            let report = try load(mode, target, script, exchanges: 8)
+            #expect(report.ledger[.noSuchSocket] == 8)
+            #expect(report.ledger.addsUp)
+        }
+    }
+
+    @Test("a receiver of datagrams that has stopped reading")
+    func stuckReceiver() throws {
+        let receiver = SmallReceiver()
+        let script = Script(request: Array("line".utf8))
+        let report = try load(
+            .datagrams,
+            Target(unixPath: receiver.path),
+            script,
+            clients: 2,
+            exchanges: .max,
+            seconds: 0.2,
+            timeout: 0.3
+        )
+        #expect(report.ledger[.timedOut] == 2)
+        #expect(report.ledger[.answered] > 0)
+        #expect(report.ledger.addsUp)
+        receiver.startDraining()
+        #expect(receiver.drained.datagrams == report.ledger[.answered])
+    }
+
+    @Test("a server that fails every other client: each outcome is counted, nothing is lost")
+    func mixed() throws {
+        let server = SmallServer { client in
+            guard hear(client) != nil else { return }
+            switch Int.random(in: 0..<3) {
+            case 0: say(client, "ping\n")
+            case 1: say(client, "oops\n")
+            default: return
+            }
+            _ = hear(client)
+        }
+        let report = try load(.storm, Target(unixPath: server.path), ping, clients: 16, exchanges: 600)
+        let ledger = report.ledger
+        #expect(ledger.opened == 600)
+        #expect(ledger[.answered] + ledger[.wrongReply] + ledger[.closedEarly] == 600)
+        #expect(ledger[.answered] > 0 && ledger[.wrongReply] > 0 && ledger[.closedEarly] > 0)
+        #expect(!report.isClean, "\(report.table)")
+    }
+}

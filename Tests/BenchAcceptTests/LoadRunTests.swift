@@ -1,0 +1,181 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: runs against servers that behave
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import Glibc
+import LoadGeneration
+import Testing
+
+/// A run of `exchanges` against what the test set up.
+func load(
+    _ mode: LoadMode,
+    _ target: Target,
+    _ script: Script,
+    clients: Int = 4,
+    exchanges: Int = 40,
+    seconds: Double = 10,
+    timeout: Double = 5
+) throws -> LoadReport {
+    let plan = LoadPlan(
+        mode: mode,
+        target: target,
+        script: script,
+        clients: clients,
+        limit: LoadLimit(exchanges: exchanges, nanoseconds: Int64(seconds * 1e9)),
+        timeoutNanoseconds: Int64(timeout * 1e9)
+    )
+    return try LoadRun(plan).run()
+}
+
+let ping = Script(request: Array("ping\n".utf8), reply: Pattern(exactly: Array("ping\n".utf8)))
+
+@Suite("runs against servers that behave")
+struct AnsweredTests {
+    @Test("a storm on a UNIX socket: one connection for each exchange")
+    func unixStorm() throws {
+        let server = SmallServer(serve: echo)
+        let report = try load(.storm, Target(unixPath: server.path), ping)
+        #expect(report.ledger[.answered] == 40)
+        #expect(report.ledger.connections == 40)
+        #expect(report.isClean, "\(report.table)")
+        #expect(report.latencies.count == 40)
+        #expect(report.firstByteLatencies.count == 40)
+    }
+
+    @Test("a storm over TCP comes from many addresses")
+    func tcpStorm() throws {
+        let peers = Notes()
+        let server = SmallServer(overTCP: true) { client in
+            peers.add(peerHost(client))
+            echo(client)
+        }
+        let report = try load(.storm, Target(tcp: "127.0.0.1:\(server.port)"), ping)
+        #expect(report.ledger[.answered] == 40)
+        #expect(report.isClean, "\(report.table)")
+        #expect(Set(peers.all).count == 40)
+    }
+
+    @Test("kept connections: as many as clients, however many exchanges", arguments: [false, true])
+    func kept(overTCP: Bool) throws {
+        let server = SmallServer(overTCP: overTCP, serve: echo)
+        let target = try overTCP ? Target(tcp: "localhost:\(server.port)") : Target(unixPath: server.path)
+        let report = try load(.kept, target, ping, exchanges: 400)
+        #expect(report.ledger[.answered] == 400)
+        #expect(report.ledger.connections == 4)
+        #expect(report.firstByteLatencies.count == 4)
+        #expect(report.isClean, "\(report.table)")
+    }
+
+    @Test("anvil's script: a greeting once for each connection, then requests")
+    func anvil() throws {
+        let server = SmallServer { client in
+            say(client, "protocol=anvil_protocol\n\n")
+            var count = 0
+            while let request = hear(client), request.hasPrefix("request=connect\nident="), request.hasSuffix("\n\n") {
+                count += 1
+                say(client, "status=0\ncount=1\nrate=\(count)\n\n")
+            }
+        }
+        for mode in [LoadMode.storm, .kept] {
+            let report = try load(mode, Target(unixPath: server.path), Preset.anvil.script(size: 0))
+            #expect(report.ledger[.answered] == 40)
+            #expect(report.isClean, "\(report.table)")
+        }
+    }
+
+    @Test("greeting and reply that come in pieces are put together")
+    func pieces() throws {
+        let server = SmallServer { client in
+            say(client, "hel")
+            usleep(3000)
+            say(client, "lo\n")
+            guard hear(client) != nil else { return }
+            for piece in ["pi", "n", "g\n"] {
+                say(client, piece)
+                usleep(2000)
+            }
+            _ = hear(client)
+        }
+        var script = ping
+        script.greeting = Pattern(exactly: Array("hello\n".utf8))
+        let report = try load(.storm, Target(unixPath: server.path), script)
+        #expect(report.ledger[.answered] == 40)
+        #expect(report.isClean, "\(report.table)")
+        #expect(report.latencies.microseconds(atPercentile: 50) >= 7000)
+    }
+
+    @Test("a request and a reply larger than one read or write")
+    func large() throws {
+        let server = SmallServer(overTCP: true, serve: echo)
+        let report = try load(.kept, Target(tcp: "127.0.0.1:\(server.port)"), Preset.echo.script(size: 65536))
+        #expect(report.ledger[.answered] == 40)
+        #expect(report.isClean, "\(report.table)")
+    }
+
+    @Test("a greeting is enough for an exchange")
+    func greetingOnly() throws {
+        let server = SmallServer(overTCP: true) { client in
+            say(client, "220 small ready\r\n")
+            _ = hear(client)
+        }
+        let script = Script(greeting: try Pattern(text: "220 *\\r\\n"))
+        let report = try load(.storm, Target(tcp: "127.0.0.1:\(server.port)"), script)
+        #expect(report.ledger[.answered] == 40)
+        #expect(report.isClean, "\(report.table)")
+    }
+
+    @Test("a full accept queue is waited for, not counted as a failure")
+    func fullQueue() throws {
+        let server = SmallServer(backlog: 1) { client in
+            usleep(1000)
+            echo(client)
+        }
+        let report = try load(.storm, Target(unixPath: server.path), ping, clients: 60, exchanges: 300)
+        #expect(report.ledger[.answered] == 300)
+        #expect(report.ledger.retries > 0)
+        #expect(report.isClean, "\(report.table)")
+    }
+
+    @Test("a duration ends the run and finishes what is under way")
+    func duration() throws {
+        let server = SmallServer(serve: echo)
+        let report = try load(.storm, Target(unixPath: server.path), ping, exchanges: .max, seconds: 0.2)
+        #expect(report.ledger[.answered] > 10)
+        #expect(report.isClean, "\(report.table)")
+        #expect(report.seconds >= 0.2 && report.seconds < 2)
+    }
+
+    @Test("datagrams: each arrives, and a full queue is a retry")
+    func datagrams() throws {
+        let receiver = SmallReceiver()
+        receiver.startDraining()
+        let script = Preset.postlog.script(size: 120)
+        let report = try load(.datagrams, Target(unixPath: receiver.path), script, clients: 2, exchanges: 5000)
+        #expect(report.ledger[.answered] == 5000)
+        #expect(report.ledger.connections == 2)
+        #expect(report.ledger.addsUp && report.ledger.failures.isEmpty)
+        let arrived = receiver.drained
+        #expect(arrived.datagrams == 5000)
+        #expect(arrived.bytes == 5000 * 120)
+    }
+}
+
+/// Words that several threads write down.
+private final class Notes: @unchecked Sendable {
+    private let lock = NSLock()
+    private var notes: [String] = []
+
+    func add(_ note: String) { lock.withLock { notes.append(note) } }
+    var all: [String] { lock.withLock { notes } }
+}
+
+private func peerHost(_ client: Int32) -> String {
+    var address = sockaddr_in()
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    _ = withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(client, $0, &size) }
+    }
+    return String(UInt32(bigEndian: address.sin_addr.s_addr), radix: 16)
+}

@@ -1,0 +1,133 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: a server of plain blocking sockets for the load to run into
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import Glibc
+
+/// Listens on a UNIX path or a loopback port and hands every client to `serve`, in a thread of its own for each.
+final class SmallServer: Sendable {
+    let path: String
+    let port: UInt16
+    private let listener: Int32
+    private let ended = DispatchSemaphore(value: 0)
+
+    /// - Parameter overTCP: on a free loopback port instead of a path.
+    init(overTCP: Bool = false, backlog: Int32 = 512, serve: @escaping @Sendable (Int32) -> Void) {
+        path = overTCP ? "" : "/tmp/bench-accept-test.\(UUID().uuidString)"
+        listener = socket(overTCP ? AF_INET : AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        if overTCP {
+            port = bindLoopback(listener)
+        } else {
+            bindPath(listener, path)
+            port = 0
+        }
+        precondition(listen(listener, backlog) == 0)
+        let (listener, ended) = (listener, ended)
+        Thread.detachNewThread {
+            while true {
+                let client = accept(listener, nil, nil)
+                if client < 0 { break }
+                Thread.detachNewThread {
+                    serve(client)
+                    close(client)
+                }
+            }
+            ended.signal()
+        }
+    }
+
+    deinit {
+        shutdown(listener, Int32(SHUT_RDWR))
+        _ = ended.wait(timeout: .now() + 5)
+        close(listener)
+        unlink(path)
+    }
+}
+
+/// A UNIX datagram socket that, once told to, counts what arrives until nothing has come for a while.
+final class SmallReceiver: @unchecked Sendable {
+    let path = "/tmp/bench-accept-test.\(UUID().uuidString)"
+    private let descriptor: Int32
+    private let isDone = DispatchSemaphore(value: 0)
+    /// Written before `isDone` is signalled, read after.
+    private var counted = (datagrams: 0, bytes: 0)
+
+    init() {
+        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        bindPath(descriptor, path)
+        var limit = timeval(tv_sec: 0, tv_usec: 500_000)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit {
+        close(descriptor)
+        unlink(path)
+    }
+
+    /// Receives in a thread of its own.
+    func startDraining() {
+        Thread.detachNewThread { [self] in
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            while true {
+                let count = recv(descriptor, &buffer, buffer.count, 0)
+                if count < 0 { break }
+                counted.datagrams += 1
+                counted.bytes += count
+            }
+            isDone.signal()
+        }
+    }
+
+    /// What arrived in all; waits for the end of it.
+    var drained: (datagrams: Int, bytes: Int) {
+        _ = isDone.wait(timeout: .now() + 15)
+        return counted
+    }
+}
+
+private func bindPath(_ descriptor: Int32, _ path: String) {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    let result = withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+    }
+    precondition(result == 0)
+}
+
+/// Binds to a free port of 127.0.0.1 and returns it.
+func bindLoopback(_ descriptor: Int32) -> UInt16 {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            bind(descriptor, $0, size) | getsockname(descriptor, $0, &size)
+        }
+    }
+    precondition(result == 0)
+    return UInt16(bigEndian: address.sin_port)
+}
+
+/// Writes all of `text`, whether or not anybody reads it.
+func say(_ client: Int32, _ text: String) {
+    let bytes = Array(text.utf8)
+    _ = send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+}
+
+/// What one read brings; nil at the end.
+func hear(_ client: Int32) -> String? {
+    var buffer = [UInt8](repeating: 0, count: 65536)
+    let count = recv(client, &buffer, buffer.count, 0)
+    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+}
+
+/// Repeats what it hears until the client has had enough.
+@Sendable func echo(_ client: Int32) {
+    while let text = hear(client) { say(client, text) }
+}
