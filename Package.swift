@@ -139,6 +139,8 @@ var tests: [Target] {
             exclude: ["sandbox", "CSpawn", "malloc-count"],
             swiftSettings: testSettings
         ),
+        .executableTarget(name: "wire-probe", path: "Tests/WireProbe"),
+        .executableTarget(name: "test-child", path: "Tests/TestChild"),
         .executableTarget(
             name: "test-service",
             dependencies: ["ServerSkeleton"],
@@ -168,6 +170,8 @@ var tests: [Target] {
         ),
         test("AnvilTests", ["AnvilRates"]),
         test("BenchAcceptTests", ["LoadGeneration", "SystemCalls", "bench-accept"]),
+        test("IntegrationTests", ["TestSupport", "master", "test-child"]),
+        test("InteropTests", ["TestSupport", "wire-probe", "master", "anvil", "postlogd"]),
     ]
 }
 

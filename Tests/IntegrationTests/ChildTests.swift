@@ -1,0 +1,190 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of master with children that misbehave
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Children that misbehave", .timeLimit(.minutes(2))) struct ChildTests {
+    @Test("a missing program: said at once, throttled, the client waits, and is served when the program is there")
+    func missingProgram() throws {
+        let (port, other) = (try FreePort.next(), try FreePort.next())
+        let system = try MailSystem([
+            "127.0.0.1:\(port) inet n - n - 5 late-child mode=serve", Line.inet(other, "serve"),
+        ])
+        defer { system.end() }
+        let master = try system.start()
+        let client = try Caller(.port(port))
+        #expect(client.send("patience\n"))
+        let program = system.daemonDirectory + "/late-child"
+        #expect(
+            system.wait(for: "warning: master_spawn: exec \(program): No such file or directory", within: .seconds(2))
+        )
+        #expect(system.wait(for: "warning: \(program): bad command startup -- throttling"), "\(system.log)")
+        #expect(
+            system.logLines.contains { $0.contains("warning: process \(program) pid ") && $0.contains("exit status") }
+        )
+        rest(.seconds(1))
+        #expect(system.count("master_spawn: exec \(program)") == 1, "no attempt while throttled")
+        #expect(Caller.pid(.port(other)) != nil, "others are served meanwhile")
+        try system.install(BuiltProducts.path("test-child"), as: "late-child")
+        #expect(client.readAll()?.hasSuffix(" patience\n") == true, "released after service_throttle_time")
+        #expect(master.isRunning)
+    }
+
+    @Test("a program that may not be executed")
+    func notExecutable() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem(["127.0.0.1:\(port) inet n - n - 5 plain-file"])
+        defer { system.end() }
+        try "no program".write(toFile: system.daemonDirectory + "/plain-file", atomically: false, encoding: .utf8)
+        try system.start()
+        let client = try Caller(.port(port))
+        #expect(client.send("x\n"))
+        #expect(system.wait(for: "warning: master_spawn: exec \(system.daemonDirectory)/plain-file: Permission denied"))
+    }
+
+    @Test("a child that crashes before its first request is throttled and released, again and again")
+    func crash() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "crash")], main: ["service_throttle_time": "1s"])
+        defer { system.end() }
+        try system.start()
+        let client = try Caller(.port(port), limit: 15)
+        #expect(client.send("x\n"))
+        let program = system.daemonDirectory + "/test-child"
+        #expect(system.wait(for: "warning: \(program): bad command startup -- throttling", count: 3), "\(system.log)")
+        #expect(
+            system.logLines.count { $0.contains("warning: process \(program) pid ") && $0.hasSuffix("exit status 3") }
+                >= 3
+        )
+        try system.setServices([Line.inet(port, "serve")])
+        #expect(try system.reload())
+        #expect(client.readAll()?.hasSuffix(" x\n") == true, "the client that waited since the first crash")
+    }
+
+    @Test("a child that ends without fault before its first request: the next one serves, nothing is throttled")
+    func earlyExit() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([])
+        defer { system.end() }
+        try system.setServices([Line.inet(port, "exit flag=\(system.dataDirectory)/flag")])
+        try system.start()
+        #expect(Caller.pid(.port(port)) != nil)
+        #expect(FileManager.default.fileExists(atPath: system.dataDirectory + "/flag"), "one ended early")
+        #expect(system.count("warning") == 0, "\(system.log)")
+    }
+
+    @Test(
+        "status records that are garbage, partial, of another life or about others: a message, and service",
+        arguments: [
+            ("garbage", "sent partial status update ("),
+            ("partial", "sent partial status update (5 bytes)"),
+            ("dead", "ignoring status update from child pid "),
+            ("foreign", "master_status_event: ignoring unknown status: "),
+        ]
+    )
+    func badRecords(_ mode: String, _ message: String) throws {
+        let (port, other) = (try FreePort.next(), try FreePort.next())
+        let system = try MailSystem([Line.inet(port, mode, maxproc: 1), Line.inet(other, "serve", maxproc: 1)])
+        defer { system.end() }
+        let master = try system.start()
+        let neighbour = try #require(Caller.pid(.port(other)))
+        for _ in 0..<20 {
+            #expect(Caller.pid(.port(port)) != nil)
+            #expect(Caller.pid(.port(other)) == neighbour)
+        }
+        #expect(system.wait(for: message), "\(system.log)")
+        #expect(master.isRunning)
+        #expect(system.processes().count == 2)
+        #expect(system.count("fatal") + system.count("panic") + system.count("throttling") == 0)
+        if mode == "partial" || mode == "garbage" {
+            let named = "service 127.0.0.1:\(port)([127.0.0.1]:\(port)): child (pid "
+            #expect(system.count(named) >= 1, "\(system.log)")
+        }
+    }
+
+    @Test("a child that hangs: its client waits, the next clients get other processes")
+    func hang() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "hang", maxproc: 1)])
+        defer { system.end() }
+        try system.start()
+        let client = try Caller(.port(port))
+        #expect(client.send("x\n"))
+        #expect(eventually(within: .seconds(5)) { system.processes().count == 1 })
+        rest(.milliseconds(300))
+        #expect(system.processes().count == 1, "it counts as idle, so nobody else is started")
+        let hung = try #require(system.processes().first?.pid)
+        try system.setServices([Line.inet(port, "serve", maxproc: 1)])
+        #expect(try system.reload())
+        #expect(client.readAll()?.hasSuffix(" x\n") == true, "retired by the reload, replaced")
+        #expect(eventually(within: .seconds(5)) { !system.processes().map(\.pid).contains(hung) })
+    }
+
+    @Test("a removed service whose child ignores SIGTERM: others are served, SIGKILL after five seconds")
+    func stubborn() throws {
+        let (port, other) = (try FreePort.next(), try FreePort.next())
+        let system = try MailSystem([Line.inet(port, "stubborn"), Line.inet(other, "serve")])
+        defer { system.end() }
+        try system.start()
+        let child = try #require(Caller.pid(.port(port)))
+        _ = Caller.pid(.port(other))
+        try system.setServices([Line.inet(other, "serve")])
+        let removed = ContinuousClock.now
+        #expect(try system.reload())
+        let clients = SteadyClients([.port(other)])
+        #expect(eventually(within: .seconds(10)) { !ProcessTable.exists(child) })
+        let patience = ContinuousClock.now - removed
+        #expect(patience > .seconds(4) && patience < .seconds(9), "\(patience)")
+        let ledger = clients.finish()
+        #expect(ledger.losses == [:])
+        #expect(ledger.answered == ledger.opened && ledger.answered > 50, "\(ledger)")
+        let text = "service 127.0.0.1:\(port) was removed, but 1 of its processes ignore SIGTERM -- sending SIGKILL"
+        #expect(system.count("warning: " + text) == 1, "\(system.log)")
+        #expect((try? Caller(.port(port))) == nil, "and nobody listens on its port")
+    }
+
+    @Test("a removed service that comes back while its old child still lingers is served by a new one")
+    func removedAndBack() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "stubborn")])
+        defer { system.end() }
+        try system.start()
+        let old = try #require(Caller.pid(.port(port)))
+        try system.setServices([])
+        #expect(try system.reload())
+        try system.setServices([Line.inet(port, "serve")])
+        #expect(try system.reload(), "\(system.log)")
+        // The old child still listens too, and may take a client; a new one must be among those who answer.
+        let fresh = eventually(within: .seconds(10)) { Caller.pid(.port(port)).map { $0 != old } ?? false }
+        #expect(fresh, "\(system.log)")
+    }
+
+    @Test("children killed with SIGKILL under load: no more clients are lost than were being served")
+    func kills() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve", maxproc: 4)])
+        defer { system.end() }
+        let master = try system.start()
+        let clients = SteadyClients([.port(port)], each: 4)
+        #expect(eventually(within: .seconds(5)) { clients.answers > 50 })
+        var killed = 0
+        for _ in 0..<10 {
+            if let child = system.processes().randomElement(), kill(child.pid, SIGKILL) == 0 { killed += 1 }
+            rest(.milliseconds(150))
+        }
+        let ledger = clients.finish()
+        let lost = ledger.opened - ledger.answered
+        #expect(lost <= killed, "each kill cost at most its own client: \(ledger)")
+        #expect(
+            ledger.losses.keys.allSatisfy { $0.hasSuffix(": none") || $0.hasSuffix(": ") },
+            "nobody got a wrong answer: \(ledger)"
+        )
+        #expect(system.logLines.count { $0.hasSuffix("killed by signal 9") } == killed)
+        #expect(master.isRunning)
+        #expect(Caller.pid(.port(port)) != nil)
+    }
+}

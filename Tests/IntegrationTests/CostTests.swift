@@ -1,0 +1,125 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests that no cost creeps in
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import TestSupport
+import Testing
+
+/// What release builds of the daemons cost: libraries, allocations, system calls, memory. Needs release products, whose
+/// directory is in `QM_RELEASE_PRODUCTS`; one test at a time, so that nobody else's load is counted.
+@Suite(
+    "Costs",
+    .serialized,
+    .enabled(if: Release.directory != nil, "SKIPPED: QM_RELEASE_PRODUCTS names no release build (scripts/test does)"),
+    .timeLimit(.minutes(3))
+)
+struct CostTests {
+    @Test("no daemon links Foundation, Dispatch or Swift's runtime library", arguments: Release.daemons)
+    func libraries(_ daemon: String) throws {
+        let path = try Release.path(daemon)
+        let linked = try run(["/usr/bin/ldd", path]).output.split(separator: "\n").map { $0.trimmed }
+        let names = linked.compactMap { $0.split(separator: " ").first }.map(String.init)
+        let allowed = [
+            "linux-vdso", "libevent_core", "libc.", "libm.", "libgcc_s", "libstdc++", "libpthread", "ld-linux",
+        ]
+        let others = names.filter { name in !allowed.contains { name.contains($0) } }
+        #expect(others == [], "\(linked)")
+        let symbols = try run(["/usr/bin/nm", path]).output
+        #expect(symbols.contains("swift_retain"), "nm sees symbols at all")
+        for word in ["dispatch_async", "dispatch_queue", "10Foundation", "17_StringProcessing", "8Dispatch"] {
+            let found = symbols.split(separator: "\n").filter { $0.contains(word) }
+            #expect(found.isEmpty, "\(found.prefix(3))")
+        }
+    }
+
+    // MARK: allocations
+
+    @Test("no allocation for a connection, after the first thousand", arguments: Place.Kind.allCases)
+    func connections(_ kind: Place.Kind) throws {
+        let stage = try Stage(.echo, countsAllocations: true)
+        defer { stage.end() }
+        let between = try stage.allocations { count in
+            // More at a time to begin with: libevent makes room for each descriptor number once.
+            try stage.load("storm", "--preset", "echo", on: kind, clients: count == 1000 ? 80 : 20, count: count)
+        }
+        #expect(between == 0)
+    }
+
+    @Test("no allocation for a request on a kept connection, after the first thousand")
+    func requests() throws {
+        let stage = try Stage(.anvil, countsAllocations: true)
+        defer { stage.end() }
+        // The clients stay the same in one run, which warms up with its own first requests.
+        let between = try stage.allocations { count in
+            try stage.load("kept", "--preset", "anvil", on: .unix, clients: 20, count: count)
+        }
+        #expect(between == 0)
+    }
+
+    @Test("no allocation for a datagram, after the first thousand")
+    func datagrams() throws {
+        let stage = try Stage(.postlogd, countsAllocations: true)
+        defer { stage.end() }
+        let between = try stage.allocations { count in
+            try stage.load("datagrams", "--preset", "postlog", "--senders", "2", on: .unix, clients: nil, count: count)
+        }
+        #expect(between == 0)
+    }
+
+    // MARK: system calls
+
+    @Test("at most 9 system calls for a connection on TCP with one request")
+    func callsPerConnection() throws {
+        let stage = try Stage(.echo)
+        defer { stage.end() }
+        let calls = try stage.systemCalls(per: 4000) {
+            try stage.load("storm", "--preset", "echo", on: .tcp, clients: 50, count: 4000)
+        }
+        #expect(calls <= 9 && calls > 2, "\(calls)")
+    }
+
+    @Test("at most 3.2 system calls for a request of one of 50 clients that stay")
+    func callsPerRequest() throws {
+        let stage = try Stage(.anvil)
+        defer { stage.end() }
+        let calls = try stage.systemCalls(per: 20_000) {
+            try stage.load("kept", "--preset", "anvil", on: .unix, clients: 50, count: 20_000)
+        }
+        #expect(calls <= 3.2 && calls > 1, "\(calls)")
+    }
+
+    @Test("at most half a system call for a datagram in a burst")
+    func callsPerDatagram() throws {
+        let stage = try Stage(.postlogd)
+        defer { stage.end() }
+        let calls = try stage.systemCalls(per: 20_000) {
+            try stage.load("datagrams", "--preset", "postlog", "--senders", "2", on: .unix, clients: nil, count: 20_000)
+        }
+        #expect(calls <= 0.5 && calls > 0.05, "\(calls)")
+    }
+
+    // MARK: memory
+
+    @Test("an idle worker has at most 6.0 MB resident and 0.6 MB private", arguments: Stage.Daemon.allCases)
+    func memory(_ daemon: Stage.Daemon) throws {
+        let stage = try Stage(daemon)
+        defer { stage.end() }
+        let text = try String(contentsOfFile: "/proc/\(stage.worker)/smaps_rollup", encoding: .utf8)
+        func kilobytes(_ name: String) -> Int {
+            let line = text.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+            return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? -1
+        }
+        #expect(kilobytes("Rss") > 500)
+        #expect(kilobytes("Rss") <= 6144, "\(text)")
+        // Its own memory is what it has written to. Clean pages that nobody else has mapped at the moment are the
+        // program file's, and the kernel drops them at need.
+        // 0.6 MB are 614 kB; where the kernel happens to put stack and heap decides over two pages more or less.
+        #expect(kilobytes("Private_Dirty") <= 614 + 8, "\(text)")
+    }
+}
+
+extension Substring {
+    fileprivate var trimmed: String { trimmingCharacters(in: .whitespaces) }
+}

@@ -1,0 +1,245 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of how master starts, and of what it says when it cannot
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Starting master", .timeLimit(.minutes(2))) struct StartTests {
+    /// The ways to start that this user has: an ordinary one stays in the foreground.
+    private static let ways = geteuid() == 0 ? ["-d", "-w", "-s"] : ["-d", "-s"]
+    private static let held = "unable to set exclusive lock: Resource temporarily unavailable"
+
+    @Test("a service is served, from the socket to the argument vector")
+    func serves() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "argv") + " {a b} -o x=y", Line.unix("talk", "serve")])
+        defer { system.end() }
+        try system.start()
+        let said = try #require(Caller.ask(.port(port)), "\(system.log)")
+        let words = "test-child -n 127.0.0.1:\(port) -t inet -u -d mode=argv a b -o x=y"
+        #expect(said.hasPrefix("GENERATION="))
+        #expect(said.contains(" test-child -n 127.0.0.1:\(port) -t inet "), "\(said) for \(words)")
+        #expect(said.hasSuffix(" mode=argv a b -o x=y\n"))
+        let pid = try #require(Caller.pid(.path(system.queueDirectory + "/public/talk")))
+        #expect(system.processes().map(\.pid).contains(pid))
+        #expect(system.processes().allSatisfy { $0.parent == system.recordedPID })
+    }
+
+    @Test("a second master on the same queue directory gives up, and the first does not notice")
+    func twoMasters() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve")])
+        defer { system.end() }
+        let first = try system.start()
+        let text = "fatal: open lock file pid/master.pid: \(Self.held)"
+        for option in Self.ways {
+            let second = try system.runMaster(option)
+            #expect(second.status == 1, "\(option): \(second)")
+            #expect(second.output.contains(text), "\(option) says why where a person looks: \(second)")
+        }
+        #expect(system.count(text) == Self.ways.count, "\(system.log)")
+        #expect(first.isRunning)
+        #expect(system.recordedPID == first.pid, "the lock file still names the first")
+        #expect(Caller.pid(.port(port)) != nil)
+    }
+
+    @Test("a second master with a queue of its own but the same data directory gives up")
+    func sharedData() throws {
+        let system = try MailSystem([])
+        let other = try MailSystem([], main: ["data_directory": system.dataDirectory])
+        defer {
+            system.end()
+            other.end()
+        }
+        let first = try system.start()
+        let second = try other.runMaster("-d")
+        let text = "fatal: open lock file \(system.dataDirectory)/master.lock: \(Self.held)"
+        #expect(second.status == 1)
+        #expect(second.output.contains(text), "\(second)")
+        #expect(other.count(text) == 1)
+        #expect(first.isRunning)
+    }
+
+    @Test(
+        "the lock file of a master that is gone is taken over",
+        arguments: [
+            "                           99999\n", "", "garbage that is longer than any pid ever written in here\n",
+        ]
+    )
+    func staleLock(_ content: String) throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve")])
+        defer { system.end() }
+        try content.write(toFile: system.pidFile, atomically: false, encoding: .utf8)
+        let master = try system.start()
+        #expect(system.recordedPID == master.pid || content.utf8.count > 33)
+        let text = try String(contentsOfFile: system.pidFile, encoding: .utf8)
+        let line = String(repeating: " ", count: 32 - String(master.pid).count) + "\(master.pid)\n"
+        #expect(text.hasPrefix(line), "33 bytes, the pid on the right")
+        #expect(Caller.pid(.port(port)) != nil)
+    }
+
+    @Test("a lock file with a second name is refused")
+    func hardLink() throws {
+        let system = try MailSystem([])
+        defer { system.end() }
+        try "x".write(toFile: system.pidFile, atomically: false, encoding: .utf8)
+        try FileManager.default.linkItem(atPath: system.pidFile, toPath: system.directory + "/other")
+        let result = try system.runMaster("-d")
+        #expect(result.status == 1)
+        #expect(result.output.contains("fatal: open lock file pid/master.pid: file has 2 hard links"), "\(result)")
+        #expect(try String(contentsOfFile: system.directory + "/other", encoding: .utf8) == "x", "and left alone")
+    }
+
+    @Test("a port in use is fatal, in the log and on standard error", arguments: ways)
+    func portInUse(_ option: String) throws {
+        let foreign = try ForeignListener()
+        let good = try FreePort.next()
+        let system = try MailSystem([Line.inet(good, "serve"), Line.inet(foreign.port, "serve")])
+        defer { system.end() }
+        let result = try system.runMaster(option)
+        let text = "fatal: bind 127.0.0.1 port \(foreign.port): Address already in use"
+        #expect(result.status == 1, "\(result)")
+        #expect(system.count(text) == 1, "\(system.log)")
+        #expect(result.output.contains(text), "\(result)")
+        if option == "-w" {
+            #expect(result.output.contains("fatal: daemon initialization failure -- see logs for details"))
+        }
+        #expect(system.count("daemon started") == 0)
+        #expect(system.processes("master").isEmpty)
+    }
+
+    @Test("an address that is not of this machine is fatal, and says so to the start script")
+    func foreignAddress() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem(["192.0.2.1:\(port) inet n - n - 1 test-child mode=serve"])
+        defer { system.end() }
+        let result = try system.runMaster(geteuid() == 0 ? "-w" : "-d")
+        #expect(result.status == 1)
+        #expect(result.output.contains("fatal: bind 192.0.2.1 port \(port): Cannot assign requested address"))
+    }
+
+    @Test(
+        "a broken configuration is fatal at start, with file and line",
+        arguments: [
+            (
+                "main", "queue_directory = /nonexistent/queue\n",
+                "fatal: chdir /nonexistent/queue: No such file or directory"
+            ),
+            ("main", "mail_owner = no-such-user-here\n", "no-such-user-here"),
+            ("main", "service_throttle_time = soon\n", "fatal: "),
+            ("master", "a unix - - n - 1\n", "master.cf: line 1: missing \"command\" field"),
+            (
+                "master", "\n# two\na unix maybe - n - 1 c\n",
+                "master.cf: line 3: field \"private\": bad value: \"maybe\""
+            ),
+        ]
+    )
+    func brokenConfiguration(_ file: String, _ text: String, _ message: String) throws {
+        let system = try MailSystem([])
+        defer { system.end() }
+        if file == "main" {
+            try system.write(try String(contentsOfFile: system.mainCf, encoding: .utf8) + text, to: system.mainCf)
+        } else {
+            try system.write(text, to: system.masterCf)
+        }
+        let result = try system.runMaster("-d")
+        #expect(result.status == 1)
+        #expect(result.output.contains("master: fatal: "), "\(result)")
+        #expect(result.output.contains(message), "\(result)")
+    }
+
+    @Test("a configuration file that is not there is fatal, and -w tells it", arguments: ["main.cf", "master.cf"])
+    func missingFile(_ name: String) throws {
+        let system = try MailSystem([])
+        defer { system.end() }
+        let path = system.configDirectory + "/" + name
+        try FileManager.default.removeItem(atPath: path)
+        for option in Self.ways {
+            let result = try system.runMaster(option)
+            #expect(result.status == 1)
+            #expect(result.output.contains("master: fatal: open \(path): No such file or directory"), "\(result)")
+        }
+    }
+
+    @Test("-w returns when the daemon serves, and leaves it behind")
+    func waits() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve")])
+        defer { system.end() }
+        let result = try system.runMaster("-w")
+        // An ordinary user stays in the foreground.
+        guard geteuid() == 0 else { return #expect(result.status == 1) }
+        #expect(result.status == 0, "\(result)")
+        #expect(result.output == "")
+        #expect(system.count("daemon started -- version ") == 1, "already when -w returns")
+        let pid = try #require(system.recordedPID)
+        let daemon = try #require(ProcessSnapshot(pid))
+        #expect(daemon.session == pid, "a session of its own")
+        #expect(daemon.workingDirectory == system.queueDirectory)
+        #expect(Caller.pid(.port(port)) != nil)
+        kill(pid, SIGTERM)
+        #expect(eventually(within: .seconds(5)) { !ProcessTable.exists(pid) || ProcessSnapshot(pid)?.state == "Z" })
+    }
+
+    @Test("-e: master leaves when its time has come, and so do its children")
+    func exitTime() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve")])
+        defer { system.end() }
+        let master = try system.start(["-d", "-e", "2"])
+        let child = try #require(Caller.pid(.port(port)))
+        let result = master.finish(timeout: .seconds(10))
+        #expect(result.status == 0, "\(result)")
+        #expect(result.elapsed > .milliseconds(1800))
+        #expect(system.count("master exit time has arrived") == 1)
+        #expect(eventually(within: .seconds(5)) { !ProcessTable.exists(child) })
+    }
+
+    @Test(
+        "options that do not go together",
+        arguments: [
+            (["-i"], "-i is allowed only for PID 1 process"),
+            (["-t", "-w"], "the -t and -w options cannot be used together"),
+            (["-Z"], "usage: "),
+            (["surplus"], "usage: "),
+            (["-c"], "usage: "),
+        ]
+    )
+    func wrongUse(_ options: [String], _ message: String) throws {
+        let system = try MailSystem([])
+        defer { system.end() }
+        let result = try system.launch(options).finish(timeout: .seconds(10))
+        #expect(result.status == 1)
+        if geteuid() == 0 { #expect(result.output.contains("master: fatal: \(message)"), "\(result)") }
+        #expect(system.count("daemon started") == 0)
+    }
+
+    @Test(
+        "-i: process 1 of a container serves, reaps strangers and ends with status 0",
+        .enabled(if: geteuid() == 0, "SKIPPED: a process namespace needs root")
+    )
+    func initMode() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve")])
+        defer { system.end() }
+        let container = ["/usr/bin/unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        guard try run(container + ["/bin/true"]).succeeded else { return }
+        let outside = try system.start(["-i"], prefix: container)
+        #expect(system.recordedPID == 1)
+        let orphanMaker = "(sleep 0.2 &) ; exit 0"
+        let master = try #require(system.processes("master").first { $0.name == "master" })
+        let enter = ["/usr/bin/nsenter", "-t", String(master.pid), "-p", "/bin/sh", "-c", orphanMaker]
+        #expect(try run(enter).succeeded)
+        rest(.milliseconds(500))
+        #expect(Caller.pid(.port(port)) != nil, "\(system.log)")
+        #expect(system.count("unknown pid") <= 1)
+        kill(master.pid, SIGTERM)
+        let result = outside.finish(timeout: .seconds(10))
+        #expect(result.status == 0, "\(result) \(system.log)")
+        #expect(system.count("terminating on signal 15") == 1)
+    }
+}
