@@ -1,0 +1,83 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the reads and writes of postlogd, and nothing else
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+// bare-log SOCKET FILE
+//
+// Takes what waits in a UNIX datagram socket with one recvmmsg(2) and appends it, a line for a datagram, with one
+// writev(2) from the same memory. It leaves out the careful open of the log file, the way to syslog when no file is
+// configured, any recovery from a short write, and all that bare.h lists.
+
+#define _GNU_SOURCE
+#include "bare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BATCH = 64, DATAGRAM_SIZE = 4096 };
+
+static char lines[BATCH][DATAGRAM_SIZE + 1];
+static struct iovec spaces[BATCH];
+static struct mmsghdr messages[BATCH];
+static int log_file;
+
+static void append_batch(evutil_socket_t socket_number, short what, void *context)
+{
+    (void)what;
+    (void)context;
+    int count = recvmmsg(socket_number, messages, BATCH, MSG_DONTWAIT, NULL);
+    if (count <= 0)
+        return;
+    struct iovec written[BATCH];
+    ssize_t total = 0;
+    for (int i = 0; i < count; i++) {
+        lines[i][messages[i].msg_len] = '\n';
+        written[i] = (struct iovec){.iov_base = lines[i], .iov_len = messages[i].msg_len + 1};
+        total += (ssize_t)written[i].iov_len;
+    }
+    if (writev(log_file, written, count) != total)
+        bare_fatal("writev");
+}
+
+static int bind_datagrams(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        bare_fatal(path);
+    }
+    strcpy(address.sun_path, path);
+    int receiver = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (receiver < 0 || bind(receiver, (struct sockaddr *)&address, sizeof address) < 0)
+        bare_fatal(path);
+    return receiver;
+}
+
+int main(int count, char **arguments)
+{
+    if (count != 3) {
+        fprintf(stderr, "usage: bare-log SOCKET FILE\n");
+        return 1;
+    }
+    log_file = open(arguments[2], O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    if (log_file < 0)
+        bare_fatal(arguments[2]);
+    for (int i = 0; i < BATCH; i++) {
+        spaces[i] = (struct iovec){.iov_base = lines[i], .iov_len = DATAGRAM_SIZE};
+        messages[i].msg_hdr.msg_iov = &spaces[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    struct event_base *base = bare_base();
+    struct event *reading = event_new(base, bind_datagrams(arguments[1]), EV_READ | EV_PERSIST, append_batch, NULL);
+    if (reading == NULL || event_add(reading, NULL) < 0)
+        bare_fatal("event_add");
+    event_base_dispatch(base);
+    return 0;
+}

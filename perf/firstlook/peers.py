@@ -1,0 +1,231 @@
+# ===----------------------------------------------------------------------===#
+# Quartermaster: the three peers of the comparison, each in a directory of its own
+# SPDX-License-Identifier: Apache-2.0
+# ===----------------------------------------------------------------------===#
+"""Debian's Postfix, our master with our daemons, and the bare loops.
+
+Every peer offers the same end points: `anvil_socket`, `anvil_port`, `log_socket` with `log_file`, and, where it has
+them, `echo_port` and `smtpd_port`. Postfix and ours get the same main.cf and master.cf but for the directories and
+the echo service, which only ours has.
+"""
+
+import grp
+import os
+import pwd
+import random
+import socket
+import time
+
+from . import processes
+from .processes import Failure
+
+DEBIAN_DAEMONS = "/usr/lib/postfix/sbin"
+
+MAIN_CF = """\
+compatibility_level = 3.6
+queue_directory = {root}/queue
+data_directory = {root}/data
+daemon_directory = {daemons}
+command_directory = /usr/sbin
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = first-look.example
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+mydestination =
+alias_maps =
+local_recipient_maps =
+smtpd_peername_lookup = no
+maillog_file = {root}/log/maillog
+maillog_file_prefixes = {root}
+"""
+
+# The postlog line keeps Postfix's own log out of the system's, and is a workload itself.
+MASTER_CF = """\
+anvil                  unix        -  -  n  -  1    anvil
+127.0.0.1:{anvil}      inet        n  -  n  -  1    anvil
+127.0.0.1:{smtpd}      inet        n  -  n  -  100  smtpd
+postlog                unix-dgram  n  -  n  -  1    postlogd
+"""
+
+# The limit of 100 clients a process would measure process starts instead.
+ECHO_LINE = """\
+127.0.0.1:{echo}       inet        n  -  n  -  1    echo -o max_use=100000000
+"""
+
+
+def free_ports(count):
+    """`count` loopback ports that nobody holds now, below those the kernel hands to the clients of a storm."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as range_file:
+        lowest_of_clients = int(range_file.read().split()[0])
+    ports = []
+    for port in random.sample(range(10_000, max(11_000, lowest_of_clients)), 500):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise Failure(f"no {count} free ports on loopback")
+
+
+def greeting_from(address, seconds=10):
+    """Connects, retrying until somebody listens, and returns the first bytes the server says."""
+    deadline = time.monotonic() + seconds
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    while True:
+        client = socket.socket(family, socket.SOCK_STREAM)
+        client.settimeout(max(0.1, deadline - time.monotonic()))
+        try:
+            client.connect(address)
+            return client.recv(256)
+        except (FileNotFoundError, ConnectionRefusedError):
+            if time.monotonic() > deadline:
+                raise Failure(f"nobody listens at {address} after {seconds:g} s") from None
+            time.sleep(0.02)
+        except TimeoutError:
+            raise Failure(f"no greeting from {address} after {seconds:g} s") from None
+        finally:
+            client.close()
+
+
+class Peer:
+    """What the workloads see of a peer: its end points, its processes, and what it has to say."""
+
+    name = ""
+    echo_port = None
+    smtpd_port = None
+
+    def __init__(self, root):
+        self.root = root
+        self.sessions = []
+        os.makedirs(root, mode=0o755)
+
+    def stop(self):
+        while self.sessions:
+            processes.end_session(self.sessions.pop())
+
+    def master(self):
+        """The pid of the process above the daemons, or None."""
+        return None
+
+    def daemons(self):
+        """The pids of the processes that serve."""
+        return [pid for each in self.sessions for pid in processes.session_members(each.pid) if pid != self.master()]
+
+    def worker(self, service):
+        """The one process that serves the service of that name."""
+        raise NotImplementedError
+
+    def said(self):
+        """The last words of the peer, for a report of a failure."""
+        words = [f"ended with status {each.poll()}" for each in self.sessions if each.poll() is not None]
+        for path in (f"{self.root}/output", self.log_file):
+            try:
+                with open(path, encoding="utf-8", errors="replace") as text:
+                    words += [line.strip() for line in text.readlines()[-4:] if len(line) < 500]
+            except FileNotFoundError:
+                pass
+        return " | ".join(words)
+
+    def _check_greeting(self):
+        for address in (self.anvil_socket, ("127.0.0.1", self.anvil_port)):
+            greeting = greeting_from(address)
+            if greeting != b"protocol=anvil_protocol\n\n":
+                raise Failure(f"{self.name}: anvil at {address} greets with {greeting!r}")
+
+
+class MasterPeer(Peer):
+    """A master with anvil, postlogd and Debian's smtpd in a queue directory of its own."""
+
+    def __init__(self, root, name, master, daemons, with_echo):
+        super().__init__(root)
+        self.name, self._master = name, master
+        self.anvil_port, self.smtpd_port, echo_port = free_ports(3)
+        self.echo_port = echo_port if with_echo else None
+        self.anvil_socket = f"{root}/queue/private/anvil"
+        self.log_socket = f"{root}/queue/public/postlog"
+        self.log_file = f"{root}/log/maillog"
+        owner, drop = pwd.getpwnam("postfix"), grp.getgrnam("postdrop").gr_gid
+        for directory, uid, gid, mode in (
+            ("etc", 0, 0, 0o755),
+            ("log", 0, 0, 0o755),
+            ("data", owner.pw_uid, owner.pw_gid, 0o700),
+            ("queue", 0, 0, 0o755),
+            ("queue/pid", 0, 0, 0o755),
+            ("queue/private", owner.pw_uid, 0, 0o700),
+            ("queue/public", owner.pw_uid, drop, 0o710),
+        ):
+            os.mkdir(f"{root}/{directory}")
+            os.chown(f"{root}/{directory}", uid, gid)
+            os.chmod(f"{root}/{directory}", mode)
+        lines = MASTER_CF + (ECHO_LINE if with_echo else "")
+        with open(f"{root}/etc/main.cf", "w", encoding="ascii") as file:
+            file.write(MAIN_CF.format(root=root, daemons=daemons))
+        with open(f"{root}/etc/master.cf", "w", encoding="ascii") as file:
+            file.write(lines.format(anvil=self.anvil_port, smtpd=self.smtpd_port, echo=echo_port))
+
+    def start(self):
+        command = [self._master, "-c", f"{self.root}/etc", "-s"]
+        self.sessions.append(processes.start_session(command, f"{self.root}/output"))
+        self._check_greeting()
+
+    def master(self):
+        return self.sessions[0].pid if self.sessions else None
+
+    def worker(self, service):
+        for pid in self.daemons():
+            arguments = processes.arguments_of(pid) or [""]
+            # A service that is named like its program gets no -n; anvil on TCP is named by its address.
+            named = arguments[arguments.index("-n") + 1] if "-n" in arguments else os.path.basename(arguments[0])
+            if named == service:
+                return pid
+        raise Failure(f"{self.name}: no worker of {service}")
+
+
+class BarePeer(Peer):
+    """The bare libevent loops."""
+
+    name = "bare"
+
+    def __init__(self, root, programs):
+        super().__init__(root)
+        self._programs = programs
+        self.anvil_port, self.echo_port = free_ports(2)
+        self.anvil_socket, self.log_socket, self.log_file = f"{root}/anvil", f"{root}/postlog", f"{root}/maillog"
+
+    def start(self):
+        for path in (self.anvil_socket, self.log_socket):
+            if os.path.exists(path):
+                os.unlink(path)
+        for command in (
+            ["bare-anvil", f"unix:{self.anvil_socket}"],
+            ["bare-anvil", f"tcp:127.0.0.1:{self.anvil_port}"],
+            ["bare-echo", f"tcp:127.0.0.1:{self.echo_port}"],
+            ["bare-log", self.log_socket, self.log_file],
+        ):
+            command[0] = f"{self._programs}/{command[0]}"
+            self.sessions.append(processes.start_session(command, f"{self.root}/output"))
+        self._check_greeting()
+        processes.wait_until(lambda: os.path.exists(self.log_socket), 5, "bare-log's socket")
+
+    def worker(self, service):
+        return self.sessions[0].pid
+
+
+def postfix_peer(root):
+    return MasterPeer(root, "Postfix", f"{DEBIAN_DAEMONS}/master", DEBIAN_DAEMONS, with_echo=False)
+
+
+def our_peer(root, products):
+    """Ours: a daemon directory that holds our programs and Debian's smtpd."""
+    daemons = f"{root}-daemons"
+    os.mkdir(daemons)
+    for program in ("master", "anvil", "postlogd", "echo"):
+        if not os.path.exists(f"{products}/{program}"):
+            raise Failure(f"{products}/{program} does not exist: build it, or leave ours out with --peers postfix,bare")
+        os.symlink(f"{products}/{program}", f"{daemons}/{program}")
+    os.symlink(f"{DEBIAN_DAEMONS}/smtpd", f"{daemons}/smtpd")
+    return MasterPeer(root, "ours", f"{daemons}/master", daemons, with_echo=True)

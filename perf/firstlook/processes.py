@@ -1,0 +1,161 @@
+# ===----------------------------------------------------------------------===#
+# Quartermaster: starts, ends and measures the processes of a comparison
+# SPDX-License-Identifier: Apache-2.0
+# ===----------------------------------------------------------------------===#
+"""A peer's first process leads a session of its own, so that everything it forks can be found, measured and ended.
+
+Processes are ended one by one, by pid, and only when they belong to a session that was started here.
+"""
+
+import os
+import signal
+import subprocess
+import time
+
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+class Failure(Exception):
+    """Something that could not be measured; the text says what and why."""
+
+
+def wait_until(condition, seconds, what):
+    """Polls `condition` until it is true; a `Failure` that names `what` when it does not become true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failure(f"{what}: not within {seconds:g} s")
+        time.sleep(0.01)
+
+
+def start_session(command, output_path):
+    """Starts `command` as the leader of a new session, its output in a file."""
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
+    with open(output_path, "ab") as output:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, start_new_session=True
+        )
+
+
+def _stat_fields(pid):
+    """The fields of /proc/<pid>/stat from the state on (field 3), or None when the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def session_members(leader):
+    """The living processes of the session that `leader` leads, the leader included."""
+    members = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            fields = _stat_fields(entry)
+            if fields and fields[0] != "Z" and int(fields[3]) == leader:
+                members.append(int(entry))
+    return sorted(members)
+
+
+def _signal(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def end_session(process):
+    """Ends the leader, then whatever is left of its session: SIGTERM first, SIGKILL when that does not help."""
+    if process.poll() is None:
+        _signal(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            pass
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in session_members(process.pid):
+            _signal(pid, number)
+        deadline = time.monotonic() + 5
+        while session_members(process.pid) and time.monotonic() < deadline:
+            process.poll()
+            time.sleep(0.02)
+    process.wait(timeout=5)
+
+
+def arguments_of(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as line:
+            return line.read().decode(errors="replace").split("\0")[:-1]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def cpu_seconds(pid):
+    """(on-processor, user, system) seconds of one process, its threads included; the first to the nanosecond."""
+    total = 0
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as schedstat:
+                total += int(schedstat.read().split()[0])
+    except (FileNotFoundError, ProcessLookupError):
+        return (0.0, 0.0, 0.0)
+    fields = _stat_fields(pid)
+    if fields is None:
+        return (0.0, 0.0, 0.0)
+    return (total / 1e9, int(fields[11]) / TICKS_A_SECOND, int(fields[12]) / TICKS_A_SECOND)
+
+
+def memory_kilobytes(pid):
+    """(resident, private) kilobytes of a process; private is what it has written to (Private_Dirty)."""
+    sizes = {}
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+        for line in rollup:
+            words = line.split()
+            if len(words) == 3 and words[2] == "kB":
+                sizes[words[0].rstrip(":")] = int(words[1])
+    return sizes["Rss"], sizes["Private_Dirty"]
+
+
+def is_traced(pid):
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+            return any(line.startswith("TracerPid:") and line.split()[1] != "0" for line in status)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+class CallCounter:
+    """Counts the system calls of some processes with `strace -c -f -p` while the `with` block runs."""
+
+    def __init__(self, pids, output_path):
+        self.pids, self.output_path = pids, output_path
+        self.calls = {}  # by name
+
+    def __enter__(self):
+        command = ["strace", "-c", "-f", "-o", self.output_path]
+        for pid in self.pids:
+            command += ["-p", str(pid)]
+        self.tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: all(is_traced(pid) for pid in self.pids), 10, "strace attached")
+        except Failure:
+            self._detach()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._detach()
+        with open(self.output_path, encoding="utf-8") as summary:
+            for line in summary:
+                words = line.split()
+                # The last column is the name; the one for errors, before it, may be empty.
+                if len(words) >= 5 and words[3].isdigit() and words[-1] != "total":
+                    self.calls[words[-1]] = int(words[3])
+
+    def _detach(self):
+        self.tracer.send_signal(signal.SIGINT)
+        try:
+            self.tracer.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.tracer.kill()
+            self.tracer.wait(timeout=10)
