@@ -16,7 +16,7 @@ struct FailureTests {
         _ mode: LoadMode = .storm,
         overTCP: Bool = false,
         script: Script = ping,
-        timeout: Double = 5,
+        timeout: Double = 60,
         serve: @escaping @Sendable (Int32) -> Void
     ) throws {
         let server = SmallServer(overTCP: overTCP, serve: serve)
@@ -93,7 +93,7 @@ struct FailureTests {
     func refused(overTCP: Bool) throws {
         let target: Target
         // Bound and not listening: nobody else can take the place meanwhile.
-        let receiver = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let receiver = closeOnExecSocket(AF_INET, SOCK_STREAM)
         defer { close(receiver) }
         let path = "/tmp/bench-accept-test.\(UUID().uuidString)"
         defer { unlink(path) }
@@ -133,8 +133,9 @@ struct FailureTests {
             script,
             clients: 2,
             exchanges: .max,
-            seconds: 0.2,
-            timeout: 0.3
+            // Long enough for both to fill the queue, and shorter than the time-out, which each has once.
+            seconds: 2,
+            timeout: 2.5
         )
         #expect(report.ledger[.timedOut] == 2)
         #expect(report.ledger[.answered] > 0)

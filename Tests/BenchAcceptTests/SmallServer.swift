@@ -5,6 +5,7 @@
 
 import Foundation
 import Glibc
+import SystemCalls
 
 /// Listens on a UNIX path or a loopback port and hands every client to `serve`, in a thread of its own for each.
 final class SmallServer: Sendable {
@@ -13,10 +14,17 @@ final class SmallServer: Sendable {
     private let listener: Int32
     private let ended = DispatchSemaphore(value: 0)
 
-    /// - Parameter overTCP: on a free loopback port instead of a path.
-    init(overTCP: Bool = false, backlog: Int32 = 512, serve: @escaping @Sendable (Int32) -> Void) {
+    /// - Parameters:
+    ///   - overTCP: on a free loopback port instead of a path.
+    ///   - pause: microseconds that clients stay in the queue.
+    init(
+        overTCP: Bool = false,
+        backlog: Int32 = 512,
+        pause: UInt32 = 0,
+        serve: @escaping @Sendable (Int32) -> Void
+    ) {
         path = overTCP ? "" : "/tmp/bench-accept-test.\(UUID().uuidString)"
-        listener = socket(overTCP ? AF_INET : AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        listener = closeOnExecSocket(overTCP ? AF_INET : AF_UNIX, SOCK_STREAM)
         if overTCP {
             port = bindLoopback(listener)
         } else {
@@ -27,8 +35,10 @@ final class SmallServer: Sendable {
         let (listener, ended) = (listener, ended)
         Thread.detachNewThread {
             while true {
-                let client = accept(listener, nil, nil)
-                if client < 0 { break }
+                if pause > 0 { usleep(pause) }
+                guard let accepted = try? DescriptorNumber(listener).accept(blocking: true) else { break }
+                guard case .client(let descriptor) = accepted else { continue }
+                let client = descriptor.release().rawValue
                 Thread.detachNewThread {
                     serve(client)
                     close(client)
@@ -40,24 +50,25 @@ final class SmallServer: Sendable {
 
     deinit {
         shutdown(listener, Int32(SHUT_RDWR))
-        _ = ended.wait(timeout: .now() + 5)
+        ended.wait()
         close(listener)
         unlink(path)
     }
 }
 
-/// A UNIX datagram socket that, once told to, counts what arrives until nothing has come for a while.
+/// A UNIX datagram socket that, once told to, counts what arrives.
 final class SmallReceiver: @unchecked Sendable {
     let path = "/tmp/bench-accept-test.\(UUID().uuidString)"
     private let descriptor: Int32
+    private let senderIsDone = DispatchSemaphore(value: 0)
     private let isDone = DispatchSemaphore(value: 0)
     /// Written before `isDone` is signalled, read after.
     private var counted = (datagrams: 0, bytes: 0)
 
     init() {
-        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        descriptor = closeOnExecSocket(AF_UNIX, SOCK_DGRAM)
         bindPath(descriptor, path)
-        var limit = timeval(tv_sec: 0, tv_usec: 500_000)
+        var limit = timeval(tv_sec: 0, tv_usec: 10_000)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
@@ -70,21 +81,33 @@ final class SmallReceiver: @unchecked Sendable {
     func startDraining() {
         Thread.detachNewThread { [self] in
             var buffer = [UInt8](repeating: 0, count: 4096)
-            while true {
-                let count = recv(descriptor, &buffer, buffer.count, 0)
-                if count < 0 { break }
-                counted.datagrams += 1
-                counted.bytes += count
+            var hasMore = true
+            while hasMore {
+                // What was sent before is in the queue by now: the first empty look after that is the end.
+                if senderIsDone.wait(timeout: .now()) == .success { hasMore = false }
+                while true {
+                    let count = recv(descriptor, &buffer, buffer.count, 0)
+                    if count < 0, errno == EINTR { continue }
+                    if count < 0 { break }
+                    counted.datagrams += 1
+                    counted.bytes += count
+                }
             }
             isDone.signal()
         }
     }
 
-    /// What arrived in all; waits for the end of it.
+    /// What arrived in all, once nobody sends any more.
     var drained: (datagrams: Int, bytes: Int) {
-        _ = isDone.wait(timeout: .now() + 15)
+        senderIsDone.signal()
+        isDone.wait()
         return counted
     }
+}
+
+/// No child that another test starts keeps it: a connection would then not end with our end of it.
+func closeOnExecSocket(_ domain: Int32, _ type: __socket_type) -> Int32 {
+    socket(domain, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0)
 }
 
 private func bindPath(_ descriptor: Int32, _ path: String) {

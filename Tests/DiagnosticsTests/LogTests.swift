@@ -11,7 +11,7 @@ import Testing
 
 @testable import Diagnostics
 
-@Suite(.timeLimit(.minutes(1))) struct LogTests {
+@Suite struct LogTests {
     private let home: TemporaryDirectory
 
     init() throws { home = try TemporaryDirectory("qm-log") }
@@ -33,6 +33,17 @@ import Testing
         var found: [String] = []
         while let bytes = try socket.read(atMost: 4096) { found.append(String(decoding: bytes, as: UTF8.self)) }
         return found
+    }
+
+    /// Logs numbered lines until the receiver, whose queue is the kernel's affair, is full; then some more. How many.
+    private func overfill(_ log: Log, by more: Int) -> Int {
+        var count = 0
+        while !log.hasPending, count < 10_000 {
+            log.info("line \(count)")
+            count += 1
+        }
+        for number in count..<count + more { log.info("line \(number)") }
+        return count + more
     }
 
     /// `Mar 05 10:00:00 `: fifteen characters and a blank.
@@ -127,17 +138,16 @@ import Testing
             destination: .postlog(socket: home.file("socket"), file: home.file("log")),
             waits: false
         )
-        let begun = ContinuousClock.now
-        for number in 0..<100 { log.info("line \(number)") }
-        #expect(ContinuousClock.now - begun < .seconds(2))
+        // Nobody reads: a log that waited would do so for ever.
+        let count = overfill(log, by: 90)
         #expect(log.hasPending)
         var found: [String] = []
-        for _ in 0..<100 where found.count < 100 {
+        for _ in 0..<count where found.count < count {
             found += try received(socket.number)
             log.flush()
         }
         #expect(!log.hasPending)
-        #expect(found.map { $0.split(separator: " ").last } == (0..<100).map { Substring("\($0)") }, "in their order")
+        #expect(found.map { $0.split(separator: " ").last } == (0..<count).map { Substring("\($0)") }, "in their order")
         #expect(lines() == [], "the file was not needed")
     }
 
@@ -149,10 +159,10 @@ import Testing
             destination: .postlog(socket: home.file("socket"), file: home.file("log")),
             waits: false
         )
-        for number in 0..<100 { log.info("line \(number)") }
+        let count = overfill(log, by: 90)
         log.finish()
         let all = try received(socket.number) + lines()
-        #expect(all.map { $0.split(separator: " ").last } == (0..<100).map { Substring("\($0)") })
+        #expect(all.map { $0.split(separator: " ").last } == (0..<count).map { Substring("\($0)") })
     }
 
     @Test func beyondTheQueueLinesGoToTheFile() throws {
@@ -163,66 +173,82 @@ import Testing
             destination: .postlog(socket: home.file("socket"), file: home.file("log")),
             waits: false
         )
-        let count = LogSink.queueLimit + 200
-        for number in 0..<count { log.info("line \(number)") }
-        let early = lines().count
-        #expect(early > 100 && early < 200, "\(early)")
+        // One line waits when the receiver is full.
+        let count = overfill(log, by: LogSink.queueLimit - 1)
+        #expect(lines() == [])
+        for number in count..<count + 150 { log.info("line \(number)") }
+        #expect(lines().count == 150)
         log.finish()
-        #expect(try received(socket.number).count + lines().count == count)
+        #expect(try received(socket.number).count + lines().count == count + 150)
     }
 
-    @Test func withoutReceiverLinesGoToTheFile() throws {
-        let log = Log(
-            ident: "a",
-            host: nil,
-            destination: .postlog(socket: home.file("socket"), file: home.file("log")),
-            waits: false
-        )
-        log.info("nobody there")
-        #expect(lines().count == 1)
-        let socket = try receiver()
-        log.info("now there is")
-        #expect(try received(socket.number).count == 1)
-        try removeFile(home.file("socket"))
-        _ = consume socket
-        log.info("gone again")
-        #expect(lines().map { $0.split(separator: " ").last } == ["there", "again"])
+    // Those that close a receiver run in a process of their own: a child that another test is just starting would keep it
+    // open until its exec.
+
+    @Test func withoutReceiverLinesGoToTheFile() async {
+        await #expect(processExitsWith: .success) {
+            let test = try LogTests()
+            let log = Log(
+                ident: "a",
+                host: nil,
+                destination: .postlog(socket: test.home.file("socket"), file: test.home.file("log")),
+                waits: false
+            )
+            log.info("nobody there")
+            #expect(test.lines().count == 1)
+            let socket = try test.receiver()
+            log.info("now there is")
+            #expect(try test.received(socket.number).count == 1)
+            try removeFile(test.home.file("socket"))
+            _ = consume socket
+            log.info("gone again")
+            #expect(test.lines().map { $0.split(separator: " ").last } == ["there", "again"])
+        }
     }
 
-    @Test func aReceiverThatWasReplacedIsFoundAgain() throws {
-        var socket = try receiver()
-        let log = Log(
-            ident: "a",
-            host: nil,
-            destination: .postlog(socket: home.file("socket"), file: home.file("log")),
-            waits: false
-        )
-        log.info("one")
-        #expect(try received(socket.number).count == 1)
-        try removeFile(home.file("socket"))
-        socket = try receiver()
-        for number in 0..<3 { log.info("after \(number)") }
-        #expect(try received(socket.number).count + lines().count == 3, "in the socket or in the file, none lost")
-        #expect(try received(socket.number) == [])
-        log.info("last")
-        #expect(try received(socket.number).count == 1)
+    @Test func aReceiverThatWasReplacedIsFoundAgain() async {
+        await #expect(processExitsWith: .success) {
+            let test = try LogTests()
+            var socket = try test.receiver()
+            let log = Log(
+                ident: "a",
+                host: nil,
+                destination: .postlog(socket: test.home.file("socket"), file: test.home.file("log")),
+                waits: false
+            )
+            log.info("one")
+            #expect(try test.received(socket.number).count == 1)
+            try removeFile(test.home.file("socket"))
+            socket = try test.receiver()
+            for number in 0..<3 { log.info("after \(number)") }
+            #expect(
+                try test.received(socket.number).count + test.lines().count == 3,
+                "in the socket or in the file, none lost"
+            )
+            #expect(try test.received(socket.number) == [])
+            log.info("last")
+            #expect(try test.received(socket.number).count == 1)
+        }
     }
 
-    @Test func aReceiverThatWasReplacedBetweenTwoLinesGetsTheSecond() throws {
-        var socket = try receiver()
-        let log = Log(
-            ident: "a",
-            host: nil,
-            destination: .postlog(socket: home.file("socket"), file: nil),
-            waits: false
-        )
-        for round in 0..<3 {
-            log.info("before \(round)")
-            #expect(try received(socket.number).map { $0.hasSuffix("before \(round)") } == [true])
-            try removeFile(home.file("socket"))
-            socket = try receiver()
-            log.info("after \(round)")
-            #expect(try received(socket.number).map { $0.hasSuffix("after \(round)") } == [true])
+    @Test func aReceiverThatWasReplacedBetweenTwoLinesGetsTheSecond() async {
+        await #expect(processExitsWith: .success) {
+            let test = try LogTests()
+            var socket = try test.receiver()
+            let log = Log(
+                ident: "a",
+                host: nil,
+                destination: .postlog(socket: test.home.file("socket"), file: nil),
+                waits: false
+            )
+            for round in 0..<3 {
+                log.info("before \(round)")
+                #expect(try test.received(socket.number).map { $0.hasSuffix("before \(round)") } == [true])
+                try removeFile(test.home.file("socket"))
+                socket = try test.receiver()
+                log.info("after \(round)")
+                #expect(try test.received(socket.number).map { $0.hasSuffix("after \(round)") } == [true])
+            }
         }
     }
 
@@ -234,13 +260,13 @@ import Testing
             destination: .postlog(socket: home.file("socket"), file: nil),
             waits: false
         )
-        for number in 0..<700 { log.info("line \(number)") }
+        let count = overfill(log, by: 600)
         #expect(log.hasPending)
         log.redirect(to: .file(home.file("other")))
-        log.info("line 700")
+        log.info("line \(count)")
         #expect(!log.hasPending)
         let all = try received(socket.number) + lines("other")
-        #expect(all.map { $0.split(separator: " ").last } == (0...700).map { Substring("\($0)") }, "in their order")
+        #expect(all.map { $0.split(separator: " ").last } == (0...count).map { Substring("\($0)") }, "in their order")
     }
 
     @Test func redirectingSendsWhatWaited() throws {
@@ -251,10 +277,10 @@ import Testing
             destination: .postlog(socket: home.file("socket"), file: home.file("log")),
             waits: false
         )
-        for number in 0..<50 { log.info("line \(number)") }
+        let count = overfill(log, by: 40)
         log.redirect(to: .file(home.file("other")))
         log.info("elsewhere")
-        #expect(try received(socket.number).count + lines().count == 50)
+        #expect(try received(socket.number).count + lines().count == count)
         #expect(lines("other").count == 1)
     }
 
@@ -269,12 +295,12 @@ import Testing
         )
         let number = socket.number
         Thread.detachNewThread {
-            // One more than any receive queue holds, so that the writer has to wait for this reader.
+            // More than a receive queue holds, so that the writer has to wait for this reader.
             for _ in 0..<400 { _ = try? number.read(atMost: 4096) }
         }
         for number in 0..<400 { log.info("line \(number)") }
         #expect(!log.hasPending)
-        #expect(eventually(within: .seconds(5)) { (try? number.peek()) == 0 })
+        #expect(eventually { (try? number.peek()) == 0 })
     }
 
     @Test func aGateLetsOneThroughAndCountsTheRest() {
@@ -284,41 +310,5 @@ import Testing
         #expect(gate.pass(nowSeconds: 109) == nil)
         #expect(gate.pass(nowSeconds: 110) == 2)
         #expect(gate.pass(nowSeconds: 120) == 0)
-    }
-}
-
-@Suite(.timeLimit(.minutes(1))) struct EndTests {
-    @Test func the13thErrorIsFatal() async throws {
-        let result = try await #require(
-            processExitsWith: .exitCode(1),
-            observing: [\.standardErrorContent]
-        ) {
-            let log = Log(ident: "a", host: nil, destination: .standardError, waits: false)
-            for number in 1...20 { log.error("number \(number)") }
-        }
-        let text = String(decoding: result.standardErrorContent, as: UTF8.self)
-        #expect(text.contains("a: error: number 13\na: fatal: too many errors - program terminated\n"), "\(text)")
-        #expect(!text.contains("number 14"))
-    }
-
-    @Test func aFatalErrorIsToldToTheWitnessToo() async throws {
-        let result = try await #require(
-            processExitsWith: .exitCode(1),
-            observing: [\.standardErrorContent]
-        ) {
-            let log = Log(ident: "a", host: nil, destination: .file("/dev/null"), waits: false)
-            log.witness = .standardError
-            log.warning("not this")
-            log.fatal("chdir /x", SystemError(.chdir, .noSuchFileOrDirectory))
-        }
-        let text = String(decoding: result.standardErrorContent, as: UTF8.self)
-        #expect(text.contains("a: fatal: chdir /x: No such file or directory\n"), "\(text)")
-        #expect(!text.contains("not this"))
-    }
-
-    @Test func aPanicAborts() async {
-        await #expect(processExitsWith: .signal(SIGABRT)) {
-            Log(ident: "a", host: nil, destination: .standardError, waits: false).panic("our own data is wrong")
-        }
     }
 }

@@ -8,9 +8,9 @@ import FixedMemory
 import SystemCalls
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EventLoopTests {
-    /// The tokens' kinds of everything that happens within the time.
-    private func kinds(_ loop: inout EventLoop, turns: Int = 20, wait: Int64 = 100) throws -> [UInt32] {
+@Suite struct EventLoopTests {
+    /// The tokens' kinds of everything that happens in so many turns: for what is there already, or must not come.
+    private func kinds(_ loop: inout EventLoop, turns: Int, wait: Int64) throws -> [UInt32] {
         var found: [UInt32] = []
         for _ in 0..<turns {
             try loop.turn(waitingAtMost: wait)
@@ -19,37 +19,47 @@ import Testing
         return found
     }
 
+    /// Those of what has to come, however long it takes.
+    private func kinds(_ loop: inout EventLoop, count: Int) throws -> [UInt32] {
+        var found: [UInt32] = []
+        for _ in 0..<(count + 300) where found.count < count { found += try kinds(&loop, turns: 1, wait: 100) }
+        return found
+    }
+
     @Test func timersRingInTheOrderOfTheirTimes() throws {
-        var loop = try EventLoop(capacity: 4)
-        for (kind, time) in [(3, 60), (1, 10), (4, 90), (2, 30)] {
-            loop.arm(loop.makeTimer(token: EventToken(kind: UInt32(kind))), milliseconds: Int64(time))
+        // Arming takes no time to speak of, unless the machine did something else in between: then once more.
+        for _ in 0..<1000 {
+            var loop = try EventLoop(capacity: 4)
+            let begun = Clock.monotonicNanoseconds()
+            for (kind, time) in [(3, 60), (1, 10), (4, 90), (2, 35)] {
+                loop.arm(loop.makeTimer(token: EventToken(kind: UInt32(kind))), milliseconds: Int64(time))
+            }
+            if Clock.monotonicNanoseconds() - begun > 5_000_000 { continue }
+            #expect(try kinds(&loop, count: 4) == [1, 2, 3, 4])
+            return
         }
-        #expect(try kinds(&loop, turns: 8, wait: 50) == [1, 2, 3, 4])
+        Issue.record("four timers were never armed within five milliseconds")
     }
 
     @Test func aTimerRingsOnceUnlessArmedAgain() throws {
         var loop = try EventLoop(capacity: 4)
         let timer = loop.makeTimer(token: EventToken(kind: 1))
         loop.arm(timer, milliseconds: 0)
-        #expect(try kinds(&loop, turns: 3, wait: 10) == [1])
+        #expect(try kinds(&loop, count: 1) == [1])
+        #expect(try kinds(&loop, turns: 3, wait: 10) == [])
         loop.arm(timer, milliseconds: 5)
         loop.cancel(timer)
         #expect(try kinds(&loop, turns: 3, wait: 10) == [])
-        loop.arm(timer, milliseconds: 5000)
+        loop.arm(timer, milliseconds: 3_600_000)
         loop.arm(timer, milliseconds: 5)
-        #expect(try kinds(&loop, turns: 3, wait: 10) == [1], "a running timer starts over")
+        #expect(try kinds(&loop, count: 1) == [1], "a running timer starts over")
     }
 
     @Test func aPeriodicTimerGoesOn() throws {
         var loop = try EventLoop(capacity: 4)
         let timer = loop.makeTimer(token: EventToken(kind: 1))
         loop.arm(timer, everyMilliseconds: 5)
-        var rings = 0
-        for _ in 0..<200 where rings < 4 {
-            try loop.turn(waitingAtMost: 20)
-            while loop.next() != nil { rings += 1 }
-        }
-        #expect(rings == 4)
+        #expect(try kinds(&loop, count: 4) == [1, 1, 1, 1])
         loop.cancel(timer)
         #expect(try kinds(&loop, turns: 2, wait: 10) == [])
     }
@@ -59,7 +69,8 @@ import Testing
         let before = loop.now
         try loop.turn(waitingAtMost: 30)
         let waited = loop.now.milliseconds(since: before)
-        #expect(waited >= 25 && waited < 2000)
+        // No earlier, but for the coarseness of libevent's clock; that it came back at all is the rest.
+        #expect(waited >= 15)
         #expect(loop.next() == nil)
     }
 
@@ -73,7 +84,7 @@ import Testing
         )
         #expect(try kinds(&loop, turns: 1, wait: 0) == [])
         _ = try pair.second.number.write([1])
-        try loop.turn(waitingAtMost: 100)
+        try loop.turn(waitingAtMost: 30_000)
         let next = loop.next()
         let occurrence = try #require(next)
         #expect(occurrence.token == EventToken(kind: 7, index: 8, generation: 9))
@@ -101,7 +112,7 @@ import Testing
         }
         _ = try first.second.number.write([1])
         _ = try second.second.number.write([1])
-        try loop.turn(waitingAtMost: 100)
+        try loop.turn(waitingAtMost: 30_000)
         let next = loop.next()
         let reported = try #require(next).token
         let other = try #require(watches.first { $0.key != reported })
@@ -121,7 +132,7 @@ import Testing
         for kind in 0..<500 {
             loop.arm(loop.makeTimer(token: EventToken(kind: UInt32(kind))), milliseconds: Int64(kind % 3))
         }
-        #expect(try Set(kinds(&loop, turns: 6, wait: 10)) == Set(0..<500))
+        #expect(try Set(kinds(&loop, count: 500)) == Set(0..<500))
     }
 
     @Test func roomToWriteIsReported() throws {
@@ -143,8 +154,8 @@ import Testing
             try sendSignal(.hangup, to: processID())
             try sendSignal(.child, to: processID())
             var found: Set<UInt32> = []
-            for _ in 0..<50 where found.count < 2 {
-                try loop.turn(waitingAtMost: 20)
+            for _ in 0..<300 where found.count < 2 {
+                try loop.turn(waitingAtMost: 100)
                 while let occurrence = loop.next() {
                     #expect(occurrence.what == .signal)
                     found.insert(occurrence.token.kind)
@@ -157,55 +168,4 @@ import Testing
             #expect(loop.next() == nil)
         }
     }
-
-    /// Four processes wait on one listener. With plain registration most connections wake several of them.
-    @Test(arguments: [UInt16](repeating: 0, count: 1))
-    func oneConnectionWakesOneOfManyProcesses(_ port: UInt16) async {
-        await #expect(processExitsWith: .success) {
-            let listener = try makeSocket(.ipv4, .stream)
-            try listener.number.bind(to: SocketAddress(ipv4: [127, 0, 0, 1], port: 0))
-            try listener.number.listen(backlog: 100)
-            try listener.number.setNonBlocking(true)
-            let reports = try makePipe(nonBlocking: false)
-            for _ in 0..<4 where try forkProcess() == 0 { serveAndReport(listener.number, reports.second.number) }
-            let address = try #require(try listener.number.name(ofPeer: false))
-            pause(milliseconds: 200)
-            for _ in 0..<200 {
-                let client = try makeSocket(.ipv4, .stream)
-                try client.number.connect(to: address)
-                #expect(try client.number.read(atMost: 1) == [], "served: the server closes")
-            }
-            var (wakeups, served) = (0, 0)
-            for _ in 0..<4 {
-                guard try reports.first.number.waitForInput(milliseconds: 5000) else { break }
-                let bytes = try #require(try reports.first.number.read(atMost: 2))
-                wakeups += Int(bytes[0])
-                served += Int(bytes[1])
-            }
-            #expect(served == 200)
-            // One that is just about to wait may be woken for nothing; a herd would be hundreds.
-            #expect(wakeups <= 205, "\(wakeups) wake-ups for \(served) connections")
-        }
-    }
-}
-
-/// Accepts until nobody came for half a second, then tells how often it was woken and for how many.
-private func serveAndReport(_ listener: DescriptorNumber, _ reports: DescriptorNumber) -> Never {
-    var (wakeups, served): (UInt8, UInt8) = (0, 0)
-    do {
-        var loop = try EventLoop(capacity: 4)
-        _ = try loop.watch(listener, for: .readableExclusively, token: EventToken(kind: 1))
-        var quiet = 0
-        while quiet < 2 {
-            try loop.turn(waitingAtMost: 400)
-            quiet += 1
-            while loop.next() != nil {
-                quiet = 0
-                wakeups += wakeups < 255 ? 1 : 0
-                if case .client = try listener.accept() { served += 1 }
-            }
-        }
-        _ = try reports.write([wakeups, served])
-    } catch {}
-    exitAtOnce(0)
 }

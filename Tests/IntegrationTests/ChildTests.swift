@@ -7,7 +7,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Children that misbehave", .timeLimit(.minutes(2))) struct ChildTests {
+@Suite("Children that misbehave", .timeLimit(.minutes(60))) struct ChildTests {
     @Test("a missing program: said at once, throttled, the client waits, and is served when the program is there")
     func missingProgram() throws {
         let (port, other) = (try FreePort.next(), try FreePort.next())
@@ -16,21 +16,24 @@ import Testing
         ])
         defer { system.end() }
         let master = try system.start()
+        let begun = ContinuousClock.now
         let client = try Caller(.port(port))
         #expect(client.send("patience\n"))
         let program = system.daemonDirectory + "/late-child"
-        #expect(
-            system.wait(for: "warning: master_spawn: exec \(program): No such file or directory", within: .seconds(2))
-        )
+        #expect(system.wait(for: "warning: master_spawn: exec \(program): No such file or directory"))
         #expect(system.wait(for: "warning: \(program): bad command startup -- throttling"), "\(system.log)")
         #expect(
             system.logLines.contains { $0.contains("warning: process \(program) pid ") && $0.contains("exit status") }
         )
-        rest(.seconds(1))
-        #expect(system.count("master_spawn: exec \(program)") == 1, "no attempt while throttled")
         #expect(Caller.pid(.port(other)) != nil, "others are served meanwhile")
         try system.install(BuiltProducts.path("test-child"), as: "late-child")
         #expect(client.readAll()?.hasSuffix(" patience\n") == true, "released after service_throttle_time")
+        // On a slow machine the program may have come too late for the second attempt or the third.
+        let attempts = system.count("master_spawn: exec \(program)") + 1
+        #expect(
+            ContinuousClock.now - begun >= .seconds(2) * (attempts - 1),
+            "no attempt while throttled: \(system.log)"
+        )
         #expect(master.isRunning)
     }
 
@@ -52,7 +55,7 @@ import Testing
         let system = try MailSystem([Line.inet(port, "crash")], main: ["service_throttle_time": "1s"])
         defer { system.end() }
         try system.start()
-        let client = try Caller(.port(port), limit: 15)
+        let client = try Caller(.port(port), limit: patience * 2)
         #expect(client.send("x\n"))
         let program = system.daemonDirectory + "/test-child"
         #expect(system.wait(for: "warning: \(program): bad command startup -- throttling", count: 3), "\(system.log)")
@@ -114,14 +117,14 @@ import Testing
         try system.start()
         let client = try Caller(.port(port))
         #expect(client.send("x\n"))
-        #expect(eventually(within: .seconds(5)) { system.processes().count == 1 })
-        rest(.milliseconds(300))
+        #expect(eventually { system.processes().count == 1 })
+        try system.settle()
         #expect(system.processes().count == 1, "it counts as idle, so nobody else is started")
         let hung = try #require(system.processes().first?.pid)
         try system.setServices([Line.inet(port, "serve", maxproc: 1)])
         #expect(try system.reload())
         #expect(client.readAll()?.hasSuffix(" x\n") == true, "retired by the reload, replaced")
-        #expect(eventually(within: .seconds(5)) { !system.processes().map(\.pid).contains(hung) })
+        #expect(eventually { !system.processes().map(\.pid).contains(hung) })
     }
 
     @Test("a removed service whose child ignores SIGTERM: others are served, SIGKILL after five seconds")
@@ -136,12 +139,13 @@ import Testing
         let removed = ContinuousClock.now
         #expect(try system.reload())
         let clients = SteadyClients([.port(other)])
-        #expect(eventually(within: .seconds(10)) { !ProcessTable.exists(child) })
-        let patience = ContinuousClock.now - removed
-        #expect(patience > .seconds(4) && patience < .seconds(9), "\(patience)")
+        defer { clients.finish() }
+        #expect(eventually { !ProcessTable.exists(child) })
+        #expect(ContinuousClock.now - removed > .seconds(4), "it had its time")
+        #expect(clients.served(50))
         let ledger = clients.finish()
         #expect(ledger.losses == [:])
-        #expect(ledger.answered == ledger.opened && ledger.answered > 50, "\(ledger)")
+        #expect(ledger.answered == ledger.opened, "\(ledger)")
         let text = "service 127.0.0.1:\(port) was removed, but 1 of its processes ignore SIGTERM -- sending SIGKILL"
         #expect(system.count("warning: " + text) == 1, "\(system.log)")
         #expect((try? Caller(.port(port))) == nil, "and nobody listens on its port")
@@ -159,7 +163,7 @@ import Testing
         try system.setServices([Line.inet(port, "serve")])
         #expect(try system.reload(), "\(system.log)")
         // The old child still listens too, and may take a client; a new one must be among those who answer.
-        let fresh = eventually(within: .seconds(10)) { Caller.pid(.port(port)).map { $0 != old } ?? false }
+        let fresh = eventually { Caller.pid(.port(port)).map { $0 != old } ?? false }
         #expect(fresh, "\(system.log)")
     }
 
@@ -170,12 +174,18 @@ import Testing
         defer { system.end() }
         let master = try system.start()
         let clients = SteadyClients([.port(port)], each: 4)
-        #expect(eventually(within: .seconds(5)) { clients.answers > 50 })
+        defer { clients.finish() }
         var killed = 0
         for _ in 0..<10 {
-            if let child = system.processes().randomElement(), kill(child.pid, SIGKILL) == 0 { killed += 1 }
-            rest(.milliseconds(150))
+            #expect(clients.served(20), "\(system.log)")
+            guard let child = system.processes().randomElement() else { continue }
+            kill(child.pid, SIGKILL)
+            killed += 1
+            // Dead and buried, so that it is not killed twice.
+            let isBuried = system.wait(for: "pid \(child.pid) killed by signal 9")
+            #expect(isBuried, "\(system.log)")
         }
+        #expect(killed > 0)
         let ledger = clients.finish()
         let lost = ledger.opened - ledger.answered
         #expect(lost <= killed, "each kill cost at most its own client: \(ledger)")

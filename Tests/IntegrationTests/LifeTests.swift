@@ -7,7 +7,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("A master in use", .timeLimit(.minutes(2))) struct LifeTests {
+@Suite("A master in use", .timeLimit(.minutes(60))) struct LifeTests {
     @Test("25 reloads under load: opened = answered, on TCP and on a UNIX-domain socket")
     func reloadUnderLoad() throws {
         let port = try FreePort.next()
@@ -15,21 +15,22 @@ import Testing
         defer { system.end() }
         let master = try system.start()
         let clients = SteadyClients([.port(port), .path(system.queueDirectory + "/public/talk")], each: 3)
-        #expect(eventually(within: .seconds(5)) { clients.answers > 50 })
+        defer { clients.finish() }
+        #expect(clients.served(50))
         for round in 0..<25 {
             // Services come, go and change beside those under load.
             let extra = round % 2 == 0 ? [Line.unix("extra\(round)", "serve")] : []
             try system.setServices(Array(system.services.prefix(2)) + extra)
             kill(master.pid, SIGHUP)
             #expect(system.wait(for: " reload -- version ", count: round + 1))
+            #expect(clients.served(20), "after reload \(round + 1)")
         }
         let ledger = clients.finish()
         #expect(ledger.losses == [:])
         #expect(ledger.opened == ledger.answered, "\(ledger)")
-        #expect(ledger.opened > 500)
         #expect(master.isRunning)
         #expect(system.logLines.allSatisfy { !$0.contains("warning") }, "\(system.log)")
-        let settled = eventually(within: .seconds(10)) { system.processes().count <= 6 }
+        let settled = eventually { system.processes().count <= 6 }
         #expect(settled, "no child is left over: \(system.processes())")
     }
 
@@ -42,7 +43,7 @@ import Testing
         #expect(Caller.pid(.port(port)) != nil)
         try system.setServices([Line.inet(other, "serve")])
         #expect(try system.reload())
-        #expect(eventually(within: .seconds(5)) { (try? Caller(.port(port))) == nil }, "nobody listens any more")
+        #expect(eventually { (try? Caller(.port(port))) == nil }, "nobody listens any more")
         #expect(Caller.pid(.port(other)) != nil)
         #expect(system.count("warning") == 0, "\(system.log)")
     }
@@ -55,7 +56,7 @@ import Testing
         try system.start()
         let client = try Caller(.port(port))
         #expect(client.send("old "))
-        rest(.milliseconds(200))
+        #expect(eventually { !system.servingChildren().isEmpty })
         try system.setServices([Line.inet(port, "argv")])
         #expect(try system.reload())
         #expect(Caller.ask(.port(port))?.hasPrefix("GENERATION=") == true)
@@ -72,14 +73,14 @@ import Testing
         #expect(Caller.pid(.port(port)) != nil)
         #expect(Caller.pid(.path(system.queueDirectory + "/public/talk")) != nil)
         master.send(SIGKILL)
-        #expect(master.finish(timeout: .seconds(5)).status == 128 + SIGKILL)
-        #expect(eventually(within: .seconds(5)) { system.processes().isEmpty }, "\(system.processes())")
+        #expect(master.finish().status == 128 + SIGKILL)
+        #expect(eventually { system.processes().isEmpty }, "\(system.processes())")
         try system.start()
         #expect(Caller.pid(.port(port)) != nil)
     }
 
     @Test(
-        "SIGTERM: master dies of it within a second, its children with it, and its locks are free at once",
+        "SIGTERM: master dies of it and waits for nobody, its children die with it, and its locks are free at once",
         arguments: [
             SIGTERM, SIGINT, SIGQUIT,
         ]
@@ -90,16 +91,14 @@ import Testing
         defer { system.end() }
         let master = try system.start()
         #expect(Caller.pid(.port(port)) != nil)
-        #expect(Caller.pid(.path(system.queueDirectory + "/public/deaf")) != nil)
-        let sent = ContinuousClock.now
+        let deaf = try #require(Caller.pid(.path(system.queueDirectory + "/public/deaf")))
         master.send(signal)
-        let result = master.finish(timeout: .seconds(5))
-        #expect(ContinuousClock.now - sent < .seconds(3), "a child that ignores SIGTERM is not waited for")
-        #expect(result.status == 128 + signal)
+        #expect(master.finish().status == 128 + signal)
+        #expect(system.processes().contains { $0.pid == deaf }, "a child that ignores SIGTERM is not waited for")
         #expect(system.count("terminating on signal \(signal)") == 1)
         let next = try system.start()
         #expect(system.recordedPID == next.pid)
-        #expect(eventually(within: .seconds(5)) { Caller.pid(.port(port)) != nil })
+        #expect(eventually { Caller.pid(.port(port)) != nil })
     }
 
     @Test("a log receiver that never reads: master serves, and what it had to say is in the file in the end")
@@ -110,20 +109,21 @@ import Testing
         defer { system.end() }
         // That it has started is a line for the receiver, too.
         let master = try system.launch()
-        #expect(eventually(within: .seconds(10)) { (try? Caller(.port(port))) != nil }, "\(master.output)")
-        // Each reload is a line; the socket takes about ten.
-        for _ in 0..<40 {
+        let receiver = system.queueDirectory + "/public/postlog"
+        #expect(eventually { access(receiver, F_OK) == 0 }, "\(master.output)")
+        try DatagramFlood.fill(receiver)
+        let reloads = 12
+        for _ in 0..<reloads {
             kill(master.pid, SIGHUP)
             #expect(Caller.pid(.port(port)) != nil, "served while nobody reads the log")
-            rest(.milliseconds(15))
+            // Each reload is a line; signals that come together would be one.
+            try system.settle()
         }
         #expect(Caller.pid(.port(port)) != nil)
-        let sent = ContinuousClock.now
         master.send(SIGTERM)
-        _ = master.finish(timeout: .seconds(5))
-        #expect(ContinuousClock.now - sent < .seconds(3))
+        #expect(!master.finish().timedOut)
         #expect(system.count("terminating on signal 15") == 1)
-        #expect(system.count(" reload -- version ") >= 10, "what waited went to the file: \(system.log)")
+        #expect(system.count(" reload -- version ") == reloads, "what waited went to the file: \(system.log)")
     }
 
     @Test("clients beyond the process limit wait, and all are answered")
@@ -152,7 +152,7 @@ import Testing
         defer { system.end() }
         try run(["/bin/chown", "-R", "nobody", system.directory])
         let nobody = ["/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-        let attached = try system.launch(["-w"], prefix: nobody).finish(timeout: .seconds(10))
+        let attached = try system.launch(["-w"], prefix: nobody).finish()
         #expect(attached.status == 1)
         #expect(attached.output.contains("fatal: the master command is reserved for the superuser"), "\(attached)")
 
@@ -166,7 +166,7 @@ import Testing
         #expect(Caller.pid(.port(port)) != nil)
 
         try system.setMain(["mail_owner": "mail"])
-        let check = try system.launch(["--check"], prefix: nobody).finish(timeout: .seconds(10))
+        let check = try system.launch(["--check"], prefix: nobody).finish()
         #expect(check.status == 1)
         #expect(check.output.contains("and for the mail_owner \"mail\""), "\(check)")
     }

@@ -12,8 +12,8 @@ import Testing
 /// Knows how to start, signal and end it, and to read what it wrote. Whatever happens to the test, every process ends:
 /// with this object, or at the latest when master's time (`-e`) is over.
 final class MailSystem {
-    /// Longest life of a master whose test has died.
-    static let lifetime = "170"
+    /// Longest life of a master whose test has died, in seconds.
+    static let lifetime = "900"
 
     let directory: String
     private let home: TemporaryDirectory
@@ -21,6 +21,8 @@ final class MailSystem {
     /// Parameters beyond the basic ones.
     private var parameters: [String: String] = [:]
     private(set) var services: [String] = []
+    /// How often `settle` has waited for master.
+    private var turns = 0
 
     var configDirectory: String { directory + "/etc" }
     var queueDirectory: String { directory + "/queue" }
@@ -46,6 +48,7 @@ final class MailSystem {
             try files.setAttributes([.ownerAccountName: owner], ofItemAtPath: "\(directory)/\(path)")
         }
         for name in ["master", "test-child"] + programs { try install(BuiltProducts.path(name), as: name) }
+        try PlacedFile.script(Turnstile.program, at: daemonDirectory + "/turnstile")
         parameters = [
             "compatibility_level": "3.6", "queue_directory": queueDirectory, "data_directory": dataDirectory,
             "daemon_directory": daemonDirectory, "mail_owner": owner, "default_privs": "nobody",
@@ -62,11 +65,10 @@ final class MailSystem {
     /// Ends every process of this system and removes its files.
     func end() {
         for master in masters { master.end() }
-        for _ in 0..<50 {
+        _ = eventually {
             let left = ProcessTable.running(programsIn: daemonDirectory)
-            if left.isEmpty { break }
             for process in left { kill(process.pid, SIGKILL) }
-            rest(.milliseconds(20))
+            return left.isEmpty
         }
         home.remove()
     }
@@ -74,10 +76,7 @@ final class MailSystem {
     // MARK: configuration
 
     func install(_ path: String, as name: String) throws {
-        let target = daemonDirectory + "/" + name
-        try? FileManager.default.removeItem(atPath: target)
-        try FileManager.default.copyItem(atPath: path, toPath: target)
-        chmod(target, 0o755)
+        try PlacedFile.program(path, at: daemonDirectory + "/" + name)
     }
 
     func setMain(_ changes: [String: String]) throws {
@@ -93,16 +92,11 @@ final class MailSystem {
     func writeConfiguration() throws {
         let main = parameters.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)\n" }.joined()
         try write(main, to: mainCf)
-        try write(services.joined(separator: "\n") + "\n", to: masterCf)
+        try write((services + [Turnstile.line]).joined(separator: "\n") + "\n", to: masterCf)
     }
 
-    /// Writes a file that looks old: one that was edited this second makes every reader wait until it has settled.
-    func write(_ text: String, to path: String) throws {
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
-        let hourAgo = Date(timeIntervalSinceNow: -3600)
-        try FileManager.default.setAttributes([.modificationDate: hourAgo], ofItemAtPath: path)
-        chmod(path, 0o644)
-    }
+    /// Writes a configuration file that nobody finds half done, or has to wait for.
+    func write(_ text: String, to path: String) throws { try PlacedFile.configuration(text, at: path) }
 
     // MARK: master
 
@@ -120,7 +114,7 @@ final class MailSystem {
     func start(_ options: [String] = ["-d"], prefix: [String] = []) throws -> RunningProcess {
         let before = count("daemon started -- version ")
         let process = try launch(options, prefix: prefix)
-        let started = eventually(within: .seconds(20)) {
+        let started = eventually {
             count("daemon started -- version ") > before || !process.isRunning
         }
         guard started, process.isRunning || options.contains("-w") else {
@@ -130,9 +124,7 @@ final class MailSystem {
     }
 
     /// Runs master to its end, for starts that fail and for `-t`, `--check` and the like.
-    func runMaster(_ options: String..., timeout: Duration = .seconds(20)) throws -> ProcessResult {
-        try launch(options).finish(timeout: timeout)
-    }
+    func runMaster(_ options: String...) throws -> ProcessResult { try launch(options).finish() }
 
     /// The pid in the lock file.
     var recordedPID: Int32? {
@@ -146,22 +138,38 @@ final class MailSystem {
         guard let pid = recordedPID else { throw TestSupportError("no master to reload") }
         let before = (begun: count(" reload -- version "), refused: count(" reload refused: "))
         kill(pid, SIGHUP)
-        let begun = eventually(within: .seconds(20)) { count(" reload -- version ") > before.begun }
-        guard begun else { throw TestSupportError("no reload:\n\(log)") }
-        // Refusals are logged in the same turn of the loop; a reload that works has no closing line.
-        return !eventually(within: .milliseconds(300)) { count(" reload refused: ") > before.refused }
+        guard wait(for: " reload -- version ", count: before.begun + 1) else {
+            throw TestSupportError("no reload:\n\(log)")
+        }
+        // A reload that works has no closing line. It belongs to one turn of the loop, as does a refusal.
+        try settle()
+        return count(" reload refused: ") == before.refused
+    }
+
+    /// Waits until master has dealt with everything that was there for it to see before this call.
+    func settle() throws {
+        // One turn of the loop may deal with our word first and with the rest afterwards; the next one comes later.
+        for _ in 0..<2 {
+            turns += 1
+            let word = "turn-\(turns)"
+            try Turnstile.push(word, below: queueDirectory)
+            guard eventually(every: .milliseconds(2), { Turnstile.hasPassed(word, below: queueDirectory) }) else {
+                throw TestSupportError("master's loop does not turn:\n\(log)")
+            }
+        }
     }
 
     // MARK: what there is to see
 
     var log: String { (try? String(contentsOfFile: logFile, encoding: .utf8)) ?? "" }
 
-    var logLines: [String] { log.split(separator: "\n").map(String.init) }
+    /// The lines that are complete: the last one may just be on its way into the file.
+    var logLines: [String] { completeLines(log) }
 
-    func count(_ text: String) -> Int { logLines.count { $0.contains(text) } }
+    func count(_ text: String) -> Int { lineCount(of: text, inFile: logFile) }
 
-    func wait(for text: String, count wanted: Int = 1, within limit: Duration = .seconds(15)) -> Bool {
-        eventually(within: limit) { count(text) >= wanted }
+    func wait(for text: String, count wanted: Int = 1) -> Bool {
+        eventually(every: .milliseconds(5)) { count(text) >= wanted }
     }
 
     /// Living processes of one program of this system.
@@ -169,9 +177,12 @@ final class MailSystem {
         ProcessTable.running(programsIn: daemonDirectory).filter { $0.name == name }
     }
 
-    /// Living processes that have this word among their arguments.
-    func children(with word: String) -> [Int32] {
-        ProcessTable.running(programsIn: daemonDirectory).filter { $0.arguments.contains(word) }.map(\.pid)
+    /// Test children that have a client: a descriptor behind those that master gives them, of which the socket they
+    /// listen on is the last.
+    func servingChildren() -> [Int32] {
+        processes().map(\.pid).filter { pid in
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/fd/7")) != nil
+        }
     }
 }
 

@@ -37,12 +37,14 @@ final class Stage {
 
     /// Pid of the one worker.
     private(set) var worker: Int32 = 0
+    private let daemon: Daemon
     private let system: MailSystem
     private let port: UInt16
     private let countFile: String
     private var path: String
 
     init(_ daemon: Daemon, countsAllocations: Bool = false) throws {
+        self.daemon = daemon
         port = try FreePort.next()
         // A twin on another name, so that what processes of a program share is shared.
         let (name, lines): (String, [String]) =
@@ -63,48 +65,50 @@ final class Stage {
             close(file)
         }
         if countsAllocations { try countAllocations() }
-        try start(daemon)
+        try start()
     }
 
     func end() { system.end() }
 
-    private func start(_ daemon: Daemon) throws {
-        _ = try system.launch()
-        let directory = system.daemonDirectory
-        guard eventually(within: .seconds(10), { access(path, F_OK) == 0 }) else {
-            throw TestSupportError("master did not start:\n\(system.log)")
-        }
+    private func start() throws {
+        try system.start()
         // One exchange, so that the worker is there.
-        let preset = daemon == .postlogd ? "postlog" : daemon.rawValue
-        let mode = daemon == .postlogd ? "datagrams" : "storm"
-        try load(mode, "--preset", preset, on: .unix, clients: nil, count: 1)
+        try loadOnce(on: .unix)
         if daemon == .echo {
-            try load("storm", "--preset", "echo", on: .tcp, clients: nil, count: 1)
+            try loadOnce(on: .tcp)
         } else {
             let twin = path
             path = system.queueDirectory + "/public/twin"
-            try load(mode, "--preset", preset, on: .unix, clients: nil, count: 1)
+            try loadOnce(on: .unix)
             path = twin
         }
         var workers: [ProcessSnapshot] = []
-        let isReady = eventually(within: .seconds(10)) {
-            workers = ProcessTable.running(programsIn: directory).filter { $0.name == daemon.rawValue }
-            return workers.count == 2
+        let isReady = eventually {
+            workers = system.processes(daemon.rawValue)
+            return workers.count == 2 && workers.allSatisfy { $0.state == "S" }
         }
         guard isReady else { throw TestSupportError("no worker:\n\(system.log)") }
         // Of echo's two the one that listens on TCP, of the others' the one that gets the load.
         worker =
             (workers.first { $0.arguments.contains("inet") } ?? workers.first { !$0.arguments.contains("twin") }
             ?? workers[0]).pid
-        rest(.milliseconds(300))
+    }
+
+    /// A single client, however many the load generator would like: what a worker once had room for, it keeps.
+    private func loadOnce(on kind: Place.Kind) throws {
+        switch daemon {
+        case .echo, .anvil: try load("storm", "--preset", daemon.rawValue, on: kind, clients: 1, count: 1)
+        case .postlogd: try load("datagrams", "--preset", "postlog", on: kind, clients: nil, count: 1)
+        }
     }
 
     /// Runs the load generator, which accounts for every exchange and fails when one is lost.
     func load(_ mode: String, _ options: String..., on kind: Place.Kind, clients: Int?, count: Int) throws {
         let target = kind == .tcp ? ["--tcp", "127.0.0.1:\(port)"] : ["--unix", path]
         let howMany = clients.map { ["--clients", String($0)] } ?? []
-        let argv = [try Release.path("bench-accept"), mode] + options + target + howMany + ["--count", String(count)]
-        let result = try run(argv, timeout: .seconds(60))
+        let limits = ["--count", String(count), "--timeout", "60"]
+        let argv = [try Release.path("bench-accept"), mode] + options + target + howMany + limits
+        let result = try run(argv, timeout: patience * 5)
         guard result.succeeded else { throw TestSupportError("\(argv): \(result)\n\(system.log)") }
     }
 
@@ -135,11 +139,36 @@ final class Stage {
     /// Allocations in the workers between the 1,000th and the 11,000th exchange.
     func allocations(_ exchange: (Int) throws -> Void) throws -> UInt64 {
         try exchange(1000)
-        rest(.milliseconds(200))
+        try waitUntilIdle()
         let before = try allocationCount()
         try exchange(10_000)
-        rest(.milliseconds(200))
+        try waitUntilIdle()
         return try allocationCount() - before
+    }
+
+    /// Every worker sleeps, and a worker sleeps only when nobody has left anything for it.
+    private func waitUntilIdle() throws {
+        let isIdle = eventually { system.processes(daemon.rawValue).allSatisfy { $0.state == "S" } }
+        guard isIdle else { throw TestSupportError("the workers do not come to rest") }
+    }
+
+    /// Lets the workers see a crowd: many clients at the same time, and something from all of them in one turn of the
+    /// loop. How many that are under a load is up to the scheduler, and libevent makes room for each descriptor number,
+    /// and for each number of events in a turn, when it first sees it.
+    func crowd(on kind: Place.Kind, clients: Int = 100) throws {
+        let place = kind == .tcp ? Place.port(port) : .path(path)
+        let request = daemon == .anvil ? "request=lookup\nident=crowd\n\n" : "hello\n"
+        let callers = try (0..<clients).map { _ in try Caller(place) }
+        // anvil speaks first; of echo's clients an exchange shows that they were taken.
+        for caller in callers where daemon == .echo { _ = caller.send(request) }
+        guard callers.allSatisfy({ $0.readSome() != nil }) else { throw TestSupportError("a client was not taken") }
+        let workers = system.processes(daemon.rawValue)
+        for process in workers { kill(process.pid, SIGSTOP) }
+        defer { for process in workers { kill(process.pid, SIGCONT) } }
+        let isStopped = eventually { system.processes(daemon.rawValue).allSatisfy { $0.state == "T" } }
+        guard isStopped, callers.allSatisfy({ $0.send(request) }) else { throw TestSupportError("no crowd") }
+        for process in workers { kill(process.pid, SIGCONT) }
+        guard callers.allSatisfy({ $0.readSome() != nil }) else { throw TestSupportError("no answer") }
     }
 
     // MARK: system calls
@@ -148,13 +177,12 @@ final class Stage {
     func systemCalls(per exchanges: Int, _ body: () throws -> Void) throws -> Double {
         let report = system.directory + "/strace"
         let tracer = try RunningProcess(["/usr/bin/strace", "-c", "-f", "-o", report, "-p", String(worker)])
-        guard eventually(within: .seconds(10), { tracer.output.contains("attached") }) else {
+        guard eventually({ tracer.output.contains("attached") }) else {
             throw TestSupportError("strace: \(tracer.output)")
         }
         try body()
-        rest(.milliseconds(200))
         tracer.send(SIGINT)
-        _ = tracer.finish(timeout: .seconds(10))
+        _ = tracer.finish()
         let lines = (try String(contentsOfFile: report, encoding: .utf8)).split(separator: "\n")
         // "100.00    0.123456           3     36000       12 total"
         guard let total = lines.last(where: { $0.hasSuffix(" total") })?.split(separator: " "), total.count >= 4,

@@ -7,7 +7,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Starting master", .timeLimit(.minutes(2))) struct StartTests {
+@Suite("Starting master", .timeLimit(.minutes(60))) struct StartTests {
     /// The ways to start that this user has: an ordinary one stays in the foreground.
     private static let ways = geteuid() == 0 ? ["-d", "-w", "-s"] : ["-d", "-s"]
     private static let held = "unable to set exclusive lock: Resource temporarily unavailable"
@@ -182,7 +182,7 @@ import Testing
         #expect(daemon.workingDirectory == system.queueDirectory)
         #expect(Caller.pid(.port(port)) != nil)
         kill(pid, SIGTERM)
-        #expect(eventually(within: .seconds(5)) { !ProcessTable.exists(pid) || ProcessSnapshot(pid)?.state == "Z" })
+        #expect(eventually { !ProcessTable.exists(pid) || ProcessSnapshot(pid)?.state == "Z" })
     }
 
     @Test("-e: master leaves when its time has come, and so do its children")
@@ -190,13 +190,23 @@ import Testing
         let port = try FreePort.next()
         let system = try MailSystem([Line.inet(port, "serve")])
         defer { system.end() }
-        let master = try system.start(["-d", "-e", "2"])
-        let child = try #require(Caller.pid(.port(port)))
-        let result = master.finish(timeout: .seconds(10))
-        #expect(result.status == 0, "\(result)")
-        #expect(result.elapsed > .milliseconds(1800))
-        #expect(system.count("master exit time has arrived") == 1)
-        #expect(eventually(within: .seconds(5)) { !ProcessTable.exists(child) })
+        // The child has to be there before the time has come; a machine that is too slow for that gets more of it.
+        for seconds in [2, 8, 32] {
+            let master = try system.launch(["-d", "-e", String(seconds)])
+            var child: Int32?
+            _ = eventually {
+                child = Caller.pid(.port(port))
+                return child != nil || !master.isRunning
+            }
+            let result = master.finish(timeout: patience + .seconds(seconds))
+            #expect(result.status == 0, "\(result)")
+            #expect(result.elapsed > .milliseconds(seconds * 900))
+            guard let child else { continue }
+            #expect(system.logLines.last?.hasSuffix("master exit time has arrived") == true, "\(system.log)")
+            #expect(eventually { !ProcessTable.exists(child) })
+            return
+        }
+        Issue.record("no child in 32 seconds: \(system.log)")
     }
 
     @Test(
@@ -212,7 +222,7 @@ import Testing
     func wrongUse(_ options: [String], _ message: String) throws {
         let system = try MailSystem([])
         defer { system.end() }
-        let result = try system.launch(options).finish(timeout: .seconds(10))
+        let result = try system.launch(options).finish()
         #expect(result.status == 1)
         if geteuid() == 0 { #expect(result.output.contains("master: fatal: \(message)"), "\(result)") }
         #expect(system.count("daemon started") == 0)
@@ -230,15 +240,24 @@ import Testing
         guard try run(container + ["/bin/true"]).succeeded else { return }
         let outside = try system.start(["-i"], prefix: container)
         #expect(system.recordedPID == 1)
-        let orphanMaker = "(sleep 0.2 &) ; exit 0"
-        let master = try #require(system.processes("master").first { $0.name == "master" })
+        let orphanMaker = "(sleep 1000 &) ; exit 0"
+        let master = try #require(system.processes("master").first)
         let enter = ["/usr/bin/nsenter", "-t", String(master.pid), "-p", "/bin/sh", "-c", orphanMaker]
         #expect(try run(enter).succeeded)
-        rest(.milliseconds(500))
+        var orphans: [ProcessSnapshot] = []
+        let isAdopted = eventually {
+            orphans = ProcessTable.all.filter { $0.parent == master.pid && $0.name == "sleep" }
+            return !orphans.isEmpty
+        }
+        #expect(isAdopted)
+        for orphan in orphans {
+            kill(orphan.pid, SIGKILL)
+            #expect(eventually { !ProcessTable.exists(orphan.pid) }, "reaped by a parent that never knew it")
+        }
         #expect(Caller.pid(.port(port)) != nil, "\(system.log)")
         #expect(system.count("unknown pid") <= 1)
         kill(master.pid, SIGTERM)
-        let result = outside.finish(timeout: .seconds(10))
+        let result = outside.finish()
         #expect(result.status == 0, "\(result) \(system.log)")
         #expect(system.count("terminating on signal 15") == 1)
     }

@@ -9,13 +9,13 @@ import TestSupport
 /// Talks to a service once, or holds a connection to it, through the client side of the wire probe.
 enum Client {
     /// Makes a service work once; the output is the first thing it says.
-    static func touch(_ type: String, _ target: String, timeout: Duration = .seconds(20)) throws -> ProcessResult {
-        try run([BuiltProducts.path("wire-probe"), "--touch", type, target], timeout: timeout)
+    static func touch(_ type: String, _ target: String) throws -> ProcessResult {
+        try run([BuiltProducts.path("wire-probe"), "--touch", type, target])
     }
 
     /// The greeting of an SMTP or probe service on IPv4 loopback.
-    static func greeting(port: UInt16, timeout: Duration = .seconds(20)) throws -> String {
-        try touch("inet", "127.0.0.1:\(port)", timeout: timeout).output
+    static func greeting(port: UInt16) throws -> String {
+        try touch("inet", "127.0.0.1:\(port)").output
     }
 
     /// Connects and stays until it is ended.
@@ -28,7 +28,7 @@ enum Client {
 
 extension RunningProcess {
     /// Waits for the first output.
-    func firstOutput(within limit: Duration) -> String? {
+    func firstOutput(within limit: Duration = patience) -> String? {
         _ = eventually(within: limit) { !output.isEmpty || !isRunning }
         return output.isEmpty ? nil : output
     }

@@ -86,7 +86,7 @@ struct WireService {
         // Without `-n`, when the name is the program's, the probe does not know its name.
         let known = name == "wire-probe" ? "unnamed" : name
         let path = sandbox.queueDirectory + "/wire.\(known).\(round)"
-        guard eventually(within: .seconds(15), { access(path, R_OK) == 0 }) else {
+        guard eventually({ access(path, R_OK) == 0 }) else {
             throw TestSupportError("\(label): the probe wrote nothing\n\(sandbox.logTail())")
         }
         let text = try String(contentsOfFile: path, encoding: .utf8)

@@ -77,21 +77,35 @@ extension Interoperation {
             let rounds = variant == .reload ? 2 : 1
             for round in 1...rounds {
                 if round > 1 { try reloadAndRetire(sandbox) }
+                var first: UInt32?
                 for service in services {
-                    dumps["\(service.label), round \(round)"] = try service.dump(round: round, in: sandbox)
+                    var dump = try service.dump(round: round, in: sandbox)
+                    if round > 1 { countGenerations(in: &dump, from: &first) }
+                    dumps["\(service.label), round \(round)"] = dump
                 }
             }
             try sandbox.stop()
-            let ended = eventually(within: .seconds(5)) { sandbox.processes.isEmpty }
+            let ended = eventually { sandbox.processes.isEmpty }
             #expect(ended, "\(master.name): \(sandbox.processes)")
             return dumps
+        }
+
+        /// Says generations from the round's first child on. Whether the log's old process still takes the line about
+        /// the reload, or a new one is started for it, is up to the scheduler, and a new one has a generation, too.
+        private static func countGenerations(in dump: inout [String], from first: inout UInt32?) {
+            let name = "environment: GENERATION="
+            for index in dump.indices where dump[index].hasPrefix(name) {
+                guard let generation = UInt32(dump[index].dropFirst(name.count), radix: 8) else { continue }
+                first = first ?? generation
+                dump[index] = "\(name)that of the round's first child + \(generation &- (first ?? 0))"
+            }
         }
 
         /// Reloads, and waits until no process of before is left that could take the next client.
         private static func reloadAndRetire(_ sandbox: PostfixSandbox) throws {
             let old = sandbox.processes(named: "wire-probe").map(\.pid)
             try sandbox.reload()
-            let left = eventually(within: .seconds(10)) { !old.contains { ProcessTable.exists($0) } }
+            let left = eventually { !old.contains { ProcessTable.exists($0) } }
             #expect(left, "a reload retires idle processes: \(sandbox.processes(named: "wire-probe"))")
         }
     }

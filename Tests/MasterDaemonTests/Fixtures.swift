@@ -6,6 +6,7 @@
 import ConfigLoading
 import MasterConfig
 import SystemCalls
+import Testing
 
 @testable import MasterDaemon
 
@@ -19,6 +20,24 @@ func settings(_ text: String = "") -> MainSettings {
         problems: &problems
     )
     return evaluateSettings(&dictionary, host: host).settings
+}
+
+/// A free port that nobody else gets while this lives. Endpoints, which share their ports, can have it; nobody listens.
+final class HeldPort {
+    let number: UInt16
+    private let socket: Descriptor
+
+    init() throws {
+        let socket = try makeSocket(.ipv4, .stream)
+        try socket.number.setOption(.reuseAddress, 1)
+        try socket.number.setOption(.reusePort, 1)
+        try socket.number.bind(to: SocketAddress(ipv4: [0, 0, 0, 0], port: 0))
+        let name = try socket.number.name(ofPeer: false)
+        number = try #require(name).port
+        self.socket = socket
+    }
+
+    var onLoopback: SocketAddress { SocketAddress(ipv4: [127, 0, 0, 1], port: number) }
 }
 
 /// A plan as a line of master.cf with this endpoint gives it.

@@ -10,7 +10,7 @@ import Testing
 
 @testable import MasterDaemon
 
-@Suite(.timeLimit(.minutes(1))) struct InetAddressesTests {
+@Suite struct InetAddressesTests {
     private let interfaces = ["127.0.0.1", "::1", "192.0.2.7", "2001:db8::7"].compactMap {
         SocketAddress(numeric: $0, port: 0)
     }

@@ -12,7 +12,7 @@ import Testing
 
 @testable import MasterDaemon
 
-@Suite(.timeLimit(.minutes(1))) struct ModelBuilderTests {
+@Suite struct ModelBuilderTests {
     private let home: TemporaryDirectory
     private var masterPath: String { home.file("master.cf") }
 

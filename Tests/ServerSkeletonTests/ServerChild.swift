@@ -188,8 +188,9 @@ final class ServerChild {
         }
     }
 
-    /// What the server says within `limit`, until it has said `count` things.
-    func records(_ count: Int, within milliseconds: Int32 = 5000) throws -> [Record] {
+    /// What the server says, until it has said `count` things or nothing more comes. Ask for as many as must come: a
+    /// short limit is only for seeing that nothing comes.
+    func records(_ count: Int, within milliseconds: Int32 = 30_000) throws -> [Record] {
         var found: [Record] = []
         guard let channel = status?.number else { return found }
         while found.count < count, try channel.waitForInput(milliseconds: milliseconds) {
@@ -214,7 +215,7 @@ final class ServerChild {
     func closeStatus() { status = nil }
 
     /// The exit status, or nil if the process still runs when the time is over; a signal counts as 1000 + its number.
-    func exit(within limit: Duration = .seconds(10)) -> Int32? {
+    func exit(within limit: Duration = patience) -> Int32? {
         _ = eventually(within: limit) {
             var state: Int32 = 0
             if exitStatus == nil, waitpid(pid, &state, WNOHANG) == pid {

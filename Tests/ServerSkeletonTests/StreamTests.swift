@@ -17,7 +17,8 @@ struct StreamTests {
         let client = try room.connect()
         #expect(try child.records(1, within: 200) == [], "accepting alone says nothing")
         #expect(try client.exchange("one\ntwo\nthree\n", 14) == "one\ntwo\nthree\n")
-        #expect(try child.records(3, within: 200) == [child.taken(), child.available()])
+        #expect(try child.records(2) == [child.taken(), child.available()])
+        #expect(try child.records(1, within: 200) == [], "one turn, one report")
     }
 
     @Test func aClientThatOnlyHangsUpIsNotReported() throws {
@@ -119,7 +120,7 @@ struct StreamTests {
         try half.send("half")
         let quiet = try room.connect()
         #expect(half.isDisconnected())
-        #expect(eventually(within: .seconds(5)) { room.log.count("hook left") == 2 })
+        #expect(eventually { room.log.count("hook left") == 2 })
         #expect(try quiet.exchange("still here\n", 11) == "still here\n", "who owes nothing may stay")
         #expect(child.isRunning)
     }
@@ -153,10 +154,11 @@ struct StreamTests {
         try limiter.run()
         limiter.waitUntilExit()
         #expect(limiter.terminationStatus == 0)
+        let start = ContinuousClock.now
         var clients = try (0..<10).map { _ in try room.connect() }
         #expect(room.log.contains("warning: accept connection: Too many open files"))
         // Busy as far as master is concerned: others are asked.
-        #expect(try child.records(3, within: 300).last == child.taken())
+        #expect(try child.records(3) == [child.taken(), child.available(), child.taken()])
         #expect(try first.exchange("b", 1) == "b", "who is connected is served")
         let before = try ticks(child.pid)
         rest(.milliseconds(500))
@@ -166,7 +168,8 @@ struct StreamTests {
             #expect(try client.exchange("c", 1) == "c")
         }
         #expect(child.isRunning)
-        #expect(room.log.count("accept connection") == 1)
+        // One message a minute.
+        #expect(room.log.count("accept connection") <= 1 + Int((ContinuousClock.now - start).components.seconds / 60))
     }
 
     /// Hundredths of a second of processor time.
@@ -209,8 +212,7 @@ struct StreamTests {
         let start = ContinuousClock.now
         let second = try room.connect()
         #expect(try second.exchange("none", 4) == "none")
-        let passed = ContinuousClock.now - start
-        #expect(passed > .milliseconds(900) && passed < .seconds(3))
+        #expect(ContinuousClock.now - start > .milliseconds(900))
     }
 
     @Test func aServiceMayRetireBeforeItTakesAClient() throws {

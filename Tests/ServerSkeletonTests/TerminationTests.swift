@@ -32,7 +32,7 @@ private final class Flood: @unchecked Sendable {
     /// How many lines were taken in all.
     func stop() throws -> Int {
         lock.withLock { isOver = true }
-        guard eventually(within: .seconds(5), { lock.withLock { isDone } }) else { throw TestSupportError("stuck") }
+        guard eventually({ lock.withLock { isDone } }) else { throw TestSupportError("stuck") }
         return count
     }
 }
@@ -47,14 +47,14 @@ struct TerminationTests {
         let flood = Flood(try room.sender())
         // As master does; a status channel that nobody reads holds up the server.
         func readReports() { _ = try? child.records(1000, within: 0) }
-        let isBusy = eventually(within: .seconds(5), every: .milliseconds(1)) {
+        let isBusy = eventually(every: .milliseconds(1)) {
             readReports()
             return contents(file).count > 1000
         }
         #expect(isBusy)
         usleep(UInt32(2000 + 1700 * round))
         kill(child.pid, SIGTERM)
-        let hasEnded = eventually(within: .seconds(5), every: .milliseconds(1)) {
+        let hasEnded = eventually(every: .milliseconds(1)) {
             readReports()
             return child.exit(within: .zero) != nil
         }
@@ -87,9 +87,10 @@ struct TerminationTests {
         try refuse()
         let before = try openDescriptors(child.pid)
         for _ in 0..<10 { try refuse() }
-        #expect(eventually(within: .seconds(2)) { (try? openDescriptors(child.pid)) == before })
+        // Looked at in the middle of something, it may have had one or two more; a leak would be twenty.
+        #expect(eventually { ((try? openDescriptors(child.pid)) ?? .max) <= before })
         let message = "receive connection: no descriptor in the message"
-        #expect(eventually(within: .seconds(5)) { room.log.count(message) == 11 }, "\(room.log.text)")
+        #expect(eventually { room.log.count(message) == 11 }, "\(room.log.text)")
         #expect(child.isRunning)
     }
 

@@ -22,10 +22,12 @@ final class TestPeer {
     func send(_ text: String) throws { _ = try socket.number.send(Array(text.utf8), waiting: true) }
 
     /// What comes until `count` bytes are there, the peer hangs up, or nothing more comes.
-    func receive(_ count: Int, within milliseconds: Int32 = 5000) throws -> String {
+    func receive(_ count: Int, within milliseconds: Int32 = 30_000) throws -> String {
         var bytes: [UInt8] = []
         while bytes.count < count, try socket.number.waitForInput(milliseconds: milliseconds) {
-            guard let block = try socket.number.read(atMost: count - bytes.count), !block.isEmpty else { break }
+            guard let block = try socket.number.read(atMost: min(count - bytes.count, 65536)), !block.isEmpty else {
+                break
+            }
             bytes += block
         }
         return String(decoding: bytes, as: UTF8.self)
@@ -37,7 +39,7 @@ final class TestPeer {
     }
 
     /// Whether the server hangs up, after whatever it still sends.
-    func isDisconnected(within milliseconds: Int32 = 5000) -> Bool {
+    func isDisconnected(within milliseconds: Int32 = 30_000) -> Bool {
         while (try? socket.number.waitForInput(milliseconds: milliseconds)) == true {
             guard let block = try? socket.number.read(atMost: 65536) else { return true }
             if block.isEmpty { return true }
@@ -72,7 +74,7 @@ final class LogCollector: @unchecked Sendable {
     var text: String { lock.withLock { lines.joined(separator: "\n") } }
 
     /// Whether a line that contains `text` comes.
-    func contains(_ text: String, within limit: Duration = .seconds(5)) -> Bool {
+    func contains(_ text: String, within limit: Duration = patience) -> Bool {
         eventually(within: limit) { self.text.contains(text) }
     }
 

@@ -4,22 +4,32 @@
 //===----------------------------------------------------------------------===//
 
 import Foundation
+import Synchronization
 
-/// Picks TCP ports on loopback that were free a moment ago, each different from the others it gave out.
+/// Picks TCP ports on loopback that were free a moment ago, and gives none of them out twice: a test whose service is
+/// gone for a moment, or not there yet, finds nobody else on its port.
 ///
 /// They lie below the range from which the kernel takes ports for outgoing connections, so that no client of a
 /// test can sit on one before its service is started.
 package enum FreePort {
+    /// Below 10,000 live the services that a machine may have; from 32,768 on the kernel helps itself.
+    private static let range: Range<UInt16> = 10_000..<32_000
+    /// What comes next: one after the other, from a place that no other test program is likely to be at.
+    private static let candidate = Mutex<UInt16>(.random(in: range))
+
     package static func next() throws -> UInt16 { try several(1)[0] }
 
     package static func several(_ count: Int) throws -> [UInt16] {
-        var found: Set<UInt16> = []
+        var found: [UInt16] = []
         for _ in 0..<2_000 where found.count < count {
-            let candidate = UInt16.random(in: 10_000..<32_000)
-            if isFree(candidate) { found.insert(candidate) }
+            let port = candidate.withLock { candidate in
+                defer { candidate = candidate + 1 < range.upperBound ? candidate + 1 : range.lowerBound }
+                return candidate
+            }
+            if isFree(port) { found.append(port) }
         }
         guard found.count == count else { throw TestSupportError("no \(count) free ports on loopback") }
-        return Array(found)
+        return found
     }
 
     /// Whether IPv4 loopback and the wildcard address can both be bound.

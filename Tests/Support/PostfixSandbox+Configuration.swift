@@ -47,17 +47,12 @@ extension PostfixSandbox {
 
     /// Installs a program of the test's own beside the daemons.
     package func install(_ path: String, as name: String) throws {
-        let target = daemonDirectory + "/" + name
-        try? FileManager.default.removeItem(atPath: target)
-        try FileManager.default.copyItem(atPath: path, toPath: target)
-        chmod(target, 0o755)
+        try PlacedFile.program(path, at: daemonDirectory + "/" + name)
     }
 
     /// Installs a shell script beside the daemons.
     package func install(script: String, as name: String) throws {
-        let target = daemonDirectory + "/" + name
-        try ("#!/bin/sh\n" + script + "\n").write(toFile: target, atomically: false, encoding: .utf8)
-        chmod(target, 0o755)
+        try PlacedFile.script("#!/bin/sh\n" + script + "\n", at: daemonDirectory + "/" + name)
     }
 
     private static func isService(_ line: String, _ name: String, _ type: String) -> Bool {
@@ -65,16 +60,6 @@ extension PostfixSandbox {
     }
 
     private func replace(_ path: String, _ lines: [String]) throws {
-        let text = lines.joined(separator: "\n") + "\n"
-        try text.write(toFile: path, atomically: true, encoding: .utf8)
-        chmod(path, 0o644)
-        try Self.age(path)
-    }
-
-    /// Makes a file look old. Postfix pauses for up to two seconds before it reads a file changed just now,
-    /// and would do so in every process.
-    static func age(_ path: String) throws {
-        let hourAgo = Date(timeIntervalSinceNow: -3600)
-        try FileManager.default.setAttributes([.modificationDate: hourAgo], ofItemAtPath: path)
+        try PlacedFile.configuration(lines.joined(separator: "\n") + "\n", at: path)
     }
 }

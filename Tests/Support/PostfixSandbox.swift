@@ -62,7 +62,7 @@ package final class PostfixSandbox {
         }
         let result = try run(argv)
         guard result.succeeded else { throw TestSupportError("no sandbox: \(result)") }
-        for file in [mainCf, masterCf] { try Self.age(file) }
+        for file in [mainCf, masterCf] { try PlacedFile.age(file) }
         let end = ["/bin/sh", Self.script("end-postfix-sandbox"), directory, "--when-orphaned"]
         warden = try RunningProcess(end, grouping: .ownSession, keepsInputOpen: true)
     }
@@ -78,7 +78,7 @@ package final class PostfixSandbox {
         foreground.forEach { $0.end() }
         foreground = []
         warden.closeInput()
-        _ = warden.finish(timeout: .seconds(10))
+        _ = warden.finish()
         self.warden = nil
         home.remove()
         return left
@@ -93,8 +93,8 @@ package final class PostfixSandbox {
 
     /// Runs `postfix <command>` on this instance, as an administrator would.
     @discardableResult
-    package func command(_ command: String..., timeout: Duration = .seconds(30)) throws -> ProcessResult {
-        try run(["/usr/sbin/postfix", "-c", configDirectory] + command, timeout: timeout)
+    package func command(_ command: String...) throws -> ProcessResult {
+        try run(["/usr/sbin/postfix", "-c", configDirectory] + command)
     }
 
     /// Starts `postfix <command>` and leaves it running, ended at the latest with the sandbox.
@@ -123,18 +123,24 @@ package final class PostfixSandbox {
         }
     }
 
-    /// `postfix reload`, and the wait for the line that says master has begun it.
+    /// `postfix reload`, and the wait until master has done it.
+    ///
+    /// The line in the log comes before the deed. Master then takes one service after the other, in the order of
+    /// master.cf; that of the log is the last one in a sandbox, and its process leaves as its turn comes. Services that
+    /// a test has added behind it come a moment later, and so do the ends of processes.
     package func reload() throws {
         let before = occurrences(of: " reload -- version ")
+        let writers = processes(named: "postlogd").map(\.pid)
         let result = try command("reload")
         guard result.succeeded else { throw TestSupportError("postfix reload: \(result)\n\(logTail())") }
-        let seen = eventually(within: .seconds(15)) { occurrences(of: " reload -- version ") > before }
-        guard seen else { throw TestSupportError("no sign of the reload in the log:\n\(logTail())") }
-        // The line comes before the deed; what depends on the deed still has to be waited for.
-        rest(.milliseconds(200))
+        guard wait(for: " reload -- version ", count: before + 1) else {
+            throw TestSupportError("no sign of the reload in the log:\n\(logTail())")
+        }
+        let isDone = eventually { !processes(named: "postlogd").contains { writers.contains($0.pid) } }
+        guard isDone else { throw TestSupportError("the reload retires nobody:\n\(logTail())") }
     }
 
-    /// `postfix stop`, and the wait until nothing of the instance runs.
+    /// `postfix stop`; master has given up its lock when it returns.
     package func stop() throws {
         let result = try command("stop")
         guard result.succeeded else { throw TestSupportError("postfix stop: \(result)\n\(logTail())") }
@@ -142,10 +148,10 @@ package final class PostfixSandbox {
 
     /// Runs another of Postfix's programs on this instance.
     @discardableResult
-    package func tool(_ argv: [String], timeout: Duration = .seconds(30)) throws -> ProcessResult {
+    package func tool(_ argv: [String]) throws -> ProcessResult {
         var environment = ProcessInfo.processInfo.environment
         environment["MAIL_CONFIG"] = configDirectory
-        return try run(argv, environment: environment, timeout: timeout)
+        return try run(argv, environment: environment)
     }
 
     // MARK: - Processes

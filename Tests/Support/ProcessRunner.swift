@@ -40,7 +40,7 @@ package func run(
     _ argv: [String],
     environment: [String: String]? = nil,
     directory: String? = nil,
-    timeout: Duration = .seconds(30),
+    timeout: Duration = patience,
     grouping: ProcessGrouping = .ownGroup
 ) throws -> ProcessResult {
     let process = try RunningProcess(argv, environment: environment, directory: directory, grouping: grouping)
@@ -52,10 +52,10 @@ package func run(
 /// Ends and reaps the one process it started; whoever outlives it in its group is killed with it on a timeout only.
 package final class RunningProcess {
     package let pid: Int32
+    private let child: ReapedChild
     private let outputPath: String
     private let outputDescriptor: Int32
     private let started = ContinuousClock.now
-    private var status: Int32?
     /// The writing end of the program's standard input, when it was asked for.
     private var inputDescriptor: Int32 = -1
 
@@ -86,6 +86,7 @@ package final class RunningProcess {
             input: input,
             output: output
         )
+        child = ReapedChild(pid)
     }
 
     deinit {
@@ -106,28 +107,28 @@ package final class RunningProcess {
     }
 
     /// Whether it has not ended yet.
-    package var isRunning: Bool { poll() == nil }
+    package var isRunning: Bool { child.status == nil }
 
     /// Waits for its end; kills its process group when the time is over.
-    package func finish(timeout: Duration = .seconds(30)) -> ProcessResult {
-        let inTime = eventually(within: timeout, every: .milliseconds(2)) { poll() != nil }
-        if !inTime { end(signal: SIGKILL, group: true) }
+    package func finish(timeout: Duration = patience) -> ProcessResult {
+        let inTime = eventually(within: timeout, every: .milliseconds(2)) { !isRunning }
+        if !inTime { kill(group: true) }
         return ProcessResult(
-            status: status ?? -1,
+            status: child.status ?? -1,
             output: output,
             timedOut: !inTime,
             elapsed: ContinuousClock.now - started
         )
     }
 
-    package func send(_ signal: Int32) {
-        if poll() == nil { kill(pid, signal) }
-    }
+    package func send(_ signal: Int32) { child.send(signal) }
 
-    /// Ends it, politely at first, and reaps it.
+    /// Ends it, politely at first.
     package func end() {
         closeInput()
-        end(signal: SIGTERM, group: false)
+        child.send(SIGTERM)
+        if eventually(within: .seconds(5), every: .milliseconds(2), { !isRunning }) { return }
+        kill(group: false)
     }
 
     /// Lets the program see the end of its standard input.
@@ -136,21 +137,9 @@ package final class RunningProcess {
         inputDescriptor = -1
     }
 
-    private func end(signal: Int32, group: Bool) {
-        guard poll() == nil else { return }
-        kill(group ? -pid : pid, signal)
-        if eventually(within: .seconds(3), every: .milliseconds(2), { poll() != nil }) { return }
-        kill(group ? -pid : pid, SIGKILL)
-        _ = eventually(within: .seconds(3), every: .milliseconds(2)) { poll() != nil }
-    }
-
-    private func poll() -> Int32? {
-        if let status { return status }
-        var raw: Int32 = 0
-        guard waitpid(pid, &raw, WNOHANG) == pid else { return nil }
-        let signal = raw & 0x7f
-        status = signal == 0 ? (raw >> 8) & 0xff : 128 + signal
-        return status
+    private func kill(group: Bool) {
+        child.send(SIGKILL, toGroup: group)
+        _ = eventually(every: .milliseconds(2)) { !isRunning }
     }
 }
 

@@ -9,7 +9,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct DatagramBatchTests {
+@Suite struct DatagramBatchTests {
     private func send(_ texts: [String], to socket: DescriptorNumber) throws {
         for text in texts { #expect(try socket.send(Array(text.utf8)) == .bytes(text.utf8.count)) }
     }

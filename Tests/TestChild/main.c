@@ -81,7 +81,7 @@ static void answer(int client, int tells_arguments) {
     char line[longest_line], reply[longest_line * 2];
     size_t length = 0;
     struct pollfd input = {client, POLLIN, 0};
-    while (length + 1 < sizeof line && poll(&input, 1, 10000) == 1) {
+    while (length + 1 < sizeof line && poll(&input, 1, 60000) == 1) {
         ssize_t count = read(client, line + length, sizeof line - 1 - length);
         if (count <= 0) break;
         length += (size_t)count;
@@ -148,9 +148,9 @@ int main(int argc, char **argv) {
     if (!mode) return 7;
     if (strcmp(mode, "crash") == 0) return 3;
     if (strcmp(mode, "hang") == 0 || strcmp(mode, "stall") == 0) {
-        /* Killed with master, like any child; by itself it stays for a minute. */
+        /* Killed with master, like any child; by itself it stays for five minutes. */
         struct pollfd channel = {status_fd, POLLIN, 0};
-        return poll(&channel, 1, 60000) == 1 ? 0 : 8;
+        return poll(&channel, 1, 300000) == 1 ? 0 : 8;
     }
     if (strcmp(mode, "exit") == 0) {
         int flag = open(argument("flag"), O_CREAT | O_EXCL | O_WRONLY, 0600);
@@ -159,7 +159,7 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "stubborn") == 0) {
         signal(SIGTERM, SIG_IGN);
         stubborn = 1;
-        alarm(60);
+        alarm(300);
     }
     if (strcmp(mode, "garbage") == 0) {
         char bytes[35];

@@ -1,0 +1,47 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of the last words of a process
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import SystemCalls
+import SystemPackage
+import Testing
+
+@testable import Diagnostics
+
+@Suite struct EndTests {
+    @Test func the13thErrorIsFatal() async throws {
+        let result = try await #require(
+            processExitsWith: .exitCode(1),
+            observing: [\.standardErrorContent]
+        ) {
+            let log = Log(ident: "a", host: nil, destination: .standardError, waits: false)
+            for number in 1...20 { log.error("number \(number)") }
+        }
+        let text = String(decoding: result.standardErrorContent, as: UTF8.self)
+        #expect(text.contains("a: error: number 13\na: fatal: too many errors - program terminated\n"), "\(text)")
+        #expect(!text.contains("number 14"))
+    }
+
+    @Test func aFatalErrorIsToldToTheWitnessToo() async throws {
+        let result = try await #require(
+            processExitsWith: .exitCode(1),
+            observing: [\.standardErrorContent]
+        ) {
+            let log = Log(ident: "a", host: nil, destination: .file("/dev/null"), waits: false)
+            log.witness = .standardError
+            log.warning("not this")
+            log.fatal("chdir /x", SystemError(.chdir, .noSuchFileOrDirectory))
+        }
+        let text = String(decoding: result.standardErrorContent, as: UTF8.self)
+        #expect(text.contains("a: fatal: chdir /x: No such file or directory\n"), "\(text)")
+        #expect(!text.contains("not this"))
+    }
+
+    @Test func aPanicAborts() async {
+        await #expect(processExitsWith: .signal(SIGABRT)) {
+            Log(ident: "a", host: nil, destination: .standardError, waits: false).panic("our own data is wrong")
+        }
+    }
+}
