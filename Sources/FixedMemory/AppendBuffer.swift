@@ -78,6 +78,12 @@
 
     /// Appends a number in decimal digits.
     package mutating func append(decimal number: UInt64) -> Bool {
+        if number < 10 {
+            guard room > 0 else { return false }
+            unsafe base.storeBytes(of: UInt8(ascii: "0") + UInt8(number), toByteOffset: count, as: UInt8.self)
+            count += 1
+            return true
+        }
         var digits = 1
         var rest = number
         while rest >= 10 {

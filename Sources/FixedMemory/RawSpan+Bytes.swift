@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+private import Glibc
+
 extension RawSpan {
     /// The byte at `index`; traps outside of the span.
     @inline(__always)
@@ -13,12 +15,14 @@ extension RawSpan {
 
     /// The first place of `byte` from `start` on.
     package func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
-        var index = start
-        while index < byteCount {
-            if self.byte(at: index) == byte { return index }
-            index += 1
+        precondition(start >= 0)
+        if start >= byteCount { return nil }
+        return unsafe withUnsafeBytes { bytes in
+            // Not empty, so it has an address.
+            let base = bytes.baseAddress!
+            guard let found = unsafe memchr(base + start, CInt(byte), bytes.count - start) else { return nil }
+            return unsafe UnsafeRawPointer(found) - base
         }
-        return nil
     }
 
     /// Whether these bytes begin with `text`.
@@ -29,8 +33,8 @@ extension RawSpan {
     /// Whether these bytes are those of `text`.
     package func equals(_ text: StaticString) -> Bool {
         guard text.utf8CodeUnitCount == byteCount else { return false }
-        for index in 0..<byteCount where unsafe text.utf8Start[index] != byte(at: index) { return false }
-        return true
+        if byteCount == 0 { return true }
+        return unsafe withUnsafeBytes { unsafe memcmp($0.baseAddress!, text.utf8Start, $0.count) == 0 }
     }
 
     /// A hash with the seed of this process, so that nobody outside can choose bytes that collide.

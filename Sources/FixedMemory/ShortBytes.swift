@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+private import Glibc
+
 /// A copy of up to 64 bytes, stored in place: the key of a table whose elements never allocate.
 package struct ShortBytes: Sendable {
     package static var capacity: Int { 64 }
@@ -15,8 +17,15 @@ package struct ShortBytes: Sendable {
 
     /// The first 64 bytes of `bytes`.
     package init(prefixOf bytes: borrowing RawSpan) {
-        count = min(bytes.byteCount, Self.capacity)
-        for index in 0..<count { storage[index] = bytes.byte(at: index) }
+        let count = min(bytes.byteCount, Self.capacity)
+        self.count = count
+        if count == 0 { return }
+        unsafe bytes.withUnsafeBytes { source in
+            // Both have room for `count` bytes.
+            unsafe withUnsafeMutableBytes(of: &storage) {
+                unsafe $0.baseAddress!.copyMemory(from: source.baseAddress!, byteCount: count)
+            }
+        }
     }
 
     /// A copy, as an array.
@@ -25,7 +34,9 @@ package struct ShortBytes: Sendable {
     @inline(__always)
     package func equals(_ bytes: borrowing RawSpan) -> Bool {
         guard bytes.byteCount == count else { return false }
-        for index in 0..<count where storage[index] != bytes.byte(at: index) { return false }
-        return true
+        if count == 0 { return true }
+        return unsafe bytes.withUnsafeBytes { other in
+            unsafe withUnsafeBytes(of: storage) { unsafe memcmp($0.baseAddress!, other.baseAddress!, other.count) == 0 }
+        }
     }
 }

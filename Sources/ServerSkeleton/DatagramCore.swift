@@ -31,8 +31,6 @@ struct DatagramCore: ~Copyable {
     private var limits: UseAndIdleLimits
     private var lock: ServiceLock?
     private var inFlowDelaySeconds = 0
-    private var idleTimer: WatchID?
-    private var idleTimerFired = false
     private var isEnding = false
     private var wasTerminated = false
     /// Which of the ready sockets is next: they take turns.
@@ -84,32 +82,18 @@ struct DatagramCore: ~Copyable {
             log.fatal(error.call.rawValue, error)
         }
         log.prepareLastWords("watchdog timeout")
-        limits.becameIdle(loop.now)
-        if limits.hasIdleLimit {
-            let timer = loop.makeTimer(token: EventToken(kind: Kind.idle))
-            loop.arm(timer, milliseconds: limits.idlePeriod)
-            idleTimer = timer
-        }
+        limits.startIdleTimer(&loop, token: EventToken(kind: Kind.idle))
         forgetStart()
     }
 
     // MARK: the loop
 
     mutating func goesOn() -> Bool {
-        if idleTimerFired { lookAtIdleLimit() }
-        return !isEnding && !limits.isUsedUp
-    }
-
-    private mutating func lookAtIdleLimit() {
-        idleTimerFired = false
-        guard let idleTimer else { return }
-        let left = limits.idleMillisecondsLeft(loop.now)
-        if left > 0 {
-            loop.arm(idleTimer, milliseconds: left)
-        } else {
+        if limits.isIdleTooLong(&loop, isInUse: false) {
             log.verbose(1, "idle timeout -- exiting")
             isEnding = true
         }
+        return !isEnding && !limits.isUsedUp
     }
 
     mutating func wait(atMost seconds: Int?) {
@@ -127,7 +111,7 @@ struct DatagramCore: ~Copyable {
         while let occurrence = loop.next() {
             switch occurrence.token.kind {
             case Kind.socket: ready.append(sockets[Int(occurrence.token.index)])
-            case Kind.idle: idleTimerFired = true
+            case Kind.idle: limits.idleTimerFired()
             case Kind.terminate:
                 wasTerminated = true
                 isEnding = true

@@ -18,8 +18,10 @@ extension StreamCore {
 
     /// Reads once. Input that was kept comes first.
     @usableFromInline mutating func receive(from id: ClientID, into input: inout InputBuffer) -> Reception {
-        guard let number = connections.withElement(id.slot, { $0.descriptor.number }) else { return .nothing }
-        takeKeptBytes(id.slot, into: &input)
+        let facts = connections.withElement(id.slot) { ($0.descriptor.number, $0.kept != nil) }
+        guard let (number, hasKept) = facts else { return .nothing }
+        input.buffer.removeAll()
+        if hasKept { takeKeptBytes(id.slot, into: &input) }
         do throws(SystemError) {
             var result = Transfer.wouldBlock
             _ = try input.buffer.fill { (room: inout MutableRawSpan) throws(SystemError) -> Int in
@@ -42,12 +44,12 @@ extension StreamCore {
 
     /// Input that waited until the client took its replies. False when there was none.
     @usableFromInline mutating func takeKept(of id: ClientID, into input: inout InputBuffer) -> Bool {
+        input.buffer.removeAll()
         takeKeptBytes(id.slot, into: &input)
         return input.count > 0
     }
 
     private mutating func takeKeptBytes(_ slot: SlotID, into input: inout InputBuffer) {
-        input.buffer.removeAll()
         let kept = connections.withElement(slot) { connection -> BlockPool.BlockID? in
             defer { connection.kept = nil }
             return connection.kept
@@ -65,25 +67,39 @@ extension StreamCore {
 
     // MARK: going
 
+    /// What became of a reply.
+    private enum Delivery {
+        case taken
+        /// The client has to take earlier bytes, or these, before it gets more.
+        case kept
+        case failed
+        /// There is no such client.
+        case unknown
+    }
+
     /// Sends what was appended. False when the client did not take everything now, or is gone: no more for it.
     @usableFromInline mutating func send(_ reply: inout Reply, to id: ClientID) -> Bool {
+        deliver(&reply, to: id) == .taken
+    }
+
+    private mutating func deliver(_ reply: inout Reply, to id: ClientID) -> Delivery {
         let facts = connections.withElement(id.slot) { ($0.descriptor.number, $0.unsent == nil) }
-        guard reply.count > 0, let (number, isFree) = facts else { return reply.count == 0 }
-        guard isFree else { return false }
+        guard let (number, isFree) = facts else { return .unknown }
+        guard isFree else { return .kept }
+        if reply.count == 0 { return .taken }
         do throws(SystemError) {
             var sent = 0
             if case .bytes(let count) = try number.write(reply.buffer.bytes) { sent = count }
-            if sent < reply.count {
-                let block = blocks.store(reply.buffer.bytes.extracting(sent..<reply.count))
-                _ = connections.withElement(id.slot) { $0.unsent = block }
-            }
-            reply.buffer.removeAll()
-            return connections.withElement(id.slot) { $0.unsent == nil } ?? false
+            defer { reply.buffer.removeAll() }
+            if sent == reply.count { return .taken }
+            let block = blocks.store(reply.buffer.bytes.extracting(sent..<reply.count))
+            _ = connections.withElement(id.slot) { $0.unsent = block }
+            return .kept
         } catch {
             log.verbose(1, "write to client: \(error.reason)")
             reply.reset()
             reply.disconnect()
-            return false
+            return .failed
         }
     }
 
@@ -96,16 +112,17 @@ extension StreamCore {
         done: Int
     ) -> Bool {
         let isOverfull = reply.isOverfull
-        let wasSent = send(&reply, to: id)
+        let delivery = deliver(&reply, to: id)
         let mustDisconnect = reply.mustDisconnect
         reply.reset()
         if isOverfull {
             log.warning("service \(circumstances.serviceName): reply does not fit -- disconnecting the client")
             return false
         }
-        guard let isBlocked = connections.withElement(id.slot, { $0.unsent != nil }) else { return true }
+        if delivery == .unknown { return true }
+        let isBlocked = delivery == .kept
         if mustDisconnect {
-            if wasSent || !isBlocked { return false }
+            if !isBlocked { return false }
             _ = connections.withElement(id.slot) { $0.closesWhenSent = true }
         }
         let rest = input.count - min(done, input.count)

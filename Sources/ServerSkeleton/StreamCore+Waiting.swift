@@ -12,6 +12,7 @@ extension StreamCore {
     /// Notes that we wait for a client from now on: for the rest of a request, or to take its replies. One coarse timer
     /// looks after all of them, and runs only while there are any.
     mutating func setWaiting(_ slot: SlotID, _ isWaiting: Bool) {
+        if !isWaiting, waits.count == 0 { return }
         let since = isWaiting ? loop.now : nil
         let change = connections.withElement(slot) { connection -> Int in
             let was = connection.waitingSince == nil ? 0 : 1

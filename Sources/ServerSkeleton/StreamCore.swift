@@ -59,8 +59,6 @@ import SystemCalls
     /// Of the client that is about to be greeted.
     var attributes: PassAttributes?
     var delayTimer: WatchID?
-    private var idleTimer: WatchID?
-    private var idleTimerFired = false
     private var ending: Ending?
 
     /// Why the process ends.
@@ -103,18 +101,16 @@ import SystemCalls
             log.fatal(error.call.rawValue, error)
         }
         log.prepareLastWords("watchdog timeout")
-        limits.becameIdle(loop.now)
-        if limits.hasIdleLimit {
-            let timer = loop.makeTimer(token: EventToken(kind: Kind.idle))
-            loop.arm(timer, milliseconds: limits.idlePeriod)
-            idleTimer = timer
-        }
+        limits.startIdleTimer(&loop, token: EventToken(kind: Kind.idle))
         forgetStart()
     }
 
     /// Whether there is another turn. Connected clients keep a used-up process going.
     @usableFromInline mutating func goesOn() -> Bool {
-        if idleTimerFired { lookAtIdleLimit() }
+        if limits.isIdleTooLong(&loop, isInUse: hasClients) {
+            log.verbose(1, "idle timeout -- exiting")
+            ending = ending ?? .idle
+        }
         if limits.isUsedUp, !hasClients, ending == nil { ending = .usedUp }
         return ending == nil
     }
@@ -160,7 +156,7 @@ import SystemCalls
 
     private mutating func timerFired(_ kind: UInt32) {
         switch kind {
-        case Kind.idle: idleTimerFired = true
+        case Kind.idle: limits.idleTimerFired()
         case Kind.sweep: sweep()
         case Kind.acceptAgain: resumeAccepting()
         case Kind.delay: endDelays()
@@ -178,18 +174,6 @@ import SystemCalls
     }
 
     // MARK: ends
-
-    private mutating func lookAtIdleLimit() {
-        idleTimerFired = false
-        guard let idleTimer else { return }
-        let left = hasClients ? limits.idlePeriod : limits.idleMillisecondsLeft(loop.now)
-        if left > 0 {
-            loop.arm(idleTimer, milliseconds: left)
-        } else {
-            log.verbose(1, "idle timeout -- exiting")
-            ending = ending ?? .idle
-        }
-    }
 
     /// The service wants a fresh process to take over.
     @usableFromInline mutating func retire(_ why: String) {

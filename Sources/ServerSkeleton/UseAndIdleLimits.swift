@@ -12,15 +12,13 @@ struct UseAndIdleLimits {
     private(set) var used = 0
     /// When the last client left, or the process started.
     private var idleSince = LoopTime(nanoseconds: 0)
+    private var idleTimer: WatchID?
+    private var isLookDue = false
 
     init(useLimit: Int, idleLimit: Int) {
         self.useLimit = max(useLimit, 0)
         idleMilliseconds = Int64(max(idleLimit, 0)) * 1000
     }
-
-    var hasIdleLimit: Bool { idleMilliseconds > 0 }
-    /// First time to look at the idle limit, in milliseconds.
-    var idlePeriod: Int64 { idleMilliseconds }
 
     var isUsedUp: Bool { useLimit > 0 && used >= useLimit }
 
@@ -30,7 +28,31 @@ struct UseAndIdleLimits {
     mutating func becameIdle(_ now: LoopTime) { idleSince = now }
 
     /// Milliseconds until an idle process has reached its limit; 0 or less when it has.
-    func idleMillisecondsLeft(_ now: LoopTime) -> Int64 {
+    private func idleMillisecondsLeft(_ now: LoopTime) -> Int64 {
         idleMilliseconds - now.milliseconds(since: idleSince)
+    }
+
+    // MARK: the idle limit's timer
+
+    /// Starts the timer that looks at the idle limit, if there is one.
+    mutating func startIdleTimer(_ loop: inout EventLoop, token: EventToken) {
+        becameIdle(loop.now)
+        guard idleMilliseconds > 0 else { return }
+        let timer = loop.makeTimer(token: token)
+        loop.arm(timer, milliseconds: idleMilliseconds)
+        idleTimer = timer
+    }
+
+    /// The timer fired. Its event may come before this turn's work, so the limit is looked at after it.
+    mutating func idleTimerFired() { isLookDue = true }
+
+    /// Whether the process has been idle for too long; if not, the timer runs for what is left. `isInUse`: somebody is
+    /// connected.
+    mutating func isIdleTooLong(_ loop: inout EventLoop, isInUse: Bool) -> Bool {
+        guard isLookDue, let idleTimer else { return false }
+        isLookDue = false
+        let left = isInUse ? idleMilliseconds : idleMillisecondsLeft(loop.now)
+        if left > 0 { loop.arm(idleTimer, milliseconds: left) }
+        return left <= 0
     }
 }

@@ -95,41 +95,37 @@ extension Anvil {
             let figures = connect(ident, &client)
             peaks.note(.connection, figures[.connection], ident: ident, seconds: { WallClock.seconds })
             peaks.note(count: figures.count, ident: ident, seconds: { WallClock.seconds })
-            reply.append("status=0\n")
-            reply.append("count=", figures.count)
-            reply.append("rate=", figures[.connection])
+            reply.append("status=0\ncount=", figures.count)
+            reply.append("\nrate=", figures[.connection])
         case .disconnect:
-            if let record = client, table.find(ident) == record {
+            if let record = client, table.find(ident)?.isSame(as: record) == true {
                 table.disconnect(record, now: now)
                 client = nil
             }
-            reply.append("status=0\n")
+            reply.append("status=0")
         case .count(let rate):
             if table.find(ident) == nil { _ = connect(ident, &client) }
             let figures = table.find(ident).map { table.count(rate, of: $0, now: now) } ?? ClientFigures()
             peaks.note(rate, figures[rate], ident: ident, seconds: { WallClock.seconds })
-            reply.append("status=0\n")
-            reply.append("rate=", figures[rate])
+            reply.append("status=0\nrate=", figures[rate])
         case .newTLSStatus:
-            reply.append("status=0\n")
-            reply.append("rate=", table.figures(of: ident, now: now)[.newTLS])
+            reply.append("status=0\nrate=", table.figures(of: ident, now: now)[.newTLS])
         case .lookup: lookUp(ident, &reply)
         case .unknown(let name):
             log.warning("unrecognized request: \"\(name)\", ignored")
-            reply.append("status=4294967295\n")
+            reply.append("status=4294967295")
         }
-        reply.append("\n")
+        reply.append("\n\n")
     }
 
     private mutating func lookUp(_ ident: RawSpan, _ reply: inout Reply) {
         let figures = table.figures(of: ident, now: now)
-        reply.append("status=0\n")
-        reply.append("count=", figures.count)
-        reply.append("rate=", figures[.connection])
-        reply.append("mail=", figures[.message])
-        reply.append("rcpt=", figures[.recipient])
-        reply.append("newtls=", figures[.newTLS])
-        reply.append("auth=", figures[.auth])
+        reply.append("status=0\ncount=", figures.count)
+        reply.append("\nrate=", figures[.connection])
+        reply.append("\nmail=", figures[.message])
+        reply.append("\nrcpt=", figures[.recipient])
+        reply.append("\nnewtls=", figures[.newTLS])
+        reply.append("\nauth=", figures[.auth])
     }
 
     /// A connection of ours holds one client at a time: counting another gives the earlier one back.
@@ -137,7 +133,7 @@ extension Anvil {
         var (record, figures) = table.connect(ident, now: now)
         if let earlier = client {
             table.disconnect(earlier, now: now)
-            if earlier == record { figures.count -= 1 }
+            if earlier.isSame(as: record) { figures.count -= 1 }
         }
         client = record
         peaks.note(cacheSize: table.count, seconds: { WallClock.seconds })
@@ -146,10 +142,9 @@ extension Anvil {
 }
 
 extension Reply {
-    /// One attribute of a reply.
+    /// The end of one line of a reply, with the name of the next attribute, and that one's value.
     fileprivate mutating func append(_ name: StaticString, _ value: Int32) {
         append(name)
         append(decimal: Int(value))
-        append("\n")
     }
 }
