@@ -33,6 +33,9 @@ final class Master {
     private var effects: [Effect] = []
     private var isReloadWanted = false
     private var isReapWanted = false
+    private var pacing = ReportPacing()
+    /// Whether the present turn brought reports and nothing else, and nothing followed from them.
+    private var isTurnQuiet = false
 
     init(
         options: MasterOptions,
@@ -67,6 +70,7 @@ final class Master {
                 log.fatal("event loop: \(error.description)")
             }
             var isIdle = true
+            isTurnQuiet = true
             while let occurrence = loop.next() {
                 isIdle = false
                 handle(occurrence)
@@ -81,6 +85,8 @@ final class Master {
                 reap()
             }
             if log.hasPending { log.flush() }
+            let rest = pacing.turnEnded(wasQuiet: isTurnQuiet && !isIdle, now: loop.now.nanoseconds)
+            if rest > 0 { pause(microseconds: rest) }
         }
     }
 
@@ -89,6 +95,7 @@ final class Master {
 
     private func handle(_ occurrence: Occurrence) {
         let token = occurrence.token
+        if token.event != .reportsArrived { isTurnQuiet = false }
         switch token.event {
         case .hangup, .reloadDue: isReloadWanted = true
         case .childEnded: isReapWanted = true
@@ -115,6 +122,7 @@ final class Master {
         effects = []
         policy.takeEffects(into: &batch)
         while !batch.isEmpty {
+            isTurnQuiet = false
             for effect in batch { carryOut(effect) }
             policy.takeEffects(into: &batch)
         }

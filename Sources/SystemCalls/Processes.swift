@@ -159,3 +159,6 @@ package func abortProcess() -> Never { abort() }
 
 /// sleep(3), in milliseconds; only where nothing else can go on.
 package func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
+
+/// usleep(3); a signal ends it early.
+package func pause(microseconds: UInt32) { usleep(microseconds) }
