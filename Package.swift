@@ -35,6 +35,8 @@ let package = Package(
         .executable(name: "postlogd", targets: ["postlogd"]),
         .executable(name: "echo", targets: ["echo"]),
         .executable(name: "bench-accept", targets: ["bench-accept"]),
+        .library(name: "MicroOperations", targets: ["MicroOperations"]),
+        .executable(name: "micro-counts", targets: ["micro-counts"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -42,7 +44,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
-    targets: lowRooms + agreements + master + skeletons + loadGeneration + tests
+    targets: lowRooms + agreements + master + skeletons + loadGeneration + microBenchmarks + tests
 )
 
 /// What touches the kernel.
@@ -123,6 +125,28 @@ var loadGeneration: [Target] {
                 "LoadGeneration", "SystemCalls", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/bench-accept",
+            swiftSettings: settings
+        ),
+    ]
+}
+
+/// Single operations beside the same in C. Here, because only targets of this package see the rooms; what times them is
+/// a package of its own, Benchmarks/Package.swift.
+var microBenchmarks: [Target] {
+    [
+        .target(name: "CPeers", path: "Benchmarks/CPeers"),
+        .target(
+            name: "MicroOperations",
+            dependencies: [
+                "CPeers", "Events", "FixedMemory", "MasterConfig", "MasterPolicy", "MasterProtocol", "SystemCalls",
+            ],
+            path: "Benchmarks/MicroOperations",
+            swiftSettings: spanSettings
+        ),
+        .executableTarget(
+            name: "micro-counts",
+            dependencies: ["MicroOperations"],
+            path: "Benchmarks/MicroCounts",
             swiftSettings: settings
         ),
     ]

@@ -86,11 +86,7 @@ struct StatusReader: ~Copyable {
     ) -> Int {
         var stream = StatusStream()
         let batch = buffer.bytes.extracting(0..<size)
-        while let item = stream.next(
-            in: batch,
-            mayContinue: mayContinue,
-            plausible: { policy.isPlausible($0, from: service) }
-        ) {
+        while let item = policy.next(of: &stream, in: batch, mayContinue: mayContinue, from: service) {
             switch item {
             case .report(let report): policy.reportArrived(from: service, report, now: now)
             case .garbage(let count, let pid): troubles.append(.garbage(byteCount: count, pid: pid))

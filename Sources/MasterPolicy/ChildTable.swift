@@ -34,6 +34,13 @@ struct ChildTable: Sendable {
         return nil
     }
 
+    /// Whether a report from the channel of `id` could be genuine; tells records from garbage when a channel is out of
+    /// step.
+    func isPlausible(_ report: StatusReport, from id: ServiceID) -> Bool {
+        guard Availability(rawValue: report.availability) != nil, let slot = slot(of: report.pid) else { return false }
+        return slots[slot].service == id && slots[slot].generation.rawValue == report.generation
+    }
+
     subscript(slot: Int) -> Child {
         get { slots[slot] }
         _modify { yield &slots[slot] }

@@ -44,12 +44,16 @@ extension Policy {
         }
     }
 
-    /// Whether a report could be genuine; tells records from garbage when a channel is out of step.
-    package func isPlausible(_ report: StatusReport, from id: ServiceID) -> Bool {
-        guard Availability(rawValue: report.availability) != nil, let child = children.slot(of: report.pid) else {
-            return false
-        }
-        return children[child].service == id && children[child].generation.rawValue == report.generation
+    /// The next piece of what was read from the channel of `id`; see `StatusStream`. Mutating, although nothing changes:
+    /// a policy that is only looked at, from another module or by a closure, is copied whole for each record.
+    package mutating func next(
+        of stream: inout StatusStream,
+        in batch: RawSpan,
+        mayContinue: Bool,
+        from id: ServiceID
+    ) -> StatusStream.Item? {
+        let children = children
+        return stream.next(in: batch, mayContinue: mayContinue) { children.isPlausible($0, from: id) }
     }
 
     private mutating func count(_ event: ChildEvent, of child: Int, _ now: PolicyTime) {

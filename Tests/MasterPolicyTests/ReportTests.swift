@@ -3,9 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import MasterPolicy
 import MasterProtocol
 import Testing
+
+@testable import MasterPolicy
 
 @Suite struct ReportTests {
     var script = Script()
@@ -94,12 +95,16 @@ import Testing
 
     @Test func onlyGenuineReportsArePlausible() {
         let other = ServiceID(index: 9, generation: 1)
-        #expect(script.policy.isPlausible(StatusReport(pid: pid, generation: 1, availability: 0), from: id))
-        #expect(script.policy.isPlausible(StatusReport(pid: pid, generation: 1, availability: 1), from: id))
-        #expect(!script.policy.isPlausible(StatusReport(pid: pid, generation: 1, availability: 2), from: id))
-        #expect(!script.policy.isPlausible(StatusReport(pid: pid, generation: 2, availability: 0), from: id))
-        #expect(!script.policy.isPlausible(StatusReport(pid: pid + 1, generation: 1, availability: 0), from: id))
-        #expect(!script.policy.isPlausible(StatusReport(pid: pid, generation: 1, availability: 0), from: other))
+        #expect(script.policy.children.isPlausible(StatusReport(pid: pid, generation: 1, availability: 0), from: id))
+        #expect(script.policy.children.isPlausible(StatusReport(pid: pid, generation: 1, availability: 1), from: id))
+        #expect(!script.policy.children.isPlausible(StatusReport(pid: pid, generation: 1, availability: 2), from: id))
+        #expect(!script.policy.children.isPlausible(StatusReport(pid: pid, generation: 2, availability: 0), from: id))
+        #expect(
+            !script.policy.children.isPlausible(StatusReport(pid: pid + 1, generation: 1, availability: 0), from: id)
+        )
+        #expect(
+            !script.policy.children.isPlausible(StatusReport(pid: pid, generation: 1, availability: 0), from: other)
+        )
     }
 
     @Test mutating func aPidThatComesBackHasANewRecord() {

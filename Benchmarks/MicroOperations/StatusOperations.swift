@@ -1,0 +1,142 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: status records: written, read, and their net effect
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import CPeers
+import FixedMemory
+import MasterPolicy
+import MasterProtocol
+import SystemCalls
+
+extension Comparison {
+    static var status: [Comparison] {
+        [
+            Comparison("status-encode", times: 10_000) {
+                OurWorkload(StatusEncoding())
+            } peer: {
+                PeerWorkload(CPEERS_STATUS_ENCODE, size: 0)
+            },
+            Comparison("status-decode-512", times: 100) {
+                OurWorkload(StatusDecoding(StatusSample.records))
+            } peer: {
+                PeerWorkload(CPEERS_STATUS_DECODE, input: StatusSample.records)
+            },
+            Comparison("status-net-effect-512", times: 100) {
+                OurWorkload(StatusNetEffect(StatusSample.records))
+            } peer: {
+                PeerWorkload(CPEERS_STATUS_NET_EFFECT, input: StatusSample.records)
+            },
+        ]
+    }
+}
+
+/// What a hundred children of one service say in a while, as one read finds it: four times, 64 of them become busy and
+/// then idle again.
+private enum StatusSample {
+    static let childCount = 100
+
+    static func pid(_ child: Int) -> Int32 { 1000 + Int32(child) }
+
+    static var records: [UInt8] {
+        var bytes: [UInt8] = []
+        for record in 0..<512 {
+            let child = record / 128 * 17 + record % 64
+            let availability: Availability = record % 128 < 64 ? .taken : .available
+            let generation = Generation(rawValue: UInt32(child % childCount) + 1)
+            let report = StatusReport(pid: pid(child % childCount), generation: generation, availability: availability)
+            let encoded = report.encoded
+            for index in encoded.indices { bytes.append(encoded[index]) }
+        }
+        return bytes
+    }
+}
+
+private struct StatusEncoding: ~Copyable, Subject {
+    private var bytes = FixedBytes(count: StatusReport.byteCount)
+
+    mutating func run(_ times: Int) -> Int {
+        var sum = 0
+        for index in 0..<times {
+            let report = StatusReport(pid: 1000, generation: UInt32(index), availability: Int32(index & 1))
+            var target = bytes.mutableBytes
+            report.encode(into: &target)
+            sum += Int(bytes.bytes.byte(at: 8))
+        }
+        return sum
+    }
+}
+
+private struct StatusDecoding: ~Copyable, Subject {
+    private let records: FixedBytes
+
+    init(_ records: [UInt8]) { self.records = FixedBytes(copying: records) }
+
+    mutating func run(_ times: Int) -> Int {
+        var sum = 0
+        for _ in 0..<times {
+            var stream = StatusStream()
+            while let item = stream.next(
+                in: records.bytes,
+                plausible: { Availability(rawValue: $0.availability) != nil }
+            ) {
+                if case .report(let report) = item { sum += Int(report.pid) + Int(report.availability) }
+            }
+        }
+        return sum
+    }
+}
+
+/// The records of one read, applied to the policy as master does it.
+private struct StatusNetEffect: ~Copyable, Subject {
+    private let records: FixedBytes
+    private var policy = Policy(expectedServices: 1, expectedChildren: StatusSample.childCount)
+    private let service: ServiceID
+    private var effects: [Effect] = []
+    private let now = PolicyTime(milliseconds: 0)
+
+    init(_ records: [UInt8]) {
+        self.records = FixedBytes(copying: records)
+        service = policy.addService(ServiceRules(processLimit: 0), now: now)
+        for child in 0..<StatusSample.childCount { start(child) }
+        for child in 0..<StatusSample.childCount { report(child, .available) }
+        policy.takeEffects(into: &effects)
+    }
+
+    private mutating func start(_ child: Int) {
+        policy.endpointReadable(service, now: now)
+        let generation = Generation(rawValue: UInt32(child) + 1)
+        policy.spawned(service, pid: StatusSample.pid(child), generation: generation, now: now)
+        report(child, .taken)
+    }
+
+    private mutating func report(_ child: Int, _ availability: Availability) {
+        let generation = Generation(rawValue: UInt32(child) + 1)
+        let report = StatusReport(pid: StatusSample.pid(child), generation: generation, availability: availability)
+        policy.reportArrived(from: service, report, now: now)
+    }
+
+    mutating func run(_ times: Int) -> Int {
+        let before = policy.counters.taken + policy.counters.available
+        for _ in 0..<times {
+            policy.beginReports(from: service)
+            Self.apply(records, of: service, now, to: &policy)
+            policy.endReports(now: now)
+            policy.takeEffects(into: &effects)
+        }
+        return Int(policy.counters.taken + policy.counters.available - before)
+    }
+
+    private static func apply(
+        _ records: borrowing FixedBytes,
+        of service: ServiceID,
+        _ now: PolicyTime,
+        to policy: inout Policy
+    ) {
+        var stream = StatusStream()
+        let bytes = records.bytes
+        while let item = policy.next(of: &stream, in: bytes, mayContinue: false, from: service) {
+            if case .report(let report) = item { policy.reportArrived(from: service, report, now: now) }
+        }
+    }
+}
