@@ -111,10 +111,18 @@ var skeletons: [Target] {
 
 var loadGeneration: [Target] {
     [
+        .target(name: "LoadReports", path: "Benchmarks/LoadReports", swiftSettings: settings),
+        .target(
+            name: "ProcessWatching",
+            dependencies: ["LoadReports", "SystemCalls", system],
+            path: "Benchmarks/ProcessWatching",
+            swiftSettings: settings
+        ),
         .target(
             name: "LoadGeneration",
             dependencies: [
-                "Events", "SystemCalls", system, .product(name: "Histogram", package: "hdrhistogram-swift"),
+                "Events", "LoadReports", "SystemCalls", system,
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             path: "Benchmarks/LoadGeneration",
             swiftSettings: settings
@@ -122,7 +130,8 @@ var loadGeneration: [Target] {
         .executableTarget(
             name: "bench-accept",
             dependencies: [
-                "LoadGeneration", "SystemCalls", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "LoadGeneration", "LoadReports", "ProcessWatching", "SystemCalls",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/bench-accept",
             swiftSettings: settings
@@ -193,7 +202,12 @@ var tests: [Target] {
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),
-        test("BenchAcceptTests", ["LoadGeneration", "SystemCalls", "bench-accept"]),
+        test(
+            "LoadReportsTests",
+            ["LoadReports", "ProcessWatching", "SystemCalls", "TestSupport"],
+            exclude: ["Golden"]
+        ),
+        test("BenchAcceptTests", ["LoadGeneration", "LoadReports", "SystemCalls", "TestSupport", "bench-accept"]),
         test("IntegrationTests", ["TestSupport", "master", "test-child"]),
         test("InteropTests", ["TestSupport", "wire-probe", "master", "anvil", "postlogd"]),
     ]

@@ -3,10 +3,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+package import LoadReports
+
 /// How one exchange ended. The names are the ones of the report.
 package enum Outcome: Int, CaseIterable, Sendable {
     case answered, refused, reset, timedOut, shortReply, wrongReply, closedEarly
-    case outOfDescriptors, outOfPorts, noSuchSocket, other
+    case outOfDescriptors, outOfPorts, noSuchSocket, notBegun, abandoned, other
 
     package var name: String {
         switch self {
@@ -20,6 +22,8 @@ package enum Outcome: Int, CaseIterable, Sendable {
         case .outOfDescriptors: "out of descriptors"
         case .outOfPorts: "out of ports"
         case .noSuchSocket: "no such socket"
+        case .notBegun: "not begun"
+        case .abandoned: "abandoned"
         case .other: "other"
         }
     }
@@ -31,7 +35,7 @@ package enum Outcome: Int, CaseIterable, Sendable {
     var wantsRest: Bool {
         switch self {
         case .refused, .outOfDescriptors, .outOfPorts, .noSuchSocket, .other: true
-        case .answered, .reset, .timedOut, .shortReply, .wrongReply, .closedEarly: false
+        case .answered, .reset, .timedOut, .shortReply, .wrongReply, .closedEarly, .notBegun, .abandoned: false
         }
     }
 }
@@ -52,18 +56,33 @@ package struct Ledger: Sendable {
 
     package mutating func settle(_ outcome: Outcome) { counts[outcome.rawValue] += 1 }
 
-    package subscript(outcome: Outcome) -> Int { counts[outcome.rawValue] }
-
-    /// Failures that occurred, by name, in a fixed order.
-    package var failures: [(name: String, count: Int)] {
-        Outcome.allCases.filter { $0.isFailure && self[$0] > 0 }.map { ($0.name, self[$0]) }
+    /// Exchanges that nobody came to begin.
+    package mutating func miss(_ number: Int) {
+        opened += number
+        counts[Outcome.notBegun.rawValue] += number
     }
 
-    /// Exchanges opened whose end nobody saw; a negative number ended more than once.
-    package var unaccounted: Int { opened - counts.reduce(0, +) }
+    package mutating func add(_ other: Ledger) {
+        opened += other.opened
+        connections += other.connections
+        retries += other.retries
+        for index in counts.indices { counts[index] += other.counts[index] }
+    }
 
-    package var addsUp: Bool { unaccounted == 0 }
+    package subscript(outcome: Outcome) -> Int { counts[outcome.rawValue] }
 
-    /// Everything ended, nothing failed, and somebody was answered.
-    package var isClean: Bool { addsUp && failures.isEmpty && self[.answered] > 0 }
+    /// Neither answered nor refused.
+    var failures: Int { Outcome.allCases.reduce(0) { $0 + ($1.isFailure ? self[$1] : 0) } }
+
+    package var report: LedgerReport {
+        let failures = Outcome.allCases.filter { $0.isFailure && self[$0] > 0 }
+        return LedgerReport(
+            opened: opened,
+            connections: connections,
+            answered: self[.answered],
+            refused: self[.refused],
+            failed: Dictionary(uniqueKeysWithValues: failures.map { ($0.name, self[$0]) }),
+            retries: retries
+        )
+    }
 }

@@ -3,29 +3,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// The three kinds of load.
-package enum LoadMode: String, CaseIterable, Sendable {
+package import SystemCalls
+
+/// The kinds of load.
+package enum LoadShape: String, CaseIterable, Sendable {
     /// A connection for every exchange.
     case storm
     /// Connections that stay, with one exchange after the other.
     case kept
-    /// UNIX datagrams, to which nobody replies.
+    /// All clients at once, one exchange each; their connections stay until the last is answered.
+    case burst
+    /// A storm of clients that send byte by byte.
+    case slow
+    /// Connections that are held open and say nothing more.
+    case idle
+    /// Datagrams, or writes to a FIFO, from sockets that stay.
     case datagrams
-}
-
-/// What is said in one exchange.
-package struct Script: Equatable, Sendable {
-    /// What the peer says first on a new connection; nil when it waits for us.
-    package var greeting: Pattern?
-    package var request: [UInt8]
-    /// Nil: none is awaited.
-    package var reply: Pattern?
-
-    package init(greeting: Pattern? = nil, request: [UInt8] = [], reply: Pattern? = nil) {
-        self.greeting = greeting
-        self.request = request
-        self.reply = reply
-    }
 }
 
 /// When a run ends: no exchange begins after `exchanges` of them, nor after `nanoseconds`. Those under way are finished.
@@ -41,32 +34,50 @@ package struct LoadLimit: Equatable, Sendable {
 
 /// Everything one run needs to know.
 package struct LoadPlan: Sendable {
-    package let mode: LoadMode
+    package let shape: LoadShape
     package let target: Target
     package let script: Script
-    /// Clients at work at the same time.
+    /// Clients at work at the same time, of all threads together.
     package let clients: Int
-    package let limit: LoadLimit
-    /// How long one exchange may take.
-    package let timeoutNanoseconds: Int64
+    package var limit: LoadLimit
+    /// How long one exchange may take, from its real start; for a slow client, from its last byte.
+    package var timeoutNanoseconds: Int64 = 10_000_000_000
+    package var threads = 1
+    /// Nil: a closed loop, in which every client begins its next exchange when the last is over.
+    package var pace: RateProfile?
+    /// What happens before this time has passed is left out of everything reported.
+    package var warmUpNanoseconds: Int64 = 0
+    /// Between two bytes of a slow client.
+    package var dribbleNanoseconds: Int64 = 100_000_000
+    package var sources: [SocketAddress]
+    /// Connections are closed with a reset.
+    package var closesWithReset = false
     /// SIGINT and SIGTERM end the run early, with a report.
-    package let stopsOnSignals: Bool
+    package var stopsOnSignals = false
 
-    package init(
-        mode: LoadMode,
-        target: Target,
-        script: Script,
-        clients: Int,
-        limit: LoadLimit,
-        timeoutNanoseconds: Int64,
-        stopsOnSignals: Bool = false
-    ) {
-        self.mode = mode
+    package init(shape: LoadShape, target: Target, script: Script, clients: Int, limit: LoadLimit = LoadLimit()) {
+        self.shape = shape
         self.target = target
         self.script = script
         self.clients = clients
         self.limit = limit
-        self.timeoutNanoseconds = timeoutNanoseconds
-        self.stopsOnSignals = stopsOnSignals
+        sources = SourceAddresses.standard(for: target)
     }
+
+    /// What thread `index` does of it: its clients, exchanges and its place among the intended starts.
+    func share(of index: Int) -> LoadShare {
+        func part(_ whole: Int) -> Int { whole / threads + (index < whole % threads ? 1 : 0) }
+        return LoadShare(
+            index: index,
+            clients: part(clients),
+            exchanges: limit.exchanges == .max ? .max : part(limit.exchanges)
+        )
+    }
+}
+
+/// One thread's part of a plan.
+struct LoadShare: Sendable {
+    let index: Int
+    let clients: Int
+    let exchanges: Int
 }

@@ -4,11 +4,8 @@
 //===----------------------------------------------------------------------===//
 
 /// An expectation of bytes: either exactly these, or a beginning and an end with anything between, written with one `*`.
-/// It only compares; it neither reads nor keeps what arrived.
+/// `CompiledScript` compares.
 package struct Pattern: Equatable, Sendable {
-    /// How far what has arrived so far agrees.
-    package enum Match: Equatable { case incomplete, complete, wrong }
-
     let beginning: [UInt8]
     /// Nil: nothing may follow the beginning.
     let end: [UInt8]?
@@ -39,18 +36,4 @@ package struct Pattern: Equatable, Sendable {
 
     /// No byte at all is expected.
     package var isEmpty: Bool { beginning.isEmpty && end == nil }
-
-    /// Bytes that a reader must be able to hold to find out.
-    var leastCapacity: Int { beginning.count + (end?.count ?? 0) + 1 }
-
-    /// Compares the first `count` bytes of `buffer`.
-    package func match(_ buffer: [UInt8], count: Int) -> Match {
-        for index in 0..<min(count, beginning.count) where buffer[index] != beginning[index] { return .wrong }
-        guard let end else {
-            return count == beginning.count ? .complete : count < beginning.count ? .incomplete : .wrong
-        }
-        if count < max(beginning.count + end.count, 1) { return .incomplete }
-        for index in end.indices where buffer[count - end.count + index] != end[index] { return .incomplete }
-        return .complete
-    }
 }

@@ -5,9 +5,14 @@
 
 package import SystemCalls
 
-/// The end point under load, as an address and as the words the user knows it by.
+/// The end point under load, as a place and as the words the user knows it by.
 package struct Target: Equatable, Sendable {
-    package let address: SocketAddress
+    package enum Place: Equatable, Sendable {
+        case socket(SocketAddress, SocketKind)
+        case fifo(String)
+    }
+
+    package let place: Place
     package let description: String
 
     /// What is wrong with an end point, in words for the person who typed it.
@@ -15,17 +20,55 @@ package struct Target: Equatable, Sendable {
         package let description: String
     }
 
-    package init(unixPath path: String) throws(Problem) {
+    /// A UNIX socket of streams, or of datagrams.
+    package init(unixPath path: String, _ kind: SocketKind = .stream) throws(Problem) {
         guard !path.isEmpty, let address = SocketAddress(unixPath: path) else {
             let limit = SocketAddress.longestUnixPath
             throw Problem(description: "\(path): a socket's path has 1 to \(limit) bytes")
         }
-        self.address = address
-        description = "unix:\(path)"
+        place = .socket(address, kind)
+        description = "unix \(path)"
     }
 
     /// HOST:PORT, or `[v6]:PORT`. Of a name's addresses the first is taken; `localhost` is 127.0.0.1.
     package init(tcp text: String) throws(Problem) {
+        place = .socket(try Self.address(of: text), .stream)
+        description = "tcp \(text)"
+    }
+
+    /// The same for UDP.
+    package init(udp text: String) throws(Problem) {
+        place = .socket(try Self.address(of: text), .datagram)
+        description = "udp \(text)"
+    }
+
+    package init(fifo path: String) throws(Problem) {
+        if path.isEmpty { throw Problem(description: "a FIFO's path is not empty") }
+        place = .fifo(path)
+        description = "fifo \(path)"
+    }
+
+    /// Where sockets connect to; nil for a FIFO.
+    package var address: SocketAddress? {
+        if case .socket(let address, _) = place { address } else { nil }
+    }
+
+    /// A connection with two ends and an order of bytes.
+    package var isStream: Bool {
+        if case .socket(_, .stream) = place { true } else { false }
+    }
+
+    package var isTCP: Bool { isStream && address?.family != .unix }
+
+    /// Nobody can reply on it.
+    package var isOneWay: Bool {
+        switch place {
+        case .socket(let address, let kind): kind == .datagram && address.family == .unix
+        case .fifo: true
+        }
+    }
+
+    package static func address(of text: String) throws(Problem) -> SocketAddress {
         guard let colon = text.lastIndex(of: ":") else {
             throw Problem(description: "\(text): expected HOST:PORT")
         }
@@ -35,9 +78,8 @@ package struct Target: Equatable, Sendable {
         guard let port = UInt16(text[text.index(after: colon)...]), port > 0 else {
             throw Problem(description: "\(text): the port is a number from 1 to 65535")
         }
-        guard let first = try Self.addresses(of: host).first else { throw Problem(description: "\(host): no address") }
-        address = first.withPort(port)
-        description = "tcp:\(text)"
+        guard let first = try addresses(of: host).first else { throw Problem(description: "\(host): no address") }
+        return first.withPort(port)
     }
 
     private static func addresses(of host: String) throws(Problem) -> [SocketAddress] {
@@ -46,12 +88,5 @@ package struct Target: Equatable, Sendable {
         } catch {
             throw Problem(description: "\(host): \(error.reason)")
         }
-    }
-
-    /// Source addresses to take turns with. A connection closed here leaves its port unusable for a minute, so a storm
-    /// on loopback from one address would run out of ports; 127.0.0.0/8 has enough addresses for any storm.
-    package var sources: [SocketAddress] {
-        guard address.family == .ipv4, address.isLoopback else { return [] }
-        return (0..<512).map { SocketAddress(ipv4: [127, 101, UInt8($0 / 128), UInt8(1 + $0 % 128)], port: 0) }
     }
 }

@@ -6,6 +6,8 @@
 import Foundation
 import Glibc
 import LoadGeneration
+import LoadReports
+import SystemCalls
 import Testing
 
 @Suite("runs against servers that do not behave")
@@ -13,7 +15,7 @@ struct FailureTests {
     /// Runs pings against `serve` and expects that every one ended in `outcome`.
     private func expectAll(
         _ outcome: Outcome,
-        _ mode: LoadMode = .storm,
+        _ mode: LoadShape = .storm,
         overTCP: Bool = false,
         script: Script = ping,
         timeout: Double = 60,
@@ -22,10 +24,10 @@ struct FailureTests {
         let server = SmallServer(overTCP: overTCP, serve: serve)
         let target = try overTCP ? Target(tcp: "127.0.0.1:\(server.port)") : Target(unixPath: server.path)
         let report = try load(mode, target, script, exchanges: 20, timeout: timeout)
-        #expect(report.ledger[outcome] == 20, "\(report.table)")
+        #expect(report[outcome] == 20, "\(report.ledger)")
         #expect(report.ledger.addsUp)
-        #expect(!report.isClean, "\(report.table)")
-        #expect(report.latencies.count == 0)
+        #expect(!report.ledger.isClean, "\(report.ledger)")
+        #expect(report.phase(.total) == nil)
         #expect(report.firstProblem?.hasPrefix(outcome.name) == true)
     }
 
@@ -41,7 +43,7 @@ struct FailureTests {
     @Test("a wrong greeting")
     func wrongGreeting() throws {
         var script = ping
-        script.greeting = Pattern(exactly: Array("hello\n".utf8))
+        script.opening = [ScriptStep(expect: .text(Pattern(exactly: Array("hello\n".utf8))))]
         try expectAll(.wrongReply, script: script) { client in
             say(client, "help!\n")
             _ = hear(client)
@@ -51,7 +53,7 @@ struct FailureTests {
     @Test("a reply that never ends")
     func endlessReply() throws {
         var script = ping
-        script.reply = try Pattern(text: "status=0*\\n\\n")
+        script.exchange[0].expect = .text(try Pattern(text: "status=0*\\n\\n"))
         try expectAll(.wrongReply, script: script) { client in
             _ = hear(client)
             say(client, "status=0" + String(repeating: "x", count: 3000))
@@ -59,8 +61,8 @@ struct FailureTests {
         }
     }
 
-    @Test("a connection closed before any reply", arguments: [LoadMode.storm, .kept], [false, true])
-    func closedEarly(mode: LoadMode, overTCP: Bool) throws {
+    @Test("a connection closed before any reply", arguments: [LoadShape.storm, .kept], [false, true])
+    func closedEarly(mode: LoadShape, overTCP: Bool) throws {
         try expectAll(.closedEarly, mode, overTCP: overTCP) { client in _ = hear(client) }
     }
 
@@ -105,20 +107,19 @@ struct FailureTests {
             target = try Target(unixPath: path)
         }
         let report = try load(.storm, target, ping, exchanges: 20)
-        #expect(report.ledger[.refused] == 20, "\(report.table)")
+        #expect(report[.refused] == 20, "\(report.ledger)")
         #expect(report.ledger.addsUp)
-        #expect(report.ledger.failures.isEmpty)
-        #expect(!report.isClean, "\(report.table)")
+        #expect(report.ledger.failed.isEmpty)
+        #expect(!report.ledger.isClean, "\(report.ledger)")
     }
 
     @Test("a path without a socket")
     func noSuchSocket() throws {
-        let target = try Target(unixPath: "/nonexistent/socket")
-        for mode in LoadMode.allCases {
-            var script = ping
-            if mode == .datagrams { script.reply = nil }
-            let report = try load(mode, target, script, exchanges: 8)
-            #expect(report.ledger[.noSuchSocket] == 8)
+        for shape in LoadShape.allCases {
+            let target = try Target(unixPath: "/nonexistent/socket", shape == .datagrams ? .datagram : .stream)
+            let script = shape == .datagrams ? Script(request: [1]) : ping
+            let report = try load(shape, target, script, clients: 8, exchanges: 8)
+            #expect(report[.noSuchSocket] == 8)
             #expect(report.ledger.addsUp)
         }
     }
@@ -129,7 +130,7 @@ struct FailureTests {
         let script = Script(request: Array("line".utf8))
         let report = try load(
             .datagrams,
-            Target(unixPath: receiver.path),
+            Target(unixPath: receiver.path, .datagram),
             script,
             clients: 2,
             exchanges: .max,
@@ -137,11 +138,11 @@ struct FailureTests {
             seconds: 2,
             timeout: 2.5
         )
-        #expect(report.ledger[.timedOut] == 2)
-        #expect(report.ledger[.answered] > 0)
+        #expect(report[.timedOut] == 2)
+        #expect(report[.answered] > 0)
         #expect(report.ledger.addsUp)
         receiver.startDraining()
-        #expect(receiver.drained.datagrams == report.ledger[.answered])
+        #expect(receiver.drained.datagrams == report[.answered])
     }
 
     @Test("a server that fails every other client: each outcome is counted, nothing is lost")
@@ -156,10 +157,9 @@ struct FailureTests {
             _ = hear(client)
         }
         let report = try load(.storm, Target(unixPath: server.path), ping, clients: 16, exchanges: 600)
-        let ledger = report.ledger
-        #expect(ledger.opened == 600)
-        #expect(ledger[.answered] + ledger[.wrongReply] + ledger[.closedEarly] == 600)
-        #expect(ledger[.answered] > 0 && ledger[.wrongReply] > 0 && ledger[.closedEarly] > 0)
-        #expect(!report.isClean, "\(report.table)")
+        #expect(report.ledger.opened == 600)
+        #expect(report[.answered] + report[.wrongReply] + report[.closedEarly] == 600)
+        #expect(report[.answered] > 0 && report[.wrongReply] > 0 && report[.closedEarly] > 0)
+        #expect(!report.ledger.isClean, "\(report.ledger)")
     }
 }

@@ -6,30 +6,8 @@
 import Foundation
 import Glibc
 import LoadGeneration
+import LoadReports
 import Testing
-
-/// A run of `exchanges` against what the test set up.
-func load(
-    _ mode: LoadMode,
-    _ target: Target,
-    _ script: Script,
-    clients: Int = 4,
-    exchanges: Int = 40,
-    seconds: Double = 600,
-    timeout: Double = 60
-) throws -> LoadReport {
-    let plan = LoadPlan(
-        mode: mode,
-        target: target,
-        script: script,
-        clients: clients,
-        limit: LoadLimit(exchanges: exchanges, nanoseconds: Int64(seconds * 1e9)),
-        timeoutNanoseconds: Int64(timeout * 1e9)
-    )
-    return try LoadRun(plan).run()
-}
-
-let ping = Script(request: Array("ping\n".utf8), reply: Pattern(exactly: Array("ping\n".utf8)))
 
 @Suite("runs against servers that behave")
 struct AnsweredTests {
@@ -37,11 +15,11 @@ struct AnsweredTests {
     func unixStorm() throws {
         let server = SmallServer(serve: echo)
         let report = try load(.storm, Target(unixPath: server.path), ping)
-        #expect(report.ledger[.answered] == 40)
+        #expect(report[.answered] == 40)
         #expect(report.ledger.connections == 40)
-        #expect(report.isClean, "\(report.table)")
-        #expect(report.latencies.count == 40)
-        #expect(report.firstByteLatencies.count == 40)
+        #expect(report.ledger.isClean, "\(report.ledger)")
+        #expect(report.phase(.total)?.count == 40)
+        #expect(report.phase(.firstByte)?.count == 40)
     }
 
     @Test("a storm over TCP comes from many addresses")
@@ -52,8 +30,8 @@ struct AnsweredTests {
             echo(client)
         }
         let report = try load(.storm, Target(tcp: "127.0.0.1:\(server.port)"), ping)
-        #expect(report.ledger[.answered] == 40)
-        #expect(report.isClean, "\(report.table)")
+        #expect(report[.answered] == 40)
+        #expect(report.ledger.isClean, "\(report.ledger)")
         #expect(Set(peers.all).count == 40)
     }
 
@@ -62,10 +40,10 @@ struct AnsweredTests {
         let server = SmallServer(overTCP: overTCP, serve: echo)
         let target = try overTCP ? Target(tcp: "localhost:\(server.port)") : Target(unixPath: server.path)
         let report = try load(.kept, target, ping, exchanges: 400)
-        #expect(report.ledger[.answered] == 400)
+        #expect(report[.answered] == 400)
         #expect(report.ledger.connections == 4)
-        #expect(report.firstByteLatencies.count == 4)
-        #expect(report.isClean, "\(report.table)")
+        #expect(report.phase(.firstByte)?.count == 4)
+        #expect(report.ledger.isClean, "\(report.ledger)")
     }
 
     @Test("anvil's script: a greeting once for each connection, then requests")
@@ -78,10 +56,10 @@ struct AnsweredTests {
                 say(client, "status=0\ncount=1\nrate=\(count)\n\n")
             }
         }
-        for mode in [LoadMode.storm, .kept] {
+        for mode in [LoadShape.storm, .kept] {
             let report = try load(mode, Target(unixPath: server.path), Preset.anvil.script(size: 0))
-            #expect(report.ledger[.answered] == 40)
-            #expect(report.isClean, "\(report.table)")
+            #expect(report[.answered] == 40)
+            #expect(report.ledger.isClean, "\(report.ledger)")
         }
     }
 
@@ -99,19 +77,19 @@ struct AnsweredTests {
             _ = hear(client)
         }
         var script = ping
-        script.greeting = Pattern(exactly: Array("hello\n".utf8))
+        script.opening = [ScriptStep(expect: .text(Pattern(exactly: Array("hello\n".utf8))))]
         let report = try load(.storm, Target(unixPath: server.path), script)
-        #expect(report.ledger[.answered] == 40)
-        #expect(report.isClean, "\(report.table)")
-        #expect(report.latencies.microseconds(atPercentile: 50) >= 7000)
+        #expect(report[.answered] == 40)
+        #expect(report.ledger.isClean, "\(report.ledger)")
+        #expect((report.phase(.total)?.value(atPercentile: 50) ?? 0) >= 7_000_000)
     }
 
     @Test("a request and a reply larger than one read or write")
     func large() throws {
         let server = SmallServer(overTCP: true, serve: echo)
         let report = try load(.kept, Target(tcp: "127.0.0.1:\(server.port)"), Preset.echo.script(size: 65536))
-        #expect(report.ledger[.answered] == 40)
-        #expect(report.isClean, "\(report.table)")
+        #expect(report[.answered] == 40)
+        #expect(report.ledger.isClean, "\(report.ledger)")
     }
 
     @Test("a greeting is enough for an exchange")
@@ -122,57 +100,25 @@ struct AnsweredTests {
         }
         let script = Script(greeting: try Pattern(text: "220 *\\r\\n"))
         let report = try load(.storm, Target(tcp: "127.0.0.1:\(server.port)"), script)
-        #expect(report.ledger[.answered] == 40)
-        #expect(report.isClean, "\(report.table)")
+        #expect(report[.answered] == 40)
+        #expect(report.ledger.isClean, "\(report.ledger)")
     }
 
     @Test("a full accept queue is waited for, not counted as a failure")
     func fullQueue() throws {
         let server = SmallServer(backlog: 1, pause: 1000, serve: echo)
         let report = try load(.storm, Target(unixPath: server.path), ping, clients: 60, exchanges: 300)
-        #expect(report.ledger[.answered] == 300)
+        #expect(report[.answered] == 300)
         #expect(report.ledger.retries > 0)
-        #expect(report.isClean, "\(report.table)")
+        #expect(report.ledger.isClean, "\(report.ledger)")
     }
 
     @Test("a duration ends the run and finishes what is under way")
     func duration() throws {
         let server = SmallServer(serve: echo)
         let report = try load(.storm, Target(unixPath: server.path), ping, exchanges: .max, seconds: 0.2)
-        #expect(report.ledger[.answered] > 0)
-        #expect(report.isClean, "\(report.table)")
+        #expect(report[.answered] > 0)
+        #expect(report.ledger.isClean, "\(report.ledger)")
         #expect(report.seconds >= 0.2, "and it did end, with no limit of exchanges")
     }
-
-    @Test("datagrams: each arrives, and a full queue is a retry")
-    func datagrams() throws {
-        let receiver = SmallReceiver()
-        receiver.startDraining()
-        let script = Preset.postlog.script(size: 120)
-        let report = try load(.datagrams, Target(unixPath: receiver.path), script, clients: 2, exchanges: 5000)
-        #expect(report.ledger[.answered] == 5000)
-        #expect(report.ledger.connections == 2)
-        #expect(report.ledger.addsUp && report.ledger.failures.isEmpty)
-        let arrived = receiver.drained
-        #expect(arrived.datagrams == 5000)
-        #expect(arrived.bytes == 5000 * 120)
-    }
-}
-
-/// Words that several threads write down.
-private final class Notes: @unchecked Sendable {
-    private let lock = NSLock()
-    private var notes: [String] = []
-
-    func add(_ note: String) { lock.withLock { notes.append(note) } }
-    var all: [String] { lock.withLock { notes } }
-}
-
-private func peerHost(_ client: Int32) -> String {
-    var address = sockaddr_in()
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    _ = withUnsafeMutablePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(client, $0, &size) }
-    }
-    return String(UInt32(bigEndian: address.sin_addr.s_addr), radix: 16)
 }

@@ -15,18 +15,21 @@ final class SmallServer: Sendable {
     private let ended = DispatchSemaphore(value: 0)
 
     /// - Parameters:
-    ///   - overTCP: on a free loopback port instead of a path.
+    ///   - overTCP, overIPv6: on a free port of 127.0.0.1 or ::1 instead of a path.
     ///   - pause: microseconds that clients stay in the queue.
     init(
         overTCP: Bool = false,
+        overIPv6: Bool = false,
         backlog: Int32 = 512,
         pause: UInt32 = 0,
         serve: @escaping @Sendable (Int32) -> Void
     ) {
-        path = overTCP ? "" : "/tmp/bench-accept-test.\(UUID().uuidString)"
-        listener = closeOnExecSocket(overTCP ? AF_INET : AF_UNIX, SOCK_STREAM)
+        path = overTCP || overIPv6 ? "" : "/tmp/bench-accept-test.\(UUID().uuidString)"
+        listener = closeOnExecSocket(overTCP ? AF_INET : overIPv6 ? AF_INET6 : AF_UNIX, SOCK_STREAM)
         if overTCP {
             port = bindLoopback(listener)
+        } else if overIPv6 {
+            port = bindLoopback6(listener)
         } else {
             bindPath(listener, path)
             port = 0
@@ -56,18 +59,26 @@ final class SmallServer: Sendable {
     }
 }
 
-/// A UNIX datagram socket that, once told to, counts what arrives.
+/// A datagram socket that, once told to, counts what arrives.
 final class SmallReceiver: @unchecked Sendable {
-    let path = "/tmp/bench-accept-test.\(UUID().uuidString)"
+    let path: String
+    let port: UInt16
     private let descriptor: Int32
     private let senderIsDone = DispatchSemaphore(value: 0)
     private let isDone = DispatchSemaphore(value: 0)
     /// Written before `isDone` is signalled, read after.
     private var counted = (datagrams: 0, bytes: 0)
 
-    init() {
-        descriptor = closeOnExecSocket(AF_UNIX, SOCK_DGRAM)
-        bindPath(descriptor, path)
+    /// - Parameter overUDP: on a free loopback port instead of a path.
+    init(overUDP: Bool = false) {
+        path = overUDP ? "" : "/tmp/bench-accept-test.\(UUID().uuidString)"
+        descriptor = closeOnExecSocket(overUDP ? AF_INET : AF_UNIX, SOCK_DGRAM)
+        if overUDP {
+            port = bindLoopback(descriptor)
+        } else {
+            bindPath(descriptor, path)
+            port = 0
+        }
         var limit = timeval(tv_sec: 0, tv_usec: 10_000)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
@@ -137,10 +148,32 @@ func bindLoopback(_ descriptor: Int32) -> UInt16 {
     return UInt16(bigEndian: address.sin_port)
 }
 
+/// The same for ::1.
+private func bindLoopback6(_ descriptor: Int32) -> UInt16 {
+    var address = sockaddr_in6()
+    address.sin6_family = sa_family_t(AF_INET6)
+    address.sin6_addr = in6addr_loopback
+    var size = socklen_t(MemoryLayout<sockaddr_in6>.size)
+    let result = withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            bind(descriptor, $0, size) | getsockname(descriptor, $0, &size)
+        }
+    }
+    precondition(result == 0)
+    return UInt16(bigEndian: address.sin6_port)
+}
+
 /// Writes all of `text`, whether or not anybody reads it.
 func say(_ client: Int32, _ text: String) {
     let bytes = Array(text.utf8)
-    _ = send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+    var sent = 0
+    while sent < bytes.count {
+        let count = bytes.withUnsafeBytes {
+            send(client, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+        }
+        if count < 0 { return }
+        sent += count
+    }
 }
 
 /// What one read brings; nil at the end.

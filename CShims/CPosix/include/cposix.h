@@ -71,6 +71,10 @@ int cposix_listen(int fd, int backlog);
 int cposix_accept(int fd, int blocking);
 int cposix_set_option(int fd, int level, int name, int value);
 int cposix_get_option(int fd, int level, int name);
+/// recvfrom(2) with MSG_DONTWAIT; with `back`, sendto(2) of the same bytes to the sender. The size of the datagram.
+long cposix_receive_and_return(int fd, void *_Nonnull buffer, size_t size, int back);
+/// SO_LINGER with no time: close(2) resets.
+int cposix_reset_on_close(int fd);
 int cposix_socket_name(int fd, int peer, void *_Nonnull address, unsigned *_Nonnull size);
 /// sendmsg(2) of one NUL byte with one descriptor (SCM_RIGHTS; the CMSG macros are C's).
 int cposix_send_descriptor(int socket, int descriptor);
@@ -152,6 +156,11 @@ void cposix_self_destruct(unsigned seconds);
 // MARK: clocks and names
 
 int64_t cposix_monotonic_nanoseconds(void);
+/// getrusage(2) of the calling thread, in nanoseconds.
+void cposix_thread_time(int64_t *_Nonnull user, int64_t *_Nonnull system);
+/// timerfd_create(2) on the monotonic clock, non-blocking; timerfd_settime(2) to one absolute moment.
+int cposix_alarm(void);
+int cposix_set_alarm(int fd, int64_t nanoseconds);
 /// strftime(3) of local time into `buffer`: bytes written.
 size_t cposix_format_time(char *_Nonnull buffer, size_t size, const char *_Nonnull format, int64_t seconds);
 /// Message of strerror(3) for a positive error number: bytes written.

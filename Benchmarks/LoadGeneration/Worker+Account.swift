@@ -1,0 +1,162 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: beginnings and ends of exchanges, and what is counted of them
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import LoadReports
+import SystemCalls
+import SystemPackage
+
+/// What one worker has counted.
+struct Account: Sendable {
+    var ledger = Ledger()
+    var phases = Phases()
+    /// Whole exchanges since the last time somebody asked.
+    var recent = Latencies(isCoarse: true)
+    var lateStarts = 0
+    var firstProblem: String?
+    var lastAnswer: Int64 = 0
+
+    mutating func retried(_ client: Client) {
+        if client.isMeasured { ledger.retries += 1 }
+    }
+
+    /// How long the parts of an answered exchange took.
+    @inline(__always)
+    mutating func note(_ client: Client, at now: Int64, isStream: Bool) {
+        if !client.isMeasured { return }
+        if client.isNew, isStream {
+            phases.connect.record(nanoseconds: client.connected - client.began)
+            if client.firstByte > 0 { phases.firstByte.record(nanoseconds: client.firstByte - client.connected) }
+        }
+        phases.exchange.record(nanoseconds: now - (client.isNew ? client.connected : client.began))
+        phases.total.record(nanoseconds: now - client.intended)
+        recent.record(nanoseconds: now - client.intended)
+    }
+
+    @inline(__always)
+    mutating func settle(_ outcome: Outcome, at now: Int64) {
+        ledger.settle(outcome)
+        if outcome == .answered { lastAnswer = now }
+    }
+}
+
+extension Worker {
+    /// Whether another exchange may begin in a closed loop. The first time it may not, the run is over.
+    mutating func mayBegin(at now: Int64) -> Bool {
+        if isStopping { return false }
+        if account.ledger.opened < share.exchanges, now < time.endAt { return true }
+        isStopping = true
+        time.stoppedAt = min(now, time.endAt)
+        return false
+    }
+
+    @inline(__always)
+    mutating func begin(_ slot: Int, at now: Int64, intended: Int64) {
+        let isConnected = clients[slot].phase != .unconnected
+        let isMeasured = intended >= time.measureFrom
+        clients[slot].isBusy = true
+        clients[slot].isMeasured = isMeasured
+        clients[slot].isNew = false
+        clients[slot].isSpent = false
+        clients[slot].step = isConnected ? script.repeatStart : 0
+        clients[slot].sent = 0
+        clients[slot].received = 0
+        clients[slot].bodyLeft = 0
+        clients[slot].intended = intended
+        clients[slot].began = now
+        clients[slot].firstByte = 0
+        clients[slot].deadline = now + plan.timeoutNanoseconds
+        switch plan.shape {
+        case .storm, .slow: clients[slot].lastStep = script.steps.count
+        case .kept, .burst, .datagrams: clients[slot].lastStep = script.repeatEnd
+        case .idle: clients[slot].lastStep = script.repeatStart
+        }
+        if isMeasured {
+            account.ledger.open()
+            if !isConnected { account.ledger.connections += 1 }
+        }
+    }
+
+    mutating func settle(_ slot: Int, _ outcome: Outcome) {
+        let now = Clock.monotonicNanoseconds()
+        if clients[slot].isMeasured { account.settle(outcome, at: now) }
+        let isHeld = plan.shape == .idle && clients[slot].phase == .resting
+        if outcome == .answered, !isHeld { account.note(clients[slot], at: now, isStream: plan.target.isStream) }
+        if outcome.isFailure, account.firstProblem == nil { account.firstProblem = describe(outcome, slot) }
+        clients[slot].isBusy = false
+        clients[slot].isWaiting = false
+        if clients[slot].isConnected { clients[slot].phase = .resting }
+        leave(slot, outcome, at: now)
+        goOn(slot, outcome, at: now)
+    }
+
+    /// The end of the connection, where the end of the exchange is one.
+    private mutating func leave(_ slot: Int, _ outcome: Outcome, at now: Int64) {
+        let isOver = plan.shape == .storm || plan.shape == .slow || outcome != .answered || clients[slot].isSpent
+        if !isOver { return }
+        disconnect(slot)
+        if outcome == .answered, clients[slot].isMeasured, plan.target.isStream {
+            account.phases.close.record(nanoseconds: Clock.monotonicNanoseconds() - now)
+        }
+    }
+
+    private mutating func goOn(_ slot: Int, _ outcome: Outcome, at now: Int64) {
+        if plan.shape == .burst || plan.shape == .idle || (isOpenLoop && isStopping) {
+            retire(slot)
+        } else if isOpenLoop {
+            free.append(slot)
+        } else if outcome.wantsRest {
+            wakes[slot] = now + RunTime.rest
+            turnedAway.append(slot)
+        } else {
+            line.append(slot)
+        }
+    }
+
+    private func describe(_ outcome: Outcome, _ slot: Int) -> String {
+        if let lastError { return "\(outcome.name): \(lastError)" }
+        let bytes = received[slot * room..<slot * room + min(clients[slot].received, 200)]
+        return "\(outcome.name), after \"\(EscapedText.show(bytes))\""
+    }
+
+    /// Somebody does not want to wait for what is under way.
+    mutating func abandonAll() {
+        let now = Clock.monotonicNanoseconds()
+        stop(at: now)
+        lastError = nil
+        for slot in clients.indices where clients[slot].isBusy {
+            if clients[slot].isMeasured { account.settle(.abandoned, at: now) }
+            if account.firstProblem == nil { account.firstProblem = describe(.abandoned, slot) }
+            clients[slot].isBusy = false
+            disconnect(slot)
+        }
+    }
+
+    func result() -> WorkerResult {
+        let now = Clock.monotonicNanoseconds()
+        let spent = ProcessorTime.ofThisThread()
+        return WorkerResult(
+            account: account,
+            end: account.lastAnswer == 0 ? now : max(time.stoppedAt, account.lastAnswer),
+            userNanoseconds: spent.userNanoseconds - time.spentBefore.userNanoseconds,
+            systemNanoseconds: spent.systemNanoseconds - time.spentBefore.systemNanoseconds,
+            nanoseconds: now - time.spentFrom
+        )
+    }
+}
+
+extension Outcome {
+    /// What a failed call makes of an exchange.
+    init(of error: SystemError) {
+        switch error.code {
+        case .connectionRefused, .noSuchAddressOrDevice: self = .refused
+        case .connectionReset, .brokenPipe: self = .reset
+        case .timedOut: self = .timedOut
+        case .tooManyOpenFiles, .tooManyOpenFilesInSystem: self = .outOfDescriptors
+        case .addressNotAvailable, .addressInUse, .resourceTemporarilyUnavailable: self = .outOfPorts
+        case .noSuchFileOrDirectory: self = .noSuchSocket
+        default: self = .other
+        }
+    }
+}

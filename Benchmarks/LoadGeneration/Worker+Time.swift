@@ -1,0 +1,143 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what a worker does when, by the clock
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Events
+import SystemCalls
+
+/// The moments of a run on one thread, on the monotonic clock in nanoseconds.
+struct RunTime: Sendable {
+    /// How long a client waits that was turned away.
+    static let rest: Int64 = 10_000_000
+    /// Nobody who gives orders waits longer than this.
+    static let longestNap: Int64 = 10_000_000
+
+    private let warmUp: Int64
+    private let duration: Int64
+    /// How often timeouts are looked after.
+    private let sweepEvery: Int64
+
+    private(set) var measureFrom: Int64 = 0
+    /// No exchange begins from here on.
+    private(set) var endAt: Int64 = .max
+    var stoppedAt: Int64 = 0
+    var nextSweep: Int64 = 0
+    private(set) var spentBefore = ProcessorTime(userNanoseconds: 0, systemNanoseconds: 0)
+    private(set) var spentFrom: Int64 = 0
+    private var isMeasuring = false
+
+    init(plan: LoadPlan) {
+        warmUp = plan.warmUpNanoseconds
+        duration = plan.limit.nanoseconds
+        sweepEvery = max(min(plan.timeoutNanoseconds / 10, 250_000_000), 1_000_000)
+    }
+
+    mutating func begin(at start: Int64) {
+        measureFrom = start + warmUp
+        endAt = duration == .max ? .max : measureFrom + duration
+        noteWarmUp(at: start)
+    }
+
+    mutating func noteWarmUp(at now: Int64) {
+        if isMeasuring || now < measureFrom { return }
+        isMeasuring = true
+        spentBefore = ProcessorTime.ofThisThread()
+        spentFrom = now
+    }
+
+    /// Whether it is time to look after timeouts.
+    mutating func takeSweep(at now: Int64) -> Bool {
+        if now < nextSweep { return false }
+        nextSweep = now + sweepEvery
+        return true
+    }
+}
+
+extension Worker {
+    /// What is due.
+    mutating func mind(_ now: Int64) throws(SystemError) {
+        time.noteWarmUp(at: now)
+        if isOpenLoop { try beginDue() }
+        if !isStopping, now >= time.endAt || link.isStopping || (isOpenLoop && starts.next == nil) { stop(at: now) }
+        wake(at: now)
+        if time.takeSweep(at: now) { sweep(at: now) }
+    }
+
+    /// No exchange begins any more.
+    mutating func stop(at now: Int64) {
+        if !isStopping {
+            isStopping = true
+            time.stoppedAt = min(now, time.endAt)
+        }
+        if isOpenLoop {
+            account.ledger.miss(starts.takeMissed(before: time.stoppedAt))
+            while let slot = free.popFirst() { retire(slot) }
+        }
+        if plan.shape == .idle {
+            for slot in clients.indices where clients[slot].isBusy && clients[slot].phase == .resting {
+                settle(slot, .answered)
+            }
+        }
+    }
+
+    private mutating func sweep(at now: Int64) {
+        lastError = nil
+        for slot in clients.indices where clients[slot].isWaiting && now >= clients[slot].deadline {
+            settle(slot, .timedOut)
+        }
+    }
+
+    // MARK: the open loop
+
+    /// Begins what is due, as long as clients are free.
+    private mutating func beginDue() throws(SystemError) {
+        while !isStopping, let slot = free.head, let due = starts.next {
+            let now = Clock.monotonicNanoseconds()
+            if due > now || due >= time.endAt { return }
+            _ = free.popFirst()
+            starts.advance()
+            if now - due > StartClock.tolerance, due >= time.measureFrom { account.lateStarts += 1 }
+            begin(slot, at: now, intended: due)
+            try step(slot)
+        }
+    }
+
+    // MARK: waiting
+
+    /// How many milliseconds the event loop may wait.
+    mutating func patience(at now: Int64) throws(SystemError) -> Int64 {
+        var until = min(now + RunTime.longestNap, time.nextSweep)
+        if !retrying.isEmpty { until = min(until, now + 1_000_000) }
+        if let slot = turnedAway.head { until = min(until, wakes[slot]) }
+        if let slot = pausing.head { until = min(until, wakes[slot]) }
+        if isOpenLoop {
+            if let due = starts.next, !free.isEmpty, due < until {
+                if due <= Clock.monotonicNanoseconds() { return 0 }
+                try starts.setAlarm(at: due)
+            } else if starts.hasRung {
+                try starts.setAlarm(at: 0)
+            }
+        }
+        return max((until - now + 999_999) / 1_000_000, 0)
+    }
+
+    /// A slow client's next byte.
+    mutating func pause(_ slot: Int) {
+        let now = Clock.monotonicNanoseconds()
+        clients[slot].deadline = now + plan.dribbleNanoseconds + plan.timeoutNanoseconds
+        wakes[slot] = now + plan.dribbleNanoseconds
+        pausing.append(slot)
+    }
+
+    private mutating func wake(at now: Int64) {
+        while let slot = turnedAway.head, wakes[slot] <= now || isStopping {
+            _ = turnedAway.popFirst()
+            line.append(slot)
+        }
+        while let slot = pausing.head, wakes[slot] <= now {
+            _ = pausing.popFirst()
+            line.append(slot)
+        }
+    }
+}

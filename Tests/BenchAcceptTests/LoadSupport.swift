@@ -1,0 +1,97 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what the tests of loads share
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import Glibc
+import LoadGeneration
+import LoadReports
+import TestSupport
+
+/// A run of `exchanges` against what the test set up.
+func load(
+    _ shape: LoadShape,
+    _ target: Target,
+    _ script: Script,
+    clients: Int = 4,
+    exchanges: Int = 40,
+    seconds: Double = 600,
+    timeout: Double = 60,
+    _ change: (inout LoadPlan) -> Void = { _ in }
+) throws -> RunReport {
+    let limit = LoadLimit(exchanges: exchanges, nanoseconds: Int64(seconds * 1e9))
+    var plan = LoadPlan(shape: shape, target: target, script: script, clients: clients, limit: limit)
+    plan.timeoutNanoseconds = Int64(timeout * 1e9)
+    change(&plan)
+    return try LoadRun(plan).run()
+}
+
+let ping = Script(request: Array("ping\n".utf8), reply: Pattern(exactly: Array("ping\n".utf8)))
+
+extension RunReport {
+    subscript(outcome: Outcome) -> Int {
+        switch outcome {
+        case .answered: ledger.answered
+        case .refused: ledger.refused
+        default: ledger.failed[outcome.name] ?? 0
+        }
+    }
+}
+
+/// Words that several threads write down.
+final class Notes: @unchecked Sendable {
+    private let lock = NSLock()
+    private var notes: [String] = []
+
+    /// Returns how many there are with this one.
+    @discardableResult
+    func add(_ note: String) -> Int {
+        lock.withLock {
+            notes.append(note)
+            return notes.count
+        }
+    }
+    var all: [String] { lock.withLock { notes } }
+}
+
+/// The IPv4 address of whoever is connected, as hexadecimal digits.
+func peerHost(_ client: Int32) -> String {
+    var address = sockaddr_in()
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    _ = withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(client, $0, &size) }
+    }
+    return String(UInt32(bigEndian: address.sin_addr.s_addr), radix: 16)
+}
+
+/// `bench-accept serve` in a process of its own, ended with this value.
+final class Served {
+    private let process: RunningProcess
+    var pid: Int32 { process.pid }
+
+    init(_ options: String...) throws {
+        process = try RunningProcess([BuiltProducts.path("bench-accept"), "serve"] + options)
+        // Somebody has to be able to connect before the load does.
+        let target = options[1]
+        guard eventually(within: .seconds(30), { Self.isThere(options[0], target) }) else {
+            throw TestSupportError("serve does not serve: \(process.output)")
+        }
+    }
+
+    private static func isThere(_ option: String, _ target: String) -> Bool {
+        if option.hasPrefix("--unix") { return access(target, F_OK) == 0 }
+        let port = target.split(separator: ":").last ?? ""
+        let table = option == "--udp" ? "/proc/net/udp" : "/proc/net/tcp"
+        let wanted = ":" + String(format: "%04X", UInt16(port) ?? 0) + " "
+        return ((try? String(contentsOfFile: table, encoding: .utf8)) ?? "").contains(wanted)
+    }
+
+    /// Ends it with SIGTERM.
+    func finish() -> ProcessResult {
+        process.send(SIGTERM)
+        return process.finish(timeout: .seconds(30))
+    }
+
+    deinit { process.end() }
+}

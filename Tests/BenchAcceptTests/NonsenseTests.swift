@@ -1,0 +1,70 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: command lines that make no sense
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Testing
+
+@Suite("nonsense")
+struct NonsenseTests {
+    @Test(
+        "a command line that makes no sense exits 64 and says why",
+        arguments: [
+            (["storm", "--preset", "echo"], "give --unix or --tcp"),
+            (["storm", "--unix", "/a", "--tcp", "b:1", "--preset", "echo"], "exclude each other"),
+            (["dance"], "dance"),
+            (["storm", "--unix", "/a"], "nothing to say or hear"),
+            (["kept", "--unix", "/a", "--expect-greeting", "hi"], "nothing to say"),
+            (["storm", "--unix", "/a", "--send", "\\q"], "--send: \\q is no escape"),
+            (["storm", "--unix", "/a", "--send", "@/nonexistent"], "--send: /nonexistent: No such file"),
+            (["storm", "--unix", "/a", "--send", "a", "--expect", "a*b*"], "--expect: more than one *"),
+            (["storm", "--unix", "/a", "--preset", "postlog"], "--preset postlog does not go with storm"),
+            (["storm", "--unix", "/a", "--preset", "dance"], "--preset"),
+            (["storm", "--unix", "/a", "--preset", "smtp", "--send", "x"], "--preset smtp has its own words"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--senders", "2"], "use --clients"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--clients", "0"], "--clients wants"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--count", "0"], "--count wants"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--duration", "0"], "--duration wants"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--timeout", "nan"], "--timeout wants"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--warm-up", "-1"], "--warm-up"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--threads", "51"], "--threads wants"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--repeat", "0"], "--repeat wants"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--rate", "0"], "--rate wants"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--rate", "1", "--profile", "x"], "exclude each other"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--profile", "ramp:1"], "--profile: expected ramp:"),
+            (
+                ["storm", "--unix", "/a", "--preset", "echo", "--profile", "/nonexistent"],
+                "--profile: /nonexistent: no ramp:"
+            ),
+            (["storm", "--unix", "/a", "--preset", "echo", "--dribble", "1"], "--dribble is for slow"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--close", "rst"], "--close rst is for --tcp"),
+            (["storm", "--tcp", "127.0.0.1:1", "--preset", "echo", "--close", "x"], "--close"),
+            (["storm", "--tcp", "127.0.0.1:1", "--preset", "echo", "--sources", "x"], "--sources: x: expected"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--sources", "::1"], "--sources: a UNIX socket"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--fail-if", "p99"], "--fail-if"),
+            (["storm", "--unix", "/a", "--size", "70000"], "--size wants"),
+            (["storm", "--unix", "/a", "--size", "7", "--send", "a"], "exclude each other"),
+            (["storm", "--tcp", "127.0.0.1", "--preset", "echo"], "--tcp: 127.0.0.1: expected HOST:PORT"),
+            (["burst", "--unix", "/a", "--preset", "echo", "--count", "3"], "leave out --count"),
+            (["burst", "--unix", "/a", "--preset", "echo", "--rate", "3"], "burst begins at once"),
+            (["idle", "--unix", "/a", "--warm-up", "3"], "--warm-up does not go with idle"),
+            (["kept", "--udp", "127.0.0.1:1", "--preset", "echo"], "kept wants connections"),
+            (["datagrams", "--tcp", "127.0.0.1:25", "--preset", "postlog"], "give --unix"),
+            (["datagrams", "--unix", "/a", "--preset", "postlog", "--clients", "2"], "use --senders"),
+            (["datagrams", "--unix", "/a", "--send", "a", "--expect", "b"], "nobody replies to UNIX datagrams"),
+            (
+                ["storm", "--fifo", "/a", "--send", "a", "--expect", "b"],
+                "nobody replies to UNIX datagrams or on a FIFO"
+            ),
+            (["serve"], "says where to listen"),
+            (["serve", "--udp", "127.0.0.1:1", "--close"], "are for connections"),
+            (["compare", "a"], "candidate"),
+        ]
+    )
+    func nonsense(arguments: [String], words: String) throws {
+        let run = try Bench.run([Bench.program] + arguments)
+        #expect(run.status == 64)
+        #expect(run.errors.contains(words), "\(run.errors)")
+        #expect(run.output.isEmpty)
+    }
+}
