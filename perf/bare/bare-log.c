@@ -6,8 +6,9 @@
 // bare-log SOCKET FILE
 //
 // Takes what waits in a UNIX datagram socket with one recvmmsg(2) and appends it, a line for a datagram, with one
-// writev(2) from the same memory. It leaves out the careful open of the log file, the way to syslog when no file is
-// configured, any recovery from a short write, and all that bare.h lists.
+// writev(2) from the same memory, until nothing waits or it has done so 16 times. It leaves out the careful open of
+// the log file, the way to syslog when no file is configured, any recovery from a short write, and all that bare.h
+// lists.
 
 #define _GNU_SOURCE
 #include "bare.h"
@@ -21,20 +22,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BATCH = 64, DATAGRAM_SIZE = 4096 };
+enum { BATCHES_A_TURN = 16, BATCH = 64, DATAGRAM_SIZE = 4096 };
 
 static char lines[BATCH][DATAGRAM_SIZE + 1];
 static struct iovec spaces[BATCH];
 static struct mmsghdr messages[BATCH];
 static int log_file;
 
-static void append_batch(evutil_socket_t socket_number, short what, void *context)
+static int append_batch(int socket_number)
 {
-    (void)what;
-    (void)context;
     int count = recvmmsg(socket_number, messages, BATCH, MSG_DONTWAIT, NULL);
     if (count <= 0)
-        return;
+        return 0;
     struct iovec written[BATCH];
     ssize_t total = 0;
     for (int i = 0; i < count; i++) {
@@ -44,6 +43,15 @@ static void append_batch(evutil_socket_t socket_number, short what, void *contex
     }
     if (writev(log_file, written, count) != total)
         bare_fatal("writev");
+    return 1;
+}
+
+static void append_all(evutil_socket_t socket_number, short what, void *context)
+{
+    (void)what;
+    (void)context;
+    for (int batches = 0; batches < BATCHES_A_TURN && append_batch(socket_number); batches++) {
+    }
 }
 
 static int bind_datagrams(const char *path)
@@ -75,7 +83,7 @@ int main(int count, char **arguments)
         messages[i].msg_hdr.msg_iovlen = 1;
     }
     struct event_base *base = bare_base();
-    struct event *reading = event_new(base, bind_datagrams(arguments[1]), EV_READ | EV_PERSIST, append_batch, NULL);
+    struct event *reading = event_new(base, bind_datagrams(arguments[1]), EV_READ | EV_PERSIST, append_all, NULL);
     if (reading == NULL || event_add(reading, NULL) < 0)
         bare_fatal("event_add");
     event_base_dispatch(base);

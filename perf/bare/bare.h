@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: what the three bare loops share
+// Quartermaster: what the bare loops share
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 

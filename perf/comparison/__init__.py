@@ -1,4 +1,4 @@
 # ===----------------------------------------------------------------------===#
-# Quartermaster: the parts of compare-first-look
+# Quartermaster: what measuring the whole system from outside consists of
 # SPDX-License-Identifier: Apache-2.0
 # ===----------------------------------------------------------------------===#

@@ -1,12 +1,12 @@
 # ===----------------------------------------------------------------------===#
-# Quartermaster: the three peers of the comparison, each in a directory of its own
+# Quartermaster: what a peer of a comparison is, and the two with a master
 # SPDX-License-Identifier: Apache-2.0
 # ===----------------------------------------------------------------------===#
-"""Debian's Postfix, our master with our daemons, and the bare loops.
+"""Debian's Postfix and our master with our daemons, each in a directory of its own.
 
-Every peer offers the same end points: `anvil_socket`, `anvil_port`, `log_socket` with `log_file`, and, where it has
-them, `echo_port` and `smtpd_port`. Postfix and ours get the same main.cf and master.cf but for the directories and
-the echo service, which only ours has.
+A peer has those of these end points that it serves: `anvil_socket`, `anvil_port`, `log_socket` with `log_file`,
+`echo_port`, `http_port`, `smtpd_port`; the others are None. Postfix and ours get the same main.cf and master.cf but
+for the directories and the echo service, which only ours has.
 """
 
 import grp
@@ -14,9 +14,10 @@ import os
 import pwd
 import random
 import socket
+import subprocess
 import time
 
-from . import processes
+from . import processes, stopping
 from .processes import Failure
 
 DEBIAN_DAEMONS = "/usr/lib/postfix/sbin"
@@ -27,9 +28,9 @@ queue_directory = {root}/queue
 data_directory = {root}/data
 daemon_directory = {daemons}
 command_directory = /usr/sbin
-mail_owner = postfix
-setgid_group = postdrop
-myhostname = first-look.example
+mail_owner = {owner}
+setgid_group = {group}
+myhostname = comparison.example
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 mydestination =
@@ -44,8 +45,11 @@ maillog_file_prefixes = {root}
 MASTER_CF = """\
 anvil                  unix        -  -  n  -  1    anvil
 127.0.0.1:{anvil}      inet        n  -  n  -  1    anvil
-127.0.0.1:{smtpd}      inet        n  -  n  -  100  smtpd
 postlog                unix-dgram  n  -  n  -  1    postlogd
+"""
+
+SMTPD_LINE = """\
+127.0.0.1:{smtpd}      inet        n  -  n  -  100  smtpd
 """
 
 # The limit of 100 clients a process would measure process starts instead.
@@ -54,7 +58,15 @@ ECHO_LINE = """\
 """
 
 
-def free_ports(count):
+def mail_accounts() -> tuple[str, str]:
+    """Postfix's account and group; where it is not installed, two that every system has."""
+    try:
+        return pwd.getpwnam("postfix").pw_name, grp.getgrnam("postdrop").gr_name
+    except KeyError:
+        return "daemon", "mail"
+
+
+def free_ports(count: int) -> list[int]:
     """`count` loopback ports that nobody holds now, below those the kernel hands to the clients of a storm."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as range_file:
         lowest_of_clients = int(range_file.read().split()[0])
@@ -71,7 +83,7 @@ def free_ports(count):
     raise Failure(f"no {count} free ports on loopback")
 
 
-def greeting_from(address, seconds=10):
+def greeting_from(address: str | tuple[str, int], seconds: float = 10) -> bytes:
     """Connects, retrying until somebody listens, and returns the first bytes the server says."""
     deadline = time.monotonic() + seconds
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
@@ -95,34 +107,48 @@ class Peer:
     """What the workloads see of a peer: its end points, its processes, and what it has to say."""
 
     name = ""
-    echo_port = None
-    smtpd_port = None
+    anvil_socket: str | None = None
+    anvil_port: int | None = None
+    log_socket: str | None = None
+    log_file: str | None = None
+    echo_port: int | None = None
+    http_port: int | None = None
+    smtpd_port: int | None = None
 
-    def __init__(self, root):
+    def __init__(self, root: str):
         self.root = root
-        self.sessions = []
+        self.sessions: list[subprocess.Popen] = []
         os.makedirs(root, mode=0o755)
 
-    def stop(self):
-        while self.sessions:
-            processes.end_session(self.sessions.pop())
+    def start(self) -> None:
+        raise NotImplementedError
 
-    def master(self):
+    def launch(self, command: list[str]) -> None:
+        """Starts one process that `stop` will end."""
+        with stopping.held_back():
+            self.sessions.append(processes.start_session(command, f"{self.root}/output"))
+
+    def stop(self) -> None:
+        with stopping.held_back():
+            while self.sessions:
+                processes.end_session(self.sessions.pop())
+
+    def master(self) -> int | None:
         """The pid of the process above the daemons, or None."""
         return None
 
-    def daemons(self):
+    def daemons(self) -> list[int]:
         """The pids of the processes that serve."""
         return [pid for each in self.sessions for pid in processes.session_members(each.pid) if pid != self.master()]
 
-    def worker(self, service):
+    def worker(self, service: str) -> int:
         """The one process that serves the service of that name."""
         raise NotImplementedError
 
-    def said(self):
+    def said(self) -> str:
         """The last words of the peer, for a report of a failure."""
         words = [f"ended with status {each.poll()}" for each in self.sessions if each.poll() is not None]
-        for path in (f"{self.root}/output", self.log_file):
+        for path in filter(None, (f"{self.root}/output", self.log_file)):
             try:
                 with open(path, encoding="utf-8", errors="replace") as text:
                     words += [line.strip() for line in text.readlines()[-4:] if len(line) < 500]
@@ -130,7 +156,7 @@ class Peer:
                 pass
         return " | ".join(words)
 
-    def _check_greeting(self):
+    def _check_greeting(self) -> None:
         for address in (self.anvil_socket, ("127.0.0.1", self.anvil_port)):
             greeting = greeting_from(address)
             if greeting != b"protocol=anvil_protocol\n\n":
@@ -138,44 +164,51 @@ class Peer:
 
 
 class MasterPeer(Peer):
-    """A master with anvil, postlogd and Debian's smtpd in a queue directory of its own."""
+    """A master with anvil, postlogd and, where it is installed, Debian's smtpd in a queue directory of its own."""
 
-    def __init__(self, root, name, master, daemons, with_echo):
+    def __init__(self, root: str, name: str, master: str, daemons: str, with_echo: bool):
         super().__init__(root)
         self.name, self._master = name, master
-        self.anvil_port, self.smtpd_port, echo_port = free_ports(3)
-        self.echo_port = echo_port if with_echo else None
+        self.anvil_port, smtpd_port, echo_port = free_ports(3)
         self.anvil_socket = f"{root}/queue/private/anvil"
         self.log_socket = f"{root}/queue/public/postlog"
         self.log_file = f"{root}/log/maillog"
-        owner, drop = pwd.getpwnam("postfix"), grp.getgrnam("postdrop").gr_gid
+        lines = MASTER_CF
+        if os.path.exists(f"{daemons}/smtpd"):
+            lines, self.smtpd_port = lines + SMTPD_LINE, smtpd_port
+        if with_echo:
+            lines, self.echo_port = lines + ECHO_LINE, echo_port
+        self._make_directories()
+        owner, group = mail_accounts()
+        with open(f"{root}/etc/main.cf", "w", encoding="ascii") as file:
+            file.write(MAIN_CF.format(root=root, daemons=daemons, owner=owner, group=group))
+        with open(f"{root}/etc/master.cf", "w", encoding="ascii") as file:
+            file.write(lines.format(anvil=self.anvil_port, smtpd=smtpd_port, echo=echo_port))
+
+    def _make_directories(self) -> None:
+        owner, group = mail_accounts()
+        user_id, group_id = pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
         for directory, uid, gid, mode in (
             ("etc", 0, 0, 0o755),
             ("log", 0, 0, 0o755),
-            ("data", owner.pw_uid, owner.pw_gid, 0o700),
+            ("data", user_id, pwd.getpwnam(owner).pw_gid, 0o700),
             ("queue", 0, 0, 0o755),
             ("queue/pid", 0, 0, 0o755),
-            ("queue/private", owner.pw_uid, 0, 0o700),
-            ("queue/public", owner.pw_uid, drop, 0o710),
+            ("queue/private", user_id, 0, 0o700),
+            ("queue/public", user_id, group_id, 0o710),
         ):
-            os.mkdir(f"{root}/{directory}")
-            os.chown(f"{root}/{directory}", uid, gid)
-            os.chmod(f"{root}/{directory}", mode)
-        lines = MASTER_CF + (ECHO_LINE if with_echo else "")
-        with open(f"{root}/etc/main.cf", "w", encoding="ascii") as file:
-            file.write(MAIN_CF.format(root=root, daemons=daemons))
-        with open(f"{root}/etc/master.cf", "w", encoding="ascii") as file:
-            file.write(lines.format(anvil=self.anvil_port, smtpd=self.smtpd_port, echo=echo_port))
+            os.mkdir(f"{self.root}/{directory}")
+            os.chown(f"{self.root}/{directory}", uid, gid)
+            os.chmod(f"{self.root}/{directory}", mode)
 
-    def start(self):
-        command = [self._master, "-c", f"{self.root}/etc", "-s"]
-        self.sessions.append(processes.start_session(command, f"{self.root}/output"))
+    def start(self) -> None:
+        self.launch([self._master, "-c", f"{self.root}/etc", "-s"])
         self._check_greeting()
 
-    def master(self):
+    def master(self) -> int | None:
         return self.sessions[0].pid if self.sessions else None
 
-    def worker(self, service):
+    def worker(self, service: str) -> int:
         for pid in self.daemons():
             arguments = processes.arguments_of(pid) or [""]
             # A service that is named like its program gets no -n; anvil on TCP is named by its address.
@@ -185,47 +218,18 @@ class MasterPeer(Peer):
         raise Failure(f"{self.name}: no worker of {service}")
 
 
-class BarePeer(Peer):
-    """The bare libevent loops."""
-
-    name = "bare"
-
-    def __init__(self, root, programs):
-        super().__init__(root)
-        self._programs = programs
-        self.anvil_port, self.echo_port = free_ports(2)
-        self.anvil_socket, self.log_socket, self.log_file = f"{root}/anvil", f"{root}/postlog", f"{root}/maillog"
-
-    def start(self):
-        for path in (self.anvil_socket, self.log_socket):
-            if os.path.exists(path):
-                os.unlink(path)
-        for command in (
-            ["bare-anvil", f"unix:{self.anvil_socket}"],
-            ["bare-anvil", f"tcp:127.0.0.1:{self.anvil_port}"],
-            ["bare-echo", f"tcp:127.0.0.1:{self.echo_port}"],
-            ["bare-log", self.log_socket, self.log_file],
-        ):
-            command[0] = f"{self._programs}/{command[0]}"
-            self.sessions.append(processes.start_session(command, f"{self.root}/output"))
-        self._check_greeting()
-        processes.wait_until(lambda: os.path.exists(self.log_socket), 5, "bare-log's socket")
-
-    def worker(self, service):
-        return self.sessions[0].pid
-
-
-def postfix_peer(root):
+def postfix_peer(root: str) -> MasterPeer:
     return MasterPeer(root, "Postfix", f"{DEBIAN_DAEMONS}/master", DEBIAN_DAEMONS, with_echo=False)
 
 
-def our_peer(root, products):
-    """Ours: a daemon directory that holds our programs and Debian's smtpd."""
+def our_peer(root: str, products: str) -> MasterPeer:
+    """Ours: a daemon directory that holds our programs and, where it is installed, Debian's smtpd."""
     daemons = f"{root}-daemons"
     os.mkdir(daemons)
     for program in ("master", "anvil", "postlogd", "echo"):
         if not os.path.exists(f"{products}/{program}"):
-            raise Failure(f"{products}/{program} does not exist: build it, or leave ours out with --peers postfix,bare")
+            raise Failure(f"{products}/{program} does not exist: build it, or leave ours out with --peers")
         os.symlink(f"{products}/{program}", f"{daemons}/{program}")
-    os.symlink(f"{DEBIAN_DAEMONS}/smtpd", f"{daemons}/smtpd")
+    if os.path.exists(f"{DEBIAN_DAEMONS}/smtpd"):
+        os.symlink(f"{DEBIAN_DAEMONS}/smtpd", f"{daemons}/smtpd")
     return MasterPeer(root, "ours", f"{daemons}/master", daemons, with_echo=True)

@@ -11,6 +11,9 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterable
+
+from . import stopping
 
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -19,7 +22,7 @@ class Failure(Exception):
     """Something that could not be measured; the text says what and why."""
 
 
-def wait_until(condition, seconds, what):
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
     """Polls `condition` until it is true; a `Failure` that names `what` when it does not become true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -28,7 +31,7 @@ def wait_until(condition, seconds, what):
         time.sleep(0.01)
 
 
-def start_session(command, output_path):
+def start_session(command: list[str], output_path: str) -> subprocess.Popen:
     """Starts `command` as the leader of a new session, its output in a file."""
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
     with open(output_path, "ab") as output:
@@ -37,7 +40,7 @@ def start_session(command, output_path):
         )
 
 
-def _stat_fields(pid):
+def _stat_fields(pid: int | str) -> list[str] | None:
     """The fields of /proc/<pid>/stat from the state on (field 3), or None when the process is gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
@@ -46,7 +49,7 @@ def _stat_fields(pid):
         return None
 
 
-def session_members(leader):
+def session_members(leader: int) -> list[int]:
     """The living processes of the session that `leader` leads, the leader included."""
     members = []
     for entry in os.listdir("/proc"):
@@ -57,14 +60,14 @@ def session_members(leader):
     return sorted(members)
 
 
-def _signal(pid, number):
+def _signal(pid: int, number: int) -> None:
     try:
         os.kill(pid, number)
     except ProcessLookupError:
         pass
 
 
-def end_session(process):
+def end_session(process: subprocess.Popen) -> None:
     """Ends the leader, then whatever is left of its session: SIGTERM first, SIGKILL when that does not help."""
     if process.poll() is None:
         _signal(process.pid, signal.SIGTERM)
@@ -82,7 +85,7 @@ def end_session(process):
     process.wait(timeout=5)
 
 
-def arguments_of(pid):
+def arguments_of(pid: int) -> list[str]:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as line:
             return line.read().decode(errors="replace").split("\0")[:-1]
@@ -90,7 +93,10 @@ def arguments_of(pid):
         return []
 
 
-def cpu_seconds(pid):
+Times = tuple[float, float, float]
+
+
+def cpu_seconds(pid: int) -> Times:
     """(on-processor, user, system) seconds of one process, its threads included; the first to the nanosecond."""
     total = 0
     try:
@@ -105,7 +111,28 @@ def cpu_seconds(pid):
     return (total / 1e9, int(fields[11]) / TICKS_A_SECOND, int(fields[12]) / TICKS_A_SECOND)
 
 
-def memory_kilobytes(pid):
+def _ended_children_seconds(pid: int) -> Times:
+    """The same of the children that have ended and that `pid` has waited for, theirs included; to a clock tick."""
+    fields = _stat_fields(pid)
+    if fields is None:
+        return (0.0, 0.0, 0.0)
+    user, system = int(fields[13]) / TICKS_A_SECOND, int(fields[14]) / TICKS_A_SECOND
+    return (user + system, user, system)
+
+
+def _sum(times: Iterable[Times]) -> Times:
+    columns = list(zip(*times))
+    return (sum(columns[0]), sum(columns[1]), sum(columns[2])) if columns else (0.0, 0.0, 0.0)
+
+
+def spent(daemons: list[int], master: int | None) -> tuple[Times, Times]:
+    """(daemons, master) so far. A daemon that has ended moved its time to its parent and is not lost."""
+    above = [master] if master else []
+    ended = [_ended_children_seconds(pid) for pid in daemons + above]
+    return (_sum([cpu_seconds(pid) for pid in daemons] + ended), _sum(cpu_seconds(pid) for pid in above))
+
+
+def memory_kilobytes(pid: int) -> tuple[int, int]:
     """(resident, private) kilobytes of a process; private is what it has written to (Private_Dirty)."""
     sizes = {}
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
@@ -116,7 +143,7 @@ def memory_kilobytes(pid):
     return sizes["Rss"], sizes["Private_Dirty"]
 
 
-def is_traced(pid):
+def is_traced(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8") as status:
             return any(line.startswith("TracerPid:") and line.split()[1] != "0" for line in status)
@@ -127,23 +154,27 @@ def is_traced(pid):
 class CallCounter:
     """Counts the system calls of some processes with `strace -c -f -p` while the `with` block runs."""
 
-    def __init__(self, pids, output_path):
+    def __init__(self, pids: list[int], output_path: str):
         self.pids, self.output_path = pids, output_path
-        self.calls = {}  # by name
+        self.calls: dict[str, int] = {}  # by name
 
-    def __enter__(self):
+    def __enter__(self) -> "CallCounter":
         command = ["strace", "-c", "-f", "-o", self.output_path]
         for pid in self.pids:
             command += ["-p", str(pid)]
-        self.tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with stopping.held_back():
+            # A session of its own: ^C at the terminal is for us, who detach it.
+            self.tracer = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            )
         try:
             wait_until(lambda: all(is_traced(pid) for pid in self.pids), 10, "strace attached")
-        except Failure:
+        except BaseException:
             self._detach()
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._detach()
         with open(self.output_path, encoding="utf-8") as summary:
             for line in summary:
@@ -152,7 +183,7 @@ class CallCounter:
                 if len(words) >= 5 and words[3].isdigit() and words[-1] != "total":
                     self.calls[words[-1]] = int(words[3])
 
-    def _detach(self):
+    def _detach(self) -> None:
         self.tracer.send_signal(signal.SIGINT)
         try:
             self.tracer.wait(timeout=10)

@@ -1,0 +1,106 @@
+# ===----------------------------------------------------------------------===#
+# Quartermaster: builds the programs of a comparison and finds out which peers can take part
+# SPDX-License-Identifier: Apache-2.0
+# ===----------------------------------------------------------------------===#
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+
+from .peers import DEBIAN_DAEMONS, Peer, our_peer, postfix_peer
+from .processes import Failure
+from .yardsticks import BarePeer, NginxPeer, NIOPeer, nginx_program
+
+PERF = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+REPOSITORY = os.path.dirname(PERF)
+# Whatever is built for measuring; not under version control.
+OUT = f"{PERF}/out"
+
+# What `--peers` calls them, in the order of the tables.
+PEERS = ["postfix", "bare", "nio", "nginx", "ours"]
+
+
+def _run(command: list[str], seconds: float, what: str, directory: str = REPOSITORY) -> None:
+    """A command whose output matters only when it fails."""
+    try:
+        done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=seconds)
+    except (OSError, subprocess.TimeoutExpired) as failure:
+        raise Failure(f"{what}: {failure}") from None
+    if done.returncode != 0:
+        raise Failure(f"{what}: {(done.stderr or done.stdout).strip()[-500:]}")
+
+
+def ensure_ours(products: str, without_building: bool) -> None:
+    """Our programs, bench-accept among them."""
+    if not without_building:
+        # SwiftPM's progress goes to the terminal: this may take minutes.
+        command = ["swift", "build", "-c", "release", "--static-swift-stdlib"]
+        if subprocess.run(command, cwd=REPOSITORY, timeout=1800, stdout=sys.stderr).returncode != 0:
+            raise Failure("our programs do not build; nothing was measured")
+    if not os.access(f"{products}/master", os.X_OK):
+        raise Failure(f"{products}/master does not exist: leave --no-build away, or name another place with --products")
+
+
+def ensure_bare(directory: str = f"{OUT}/bare") -> str:
+    """The bare loops; returns where they are."""
+    if not shutil.which("make") or not shutil.which("cc"):
+        raise Failure("make or cc is not installed: apt-get install make gcc libevent-dev")
+    _run(["make", "-s", "-C", f"{PERF}/bare", f"OUT={directory}"], 120, "the bare loops do not build")
+    return directory
+
+
+def ensure_nio(without_building: bool) -> str:
+    """The echo server on SwiftNIO, built from a copy, so that SwiftPM writes nothing beside the sources."""
+    scratch = f"{OUT}/nio-echo"
+    program = f"{scratch}/.build/release/nio-echo"
+    if not without_building:
+        shutil.copytree(f"{PERF}/nio-echo", scratch, dirs_exist_ok=True)
+        command = ["swift", "build", "-c", "release", "--static-swift-stdlib", "--product", "nio-echo"]
+        _run(command, 1200, "the SwiftNIO echo server does not build (it needs the network, once)", scratch)
+    if not os.access(program, os.X_OK):
+        raise Failure("the SwiftNIO echo server has not been built: leave --no-build away")
+    return program
+
+
+def _find_postfix() -> str:
+    if not os.access(f"{DEBIAN_DAEMONS}/master", os.X_OK):
+        raise Failure("Postfix is not installed: apt-get install postfix")
+    return f"{DEBIAN_DAEMONS}/master"
+
+
+def _find_nginx() -> str:
+    program = nginx_program()
+    if not program:
+        raise Failure("nginx is not installed: apt-get install nginx-light")
+    return program
+
+
+def make_peers(
+    names: list[str], directory: str, products: str, without_building: bool, say: Callable[[str], None]
+) -> tuple[list[Peer], list[str]]:
+    """The peers that can take part, not started yet, and why the others cannot."""
+
+    def make(name: str) -> Peer:
+        root = f"{directory}/{name}"
+        match name:
+            case "postfix":
+                _find_postfix()
+                return postfix_peer(root)
+            case "bare":
+                return BarePeer(root, ensure_bare())
+            case "nio":
+                return NIOPeer(root, ensure_nio(without_building))
+            case "nginx":
+                return NginxPeer(root, _find_nginx())
+        return our_peer(root, os.path.realpath(products))
+
+    peers, skipped = [], []
+    for name in (name for name in PEERS if name in names):
+        try:
+            peers.append(make(name))
+        except Failure as failure:
+            skipped.append(f"{name}: {failure}")
+            say(f"without {name}: {failure}")
+    return peers, skipped

@@ -1,0 +1,131 @@
+# ===----------------------------------------------------------------------===#
+# Quartermaster: the page of a comparison
+# SPDX-License-Identifier: Apache-2.0
+# ===----------------------------------------------------------------------===#
+"""Everything a comparison measured, as one Markdown page: targets first, every single round last."""
+
+from collections.abc import Iterator
+
+from . import circumstances, text
+from .plots import PLOTS
+from .results import Results
+from .targets import Target, targets_of
+from .workloads import COLD_CLIENTS, LOADS, Load
+
+MAIN_PEERS = ["Postfix", "bare", "ours"]
+ECHO_PEERS = ["bare", "SwiftNIO", "ours"]
+HTTP_PEERS = ["bare", "nginx"]
+
+
+def _verdicts(results: Results, targets: list[Target]) -> list[str]:
+    if not targets:
+        return [text.NONE, text.NONE]
+    return [", ".join(each.words for each in targets), "; ".join(each.verdict(results) for each in targets)]
+
+
+def _main_rows(results: Results) -> Iterator[list[str]]:
+    for load in LOADS[:4]:
+        if results.peers_of(load.key):
+            cells = [text.rate(results, load.key, peer) for peer in MAIN_PEERS]
+            yield [load.title] + cells + _verdicts(results, targets_of(load.key, "rate", "lost"))
+            cells = [text.processor(results, load.key, peer) for peer in MAIN_PEERS]
+            title = "– CPU an operation, daemon + master"
+            yield [title] + cells + _verdicts(results, targets_of(load.key, "server_us"))
+    for load in LOADS:
+        if any(each.load == load.key for each in results.calls):
+            cells = [text.calls(results, load.key, peer) for peer in MAIN_PEERS]
+            title = f"system calls: {load.calls_of}, daemon + master"
+            yield [title] + cells + _verdicts(results, targets_of(load.key, "calls"))
+    if results.memory:
+        cells = [text.memory(results, peer) for peer in MAIN_PEERS]
+        targets = targets_of("memory", "resident_kb", "private_kb")
+        yield ["resident (private) memory of an idle anvil"] + cells + _verdicts(results, targets)
+    if results.cold:
+        cells = [text.cold(results, peer) for peer in MAIN_PEERS]
+        title = f"{COLD_CLIENTS} clients at once on a cold `smtpd`, all greeted"
+        yield [title] + cells + _verdicts(results, targets_of("cold", "seconds"))
+
+
+def _side_rows(results: Results, loads: list[Load], peers: list[str], pair: tuple[str, str]) -> Iterator[list[str]]:
+    """Servers that are not Postfix: what each does, and how `pair`'s first stands to its second."""
+    for load in loads:
+        if not any(peer in results.peers_of(load.key) for peer in peers):
+            continue
+        cells = [text.rate(results, load.key, peer) for peer in peers]
+        yield [load.title] + cells + [text.ratio(results, load.key, "rate", *pair)]
+        cells = [text.processor(results, load.key, peer) for peer in peers]
+        yield ["– CPU an operation, worker + master"] + cells + [text.ratio(results, load.key, "server_us", *pair)]
+
+
+def _side_tables(results: Results) -> list[str]:
+    lines = []
+    echo = list(_side_rows(results, LOADS[4:6], ECHO_PEERS, ("ours", "SwiftNIO")))
+    if echo:
+        heads = ["Work", "bare loop", "SwiftNIO", "ours", "ours to SwiftNIO"]
+        verdict = _verdicts(results, targets_of("echo", "server_us"))
+        lines += ["", "## Echo, beside SwiftNIO", "", *text.table(heads, echo)]
+        lines += ["", f"CPU of the echo storm, {verdict[0]}: {verdict[1]}"]
+    http = list(_side_rows(results, LOADS[6:], HTTP_PEERS, ("nginx", "bare")))
+    if http:
+        heads = ["Work", "bare loop", "nginx", "nginx to bare loop"]
+        lines += ["", "## The yardstick itself, beside nginx", ""]
+        lines += ["No program of ours speaks HTTP. This shows what the bare loop is worth as a yardstick, beside a"]
+        lines += ["server known for its speed that gets the same requests, parses them, and answers alike.", ""]
+        lines += text.table(heads, http)
+    return lines
+
+
+def _round_rows(results: Results) -> Iterator[list[str]]:
+    for run in sorted(results.runs, key=lambda run: [load.key for load in LOADS].index(run.load)):
+        yield [
+            run.load, run.peer, f"{run.round}.{run.place + 1}", f"{run.rate:.0f}", f"{run.daemon_us:.2f}",
+            f"{run.master_us:.2f}", f"{run.client_us:.2f}", f"{run.user_share * 100:.0f} %", f"{run.p50_us:g}",
+            f"{run.p99_us:g}",
+        ]
+
+
+def _call_names(results: Results) -> Iterator[list[str]]:
+    for each in results.calls:
+        for process, names in (("daemon", each.daemon), ("master", each.master)):
+            often = sorted(names.items(), key=lambda item: -item[1])
+            if often:
+                words = ", ".join(f"{name} {count:.2f}" for name, count in often if count >= 0.005)
+                yield [each.load, each.peer, process, words]
+
+
+def _method(results: Results) -> list[str]:
+    facts = results.circumstances
+    return [
+        f"Medians of {facts['rounds']} rounds of {facts['seconds']:g} s, the peers by turns in changing order;",
+        "smallest to largest in brackets. A ratio is made in each round, of runs that followed each other within",
+        "seconds; the table has the median of the ratios, which need not be the ratio of the medians. CPU is what the",
+        "servers' processes spent, divided by the operations the client counted; most of it is the kernel's on their",
+        "behalf. A bare loop does not parse and has no master, no limits and no watchdog. System calls are counted",
+        "under strace, which slows the server, so that more work waits at each wake-up than without it.",
+    ]
+
+
+def render(results: Results, plots: list[str]) -> str:
+    """The page; `plots` are the files that were drawn, relative to it."""
+    lines = ["# Postfix, bare loops, SwiftNIO, nginx and ours", ""]
+    lines += ["Written by `perf/compare`; do not edit. The figures as data: [compare.json](compare.json).", ""]
+    lines += circumstances.lines(results.circumstances) + [""] + _method(results)
+    rows = list(_main_rows(results))
+    if rows:
+        lines += ["", "## Beside Postfix", ""]
+        lines += text.table(["Work", "Postfix", "bare loop", "ours", "target", "verdict"], rows)
+    for path, title in ((path, PLOTS[path.rpartition("/")[2]]) for path in plots):
+        lines += ["", f"![{title}]({path})"]
+    lines += _side_tables(results)
+    if results.skipped:
+        lines += ["", "## Left out", ""] + [f"- {each}" for each in results.skipped]
+    if results.remarks:
+        lines += ["", "## What did not go as it should", ""] + [f"- {each}" for each in results.remarks]
+    if results.runs:
+        heads = ["workload", "peer", "round.place", "operations/s", "daemon µs", "master µs", "client µs"]
+        heads += ["user share", "client p50 µs", "client p99 µs"]
+        lines += ["", "## Every round", ""] + text.table(heads, _round_rows(results))
+    if results.calls:
+        heads = ["workload", "peer", "process", "calls an operation"]
+        lines += ["", "## System calls by name", ""] + text.table(heads, _call_names(results))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,126 @@
+# ===----------------------------------------------------------------------===#
+# Quartermaster: the peers without a master of Postfix's kind: bare loops, SwiftNIO, nginx
+# SPDX-License-Identifier: Apache-2.0
+# ===----------------------------------------------------------------------===#
+"""Each serves with one worker and one event loop, as the daemons they stand beside do."""
+
+import os
+import shutil
+
+from .peers import Peer, free_ports
+from .processes import wait_until
+
+# One worker, no access log, a queue of clients as long as the bare loop's, all waiting clients taken at a wake-up as
+# the others do, and a connection that may stay for as many requests as it likes. Every path is below the scratch
+# directory; the system's nginx service and its files are left alone.
+NGINX_CONF = """\
+daemon off;
+worker_processes 1;
+pid {root}/nginx.pid;
+error_log {root}/output warn;
+worker_rlimit_nofile 4096;
+events {{
+    worker_connections 2048;
+    multi_accept on;
+}}
+http {{
+    access_log off;
+    default_type text/plain;
+    keepalive_requests 1000000000;
+    client_body_temp_path {root}/body;
+    proxy_temp_path {root}/proxy;
+    fastcgi_temp_path {root}/fastcgi;
+    uwsgi_temp_path {root}/uwsgi;
+    scgi_temp_path {root}/scgi;
+    server {{
+        listen 127.0.0.1:{port} backlog=1024;
+        location / {{
+            return 200 "ok\\n";
+        }}
+    }}
+}}
+"""
+
+
+def _listens(port: int) -> bool:
+    """Whether somebody listens on that loopback port, seen from /proc so that no connection is made."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in table)
+
+
+class BarePeer(Peer):
+    """The bare libevent loops."""
+
+    name = "bare"
+
+    def __init__(self, root: str, programs: str):
+        super().__init__(root)
+        self._programs = programs
+        self.anvil_port, self.echo_port, self.http_port = free_ports(3)
+        self.anvil_socket, self.log_socket, self.log_file = f"{root}/anvil", f"{root}/postlog", f"{root}/maillog"
+
+    def start(self) -> None:
+        for path in (self.anvil_socket, self.log_socket):
+            if os.path.exists(path):
+                os.unlink(path)
+        for command in (
+            ["bare-anvil", f"unix:{self.anvil_socket}"],
+            ["bare-anvil", f"tcp:127.0.0.1:{self.anvil_port}"],
+            ["bare-echo", f"tcp:127.0.0.1:{self.echo_port}"],
+            ["bare-http", f"tcp:127.0.0.1:{self.http_port}"],
+            ["bare-log", self.log_socket, self.log_file],
+        ):
+            self.launch([f"{self._programs}/{command[0]}"] + command[1:])
+        self._check_greeting()
+        ports = (self.echo_port, self.http_port)
+        wait_until(lambda: os.path.exists(self.log_socket), 10, "bare-log's socket")
+        wait_until(lambda: all(_listens(port) for port in ports), 10, "the bare loops' ports")
+
+    def worker(self, service: str) -> int:
+        return self.sessions[0].pid
+
+
+class NIOPeer(Peer):
+    """The echo server on SwiftNIO."""
+
+    name = "SwiftNIO"
+
+    def __init__(self, root: str, program: str):
+        super().__init__(root)
+        self._program = program
+        (self.echo_port,) = free_ports(1)
+
+    def start(self) -> None:
+        self.launch([self._program, "127.0.0.1", str(self.echo_port)])
+        wait_until(lambda: _listens(self.echo_port), 10, "the SwiftNIO echo server's port")
+
+    def worker(self, service: str) -> int:
+        return self.sessions[0].pid
+
+
+class NginxPeer(Peer):
+    """nginx that answers every request itself, by `return`."""
+
+    name = "nginx"
+
+    def __init__(self, root: str, program: str):
+        super().__init__(root)
+        self._program = program
+        (self.http_port,) = free_ports(1)
+        with open(f"{root}/nginx.conf", "w", encoding="ascii") as file:
+            file.write(NGINX_CONF.format(root=root, port=self.http_port))
+
+    def start(self) -> None:
+        self.launch([self._program, "-p", self.root, "-c", f"{self.root}/nginx.conf"])
+        wait_until(lambda: _listens(self.http_port) and bool(self.daemons()), 10, "nginx's port and worker")
+
+    def master(self) -> int | None:
+        return self.sessions[0].pid if self.sessions else None
+
+    def worker(self, service: str) -> int:
+        return self.daemons()[0]
+
+
+def nginx_program() -> str | None:
+    """Debian puts it where only root's PATH looks."""
+    return shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
