@@ -117,6 +117,10 @@ int cposix_setuid(uint32_t uid) { return CPOSIX_RESULT(setuid(uid)); }
 int cposix_setgid(uint32_t gid) { return CPOSIX_RESULT(setgid(gid)); }
 int cposix_seteuid(uint32_t uid) { return CPOSIX_RESULT(seteuid(uid)); }
 int cposix_setegid(uint32_t gid) { return CPOSIX_RESULT(setegid(gid)); }
+int cposix_processors(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == -1 || CPU_COUNT(&set) < 1 ? 1 : CPU_COUNT(&set);
+}
 int cposix_kill(int pid, int signal) { return CPOSIX_RESULT(kill(pid, signal)); }
 int cposix_setsid(void) { return CPOSIX_RESULT(setsid()); }
 int cposix_fork(void) { CPOSIX_VALUE(int, fork()); }

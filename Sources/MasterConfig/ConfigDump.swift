@@ -91,6 +91,7 @@ extension MainSettings {
             ("default_process_limit", String(defaultProcessLimit)),
             ("service_throttle_time", String(serviceThrottleTime)),
             ("master_service_disable", masterServiceDisable),
+            ("master_concurrent_starts", String(masterConcurrentStarts)),
             ("max_idle", String(maxIdle)),
             ("max_use", String(maxUse)),
             ("ipc_timeout", String(ipcTimeout)),

@@ -58,6 +58,7 @@ extension MainSettings {
         defaultProcessLimit = reader.value(of: Table.defaultProcessLimit)
         serviceThrottleTime = reader.value(of: Table.serviceThrottleTime)
         masterServiceDisable = reader.value(of: Table.masterServiceDisable)
+        masterConcurrentStarts = reader.value(of: Table.masterConcurrentStarts)
         maxIdle = reader.value(of: Table.maxIdle)
         maxUse = reader.value(of: Table.maxUse)
         ipcTimeout = reader.value(of: Table.ipcTimeout)

@@ -27,6 +27,8 @@ package struct MainSettings: Equatable, Sendable {
     package var defaultProcessLimit: Int
     package var serviceThrottleTime: Int
     package var masterServiceDisable: String
+    /// 0: as many as there are processors.
+    package var masterConcurrentStarts: Int
     package var maxIdle: Int
     package var maxUse: Int
     package var ipcTimeout: Int

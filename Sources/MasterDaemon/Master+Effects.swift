@@ -21,6 +21,7 @@ extension Master {
             if let service = service(id) { replaceChannel(service) }
         case .closeStatusChannel(let id): if let service = service(id) { closeChannel(service) }
         case .closeEndpoints(let id): closeEndpoints(id)
+        case .measureQueue(let id): policy.queueMeasured(id, waiting: clientsWaiting(id), now: now)
         case .spawn(let id, let generation, let underStress): spawn(id, generation, underStress: underStress)
         case .startTimer(let timer, let milliseconds): start(timer, milliseconds)
         case .cancelTimer(let timer): if let watch = timers.removeValue(forKey: timer) { loop.remove(watch) }

@@ -98,7 +98,7 @@ extension Master {
     private func update(_ service: RunningService, _ plan: ServicePlan) {
         service.plan = plan.keepingEndpoint(of: service.plan)
         service.prepareArguments(isAttached: options.staysAttached, isVerbose: log.verbosity > 0)
-        policy.updateService(service.id, service.plan.rules(throttleSeconds: settings.serviceThrottleTime), now: now)
+        policy.updateService(service.id, rules(of: service.plan), now: now)
         carryOut()
     }
 

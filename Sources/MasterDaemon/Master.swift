@@ -29,6 +29,7 @@ final class Master {
     /// Settings that only a restart can change, as they were at start.
     let frozen: FrozenSettings
     private let locks: MasterLocks
+    private let processors = availableProcessors()
     var reloadTimer: WatchID?
     private var effects: [Effect] = []
     private var isReloadWanted = false
@@ -104,7 +105,8 @@ final class Master {
             log.info("master exit time has arrived")
             log.finish()
             exitProcess(ExitCode.success)
-        case .endpointReadable: policy.endpointReadable(token.service, now: now)
+        case .endpointReadable:
+            policy.endpointReadable(token.service, waiting: clientsWaiting(token.service), now: now)
         case .reportsArrived: drain(token.service)
         case .throttleEnds: policy.timerFired(.throttle(token.service), now: now)
         case .wakeupDue: policy.timerFired(.wakeup(token.service), now: now)
@@ -143,13 +145,25 @@ final class Master {
 
     /// Takes a service up: its endpoints and its status channel exist already.
     func add(_ fresh: FreshService) {
-        let rules = fresh.plan.rules(throttleSeconds: settings.serviceThrottleTime)
-        let id = policy.addService(rules, now: now)
+        let id = policy.addService(rules(of: fresh.plan), now: now)
         let service = RunningService(id: id, fresh)
         service.prepareArguments(isAttached: options.staysAttached, isVerbose: log.verbosity > 0)
         while services.count <= Int(id.index) { services.append(nil) }
         services[Int(id.index)] = service
         carryOut()
+    }
+
+    func rules(of plan: ServicePlan) -> ServiceRules {
+        plan.rules(throttleSeconds: settings.serviceThrottleTime, concurrentStarts: concurrentStarts)
+    }
+
+    private var concurrentStarts: Int {
+        settings.masterConcurrentStarts == 0 ? processors : settings.masterConcurrentStarts
+    }
+
+    /// As far as it matters and the kernel tells: for one start at a time, nobody has to count.
+    func clientsWaiting(_ id: ServiceID) -> Int32 {
+        concurrentStarts > 1 ? service(id)?.clientsWaiting() ?? 0 : 0
     }
 
     // MARK: children

@@ -21,13 +21,14 @@ struct ServicePlan: Sendable {
         return addresses.allSatisfy { $0.isLoopback }
     }
 
-    func rules(throttleSeconds: Int) -> ServiceRules {
+    func rules(throttleSeconds: Int, concurrentStarts: Int) -> ServiceRules {
         ServiceRules(
             processLimit: Int32(clamping: entry.processLimit),
             throttleSeconds: Int32(clamping: throttleSeconds),
             wakeupSeconds: Int32(clamping: entry.wakeupSeconds),
             isWakeupConditional: entry.wakeupIsConditional,
-            isLocalOnly: isLocalOnly
+            isLocalOnly: isLocalOnly,
+            concurrentStarts: Int32(clamping: concurrentStarts)
         )
     }
 

@@ -12,12 +12,14 @@ import MasterProtocol
 ///
 ///     state        | TAKEN              | AVAIL                      | channel replaced
 ///     -------------+--------------------+----------------------------+----------------------
+///     starting     | busy, idle - 1     | -                          | retiredIdle, idle - 1
 ///     idle         | busy, idle - 1     | -                          | retiredIdle, idle - 1
 ///     busy         | -                  | idle, idle + 1, uses + 1   | retiredBusy
 ///     retiredIdle  | retiredBusy        | -                          | -
 ///     retiredBusy  | -                  | retiredIdle, uses + 1      | -
 ///
-/// A child begins as idle with no uses, at the moment of its fork.
+/// A child begins as starting with no uses, at the moment of its fork. "Starting" counts as idle: it will accept. It
+/// ends with the first TAKEN, because nothing is heard of a child that is up and has nothing to do.
 struct Child: Sendable {
     var pid: Int32
     var generation: Generation
@@ -29,8 +31,8 @@ struct Child: Sendable {
     /// Applies one column of the table; says whether anything changed.
     mutating func apply(_ event: ChildEvent) -> Bool {
         switch (state, event) {
-        case (.idle, .taken): state = .busy
-        case (.idle, .channelReplaced): state = .retiredIdle
+        case (.starting, .taken), (.idle, .taken): state = .busy
+        case (.starting, .channelReplaced), (.idle, .channelReplaced): state = .retiredIdle
         case (.busy, .available):
             state = .idle
             useCount &+= 1
@@ -39,8 +41,8 @@ struct Child: Sendable {
         case (.retiredBusy, .available):
             state = .retiredIdle
             useCount &+= 1
-        case (.idle, .available), (.busy, .taken), (.retiredIdle, .available), (.retiredIdle, .channelReplaced),
-            (.retiredBusy, .taken), (.retiredBusy, .channelReplaced):
+        case (.starting, .available), (.idle, .available), (.busy, .taken), (.retiredIdle, .available),
+            (.retiredIdle, .channelReplaced), (.retiredBusy, .taken), (.retiredBusy, .channelReplaced):
             return false
         }
         return true
@@ -48,6 +50,7 @@ struct Child: Sendable {
 }
 
 package enum ChildState: Hashable, Sendable {
+    case starting
     case idle
     case busy
     case retiredIdle

@@ -17,6 +17,8 @@ package enum Effect: Equatable, Sendable {
     case replaceStatusChannel(ServiceID)
     case closeStatusChannel(ServiceID)
     case closeEndpoints(ServiceID)
+    /// See how many clients wait at the service's endpoints, and answer with `queueMeasured`.
+    case measureQueue(ServiceID)
     /// Start one child, and answer with `spawned` or `spawnFailed`.
     case spawn(ServiceID, Generation, underStress: Bool)
     /// Call `timerFired` once after this time; starting a running timer again moves it.

@@ -14,6 +14,7 @@ extension Policy {
         guard let slot = activeSlot(of: id) else { return }
         counters.servicesUpdated += 1
         services[slot].rules = rules
+        services[slot].window.close()
         services[slot].isAwaitingFirstUse = rules.isWakeupConditional
         restart(slot)
         settleWatch(slot, now)
@@ -51,6 +52,7 @@ extension Policy {
             want(.cancelTimer(.throttle(id)))
         }
         services[slot].stage = .leaving
+        services[slot].window.close()
         settleWatch(slot, now)
         want(.closeStatusChannel(id))
         want(.closeEndpoints(id))

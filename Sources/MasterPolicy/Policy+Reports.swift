@@ -70,6 +70,10 @@ extension Policy {
         guard let slot = slot(of: children[child].service) else { return }
         services[slot].count(before, -1)
         services[slot].count(children[child].state, 1)
+        if event == .taken {
+            let most = services[slot].rules.concurrentStarts
+            services[slot].window.clientTaken(byNewChild: before == .starting, most: most)
+        }
         if batch != services[slot].id { settleWatch(slot, now) }
     }
 }

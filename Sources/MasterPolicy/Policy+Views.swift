@@ -11,7 +11,9 @@ package struct ServiceView: Hashable, Sendable {
     package let coverage: Coverage
     package let processLimit: Int32
     package let idle: Int32
+    package let starting: Int32
     package let total: Int32
+    package let window: StartWindow
     package let isThrottled: Bool
     package let isLeaving: Bool
     package let isSpawnInFlight: Bool
@@ -25,7 +27,9 @@ package struct ServiceView: Hashable, Sendable {
         coverage = service.coverage
         processLimit = service.rules.processLimit
         idle = service.idle
+        starting = service.starting
         total = service.total
+        window = service.window
         isThrottled = service.isThrottled
         isLeaving = service.stage == .leaving
         isSpawnInFlight = service.spawn != .none

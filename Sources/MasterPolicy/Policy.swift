@@ -96,6 +96,7 @@ extension Policy {
         case (false, false), (true, true):
             break
         }
+        lookAtQueue(slot)
         guard after == .saturated else { return }
         if before != .saturated { counters.limitsReached += 1 }
         noteLimit(slot, now)

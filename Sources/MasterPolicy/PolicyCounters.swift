@@ -7,6 +7,8 @@
 package struct PolicyCounters: Equatable, Sendable {
     package var spawnsWanted: UInt64 = 0
     package var spawns: UInt64 = 0
+    /// Spawns that were decided while another child of the service was starting.
+    package var spawnsAhead: UInt64 = 0
     package var spawnFailures: UInt64 = 0
     package var badStartups: UInt64 = 0
     package var throttles: UInt64 = 0

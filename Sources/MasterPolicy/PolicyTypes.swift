@@ -42,19 +42,23 @@ package struct ServiceRules: Equatable, Sendable {
     package var isWakeupConditional: Bool
     /// Only processes of this machine are clients, which never counts as stress.
     package var isLocalOnly: Bool
+    /// Most children that may be starting at the same time; 1 for one after the other.
+    package var concurrentStarts: Int32
 
     package init(
         processLimit: Int32,
         throttleSeconds: Int32 = 60,
         wakeupSeconds: Int32 = 0,
         isWakeupConditional: Bool = false,
-        isLocalOnly: Bool = false
+        isLocalOnly: Bool = false,
+        concurrentStarts: Int32 = 1
     ) {
         self.processLimit = processLimit
         self.throttleSeconds = throttleSeconds
         self.wakeupSeconds = wakeupSeconds
         self.isWakeupConditional = isWakeupConditional
         self.isLocalOnly = isLocalOnly
+        self.concurrentStarts = concurrentStarts
     }
 
     /// Whether coming near the limit makes the service run its children in stress mode.

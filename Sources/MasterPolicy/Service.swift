@@ -21,8 +21,10 @@ struct Service: Sendable {
     var coverage = Coverage.leaving
     var isThrottled = false
     var spawn = SpawnInFlight.none
-    /// Children that accept: neither busy nor retired.
+    /// Children that accept or are about to: neither busy nor retired.
     var idle: Int32 = 0
+    /// Those of them that have not been heard of yet.
+    var starting: Int32 = 0
     /// All children that were not reaped yet.
     var total: Int32 = 0
     /// Retired children that were idle when last heard of; they will be gone in a moment.
@@ -30,6 +32,7 @@ struct Service: Sendable {
     /// Stress lasts until then.
     var stressUntil: PolicyTime?
     var lastLimitNote: PolicyTime?
+    var window = StartWindow()
     var isAwaitingFirstUse = false
     var isWakeupRunning = false
 
@@ -64,9 +67,15 @@ struct Service: Sendable {
 
     var isBelowLimit: Bool { rules.processLimit == 0 || total < rules.processLimit }
 
+    /// Whether the queue that was last looked at is worth another child.
+    var wantsStart: Bool { window.wantsStart(accepting: idle, starting: starting) }
+
     /// Keeps the counts in step with one child that enters or leaves `state`.
     mutating func count(_ state: ChildState, _ change: Int32) {
         switch state {
+        case .starting:
+            idle += change
+            starting += change
         case .idle: idle += change
         case .retiredIdle: retiredIdle += change
         case .busy, .retiredBusy: break

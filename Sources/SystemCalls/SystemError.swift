@@ -28,9 +28,11 @@ package enum SystemCall: String, Sendable {
     case accept4, access, bind, chdir, chmod, chroot, close, closeRange = "close_range", connect
     case epollControl = "epoll_ctl", epollCreate = "epoll_create", eventBase = "event_base_new"
     case fchmod, fcntl, flock, fork, fstat, ftruncate, getaddrinfo, getifaddrs, getpwnam, getgrnam, getsockname
-    case initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, open, pipe, poll, read, readlink, recv, recvmmsg, rename
+    case getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, open, pipe, poll, read, readlink, recv,
+        recvmmsg, rename
     case recvmsg, send, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit, setsid, setsockopt
-    case setuid, sigaction, sigprocmask, socket, socketpair, spawn = "fork and exec", stat, unlink, waitpid, write
+    case setuid, sigaction, sigprocmask, sockDiag = "sock_diag", socket, socketpair, spawn = "fork and exec", stat,
+        unlink, waitpid, write
     case writev
 }
 

@@ -56,8 +56,10 @@ import Testing
         #expect(services.map(\.backlog) == [50, 50, 50, 50])
         #expect(services[0].endpoint == .inet([SocketAddress(ipv4: [127, 0, 0, 1], port: 2525)]))
         #expect(services[1].endpoint == .path("private/b", .unix))
-        #expect(services[1].rules(throttleSeconds: 7).processLimit == 50)
-        #expect(services[1].rules(throttleSeconds: 7).throttleSeconds == 7)
+        let rules = services[1].rules(throttleSeconds: 7, concurrentStarts: 3)
+        #expect(rules.processLimit == 50)
+        #expect(rules.throttleSeconds == 7)
+        #expect(rules.concurrentStarts == 3)
     }
 
     @Test func filesThatAreNotThere() throws {

@@ -33,17 +33,25 @@ struct Script {
 
     mutating func pass(seconds: Int) { now = now.advanced(bySeconds: seconds) }
 
-    mutating func readable(_ id: ServiceID) { act { $0.endpointReadable(id, now: $1) } }
+    mutating func readable(_ id: ServiceID, waiting: Int32 = 1) {
+        act { $0.endpointReadable(id, waiting: waiting, now: $1) }
+    }
+
+    /// Answers the spawn that is wanted among the last effects; nil when none is.
+    mutating func spawnWanted(_ id: ServiceID) -> Int32? {
+        guard let generation = wantedGeneration else { return nil }
+        lastPID += 1
+        let pid = lastPID
+        act { $0.spawned(id, pid: pid, generation: generation, now: $1) }
+        return pid
+    }
 
     /// Makes the endpoint readable and the spawn succeed; returns the pid and keeps the effects of both.
     mutating func client(_ id: ServiceID) -> Int32 {
         readable(id)
         let wanted = effects
         let noted = notes
-        guard let generation = wantedGeneration else { fatalError("no spawn was wanted") }
-        lastPID += 1
-        let pid = lastPID
-        act { $0.spawned(id, pid: pid, generation: generation, now: $1) }
+        guard let pid = spawnWanted(id) else { fatalError("no spawn was wanted") }
         effects = wanted + effects
         notes = noted + notes
         return pid

@@ -10,6 +10,7 @@
  *   crash         exit status 3 at once
  *   exit          exit status 0 at once, without a request, until the file named by flag=<path> exists;
  *                 makes that file; serves when it exists
+ *   gated         takes a byte from the FIFO named by gate=<path> before it serves
  *   hang          never accepts, never ends by itself
  *   stubborn      serves, ignores SIGTERM and the end of the status channel
  *   garbage       sends bytes that are no status records, then serves
@@ -123,6 +124,16 @@ static void serve(int tells_arguments) {
     }
 }
 
+/* False: master is gone, or nobody opened the gate for five minutes. */
+static int pass_gate(const char *path) {
+    struct pollfd watched[] = {{open(path, O_RDWR | O_NONBLOCK), POLLIN, 0}, {status_fd, POLLIN, 0}};
+    char byte;
+    while (poll(watched, 2, 300000) > 0 && !watched[1].revents)
+        /* Another child may have been faster. */
+        if (read(watched[0].fd, &byte, 1) == 1) return close(watched[0].fd) == 0;
+    return 0;
+}
+
 /* Returns only when there is no such word, or no such program. */
 static void start_another(const char *word, char **command) {
     if (strcmp(word, "start-blocked") == 0) {
@@ -178,6 +189,7 @@ int main(int argc, char **argv) {
         say(getppid(), generation(), 0);
         say(getpid(), generation(), 42);
     }
+    if (strcmp(mode, "gated") == 0 && !pass_gate(argument("gate"))) return 10;
     serve(strcmp(mode, "argv") == 0);
     return 0;
 }

@@ -76,6 +76,9 @@ long cposix_receive_and_return(int fd, void *_Nonnull buffer, size_t size, int b
 /// SO_LINGER with no time: close(2) resets.
 int cposix_reset_on_close(int fd);
 int cposix_socket_name(int fd, int peer, void *_Nonnull address, unsigned *_Nonnull size);
+/// Connections that wait for accept(2) at a listening socket (queue.c).
+int cposix_tcp_queue(int fd);
+int cposix_unix_queue(int fd);
 /// sendmsg(2) of one NUL byte with one descriptor (SCM_RIGHTS; the CMSG macros are C's).
 int cposix_send_descriptor(int socket, int descriptor);
 /// recvmsg(2) of one byte with one descriptor: the descriptor (close-on-exec), -EBADMSG when the
@@ -103,6 +106,8 @@ int cposix_raise_descriptor_limit(void);
 
 // MARK: processes and signals
 
+/// Processors that this process may run on (sched_getaffinity(2)), at least 1.
+int cposix_processors(void);
 int cposix_kill(int pid, int signal);
 int cposix_setsid(void);
 int cposix_fork(void);

@@ -1,0 +1,47 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: how many children of a service may be starting at once
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+/// Decides how many children of one service are started for the clients that wait. Knows neither children nor limits.
+///
+/// One client in the queue needs one process; eighty need eighty, and processes start faster side by side than one
+/// after the other. But a process that takes many clients, or dies at once, should not be started eighty times. So the
+/// window opens slowly, as TCP's does: it begins at one, and grows by one for each new child that took a client. A failed
+/// start, a reload, and a short queue close it again.
+package struct StartWindow: Hashable, Sendable {
+    /// Children that may be starting at the same time, at least 1.
+    package private(set) var size: Int32 = 1
+    /// Clients in the queue as far as is known; 0 when nothing more is to be started for them.
+    package private(set) var waiting: Int32 = 0
+    /// A new child took its first client; whether others are needed has not been looked at since.
+    package private(set) var isLookDue = false
+
+    /// A short queue needs no more than one at a time.
+    mutating func measured(waiting: Int32) {
+        isLookDue = false
+        self.waiting = waiting
+        if waiting <= 1 { size = 1 }
+    }
+
+    /// Whether one more start is worth it beside `accepting` children, each of which will take one client of the queue,
+    /// and `starting` of which have yet to come up.
+    func wantsStart(accepting: Int32, starting: Int32) -> Bool { accepting < waiting && starting < size }
+
+    /// A client left the queue; one that a new child took makes room for more, up to `most` at once.
+    mutating func clientTaken(byNewChild: Bool, most: Int32) {
+        waiting = max(waiting - 1, 0)
+        guard byNewChild else { return }
+        size = min(size + 1, max(most, 1))
+        isLookDue = true
+    }
+
+    /// No more for this queue.
+    mutating func stop() { waiting = 0 }
+
+    /// Whether others are needed is being looked at, or need not be.
+    mutating func looked() { isLookDue = false }
+
+    /// Back to one at a time.
+    mutating func close() { self = StartWindow() }
+}

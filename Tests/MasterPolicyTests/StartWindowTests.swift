@@ -1,0 +1,159 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of starting several children for a long queue
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterPolicy
+import MasterProtocol
+import Testing
+
+@Suite struct StartWindowTests {
+    private func several(limit: Int32 = 0, _ starts: Int32 = 4) -> ServiceRules {
+        ServiceRules(processLimit: limit, concurrentStarts: starts)
+    }
+
+    /// Starts what the policy wants until it wants nothing more; the new pids.
+    private func spawnAll(_ script: inout Script, _ id: ServiceID) -> [Int32] {
+        var pids: [Int32] = []
+        while let pid = script.spawnWanted(id) { pids.append(pid) }
+        return pids
+    }
+
+    @Test func theFirstOfAQueueIsStartedAlone() {
+        var script = Script()
+        let id = script.add(several())
+        script.readable(id, waiting: 80)
+        #expect(spawnAll(&script, id).count == 1)
+        #expect(script.view(id).starting == 1)
+        #expect(!script.effects.contains(.measureQueue(id)))
+    }
+
+    /// One, then two, then as many as may be: each that took a client makes room for one more.
+    @Test func theWindowGrowsWithEachNewChildThatTakesAClient() {
+        var script = Script()
+        let id = script.add(several(limit: 0, 3))
+        script.readable(id, waiting: 80)
+        let first = spawnAll(&script, id)
+        script.taken(id, first[0])
+        #expect(script.effects == [.watchEndpoints(id)])
+        script.readable(id, waiting: 79)
+        let second = spawnAll(&script, id)
+        #expect(second.count == 2)
+        #expect(script.policy.counters.spawnsAhead == 1)
+
+        script.taken(id, second[0])
+        #expect(script.effects == [.measureQueue(id)])
+        script.act { $0.queueMeasured(id, waiting: 78, now: $1) }
+        let third = spawnAll(&script, id)
+        #expect(third.count == 2)
+        #expect(script.view(id).starting == 3)
+
+        script.taken(id, third[0])
+        #expect(script.effects == [.measureQueue(id)])
+        script.act { $0.queueMeasured(id, waiting: 77, now: $1) }
+        #expect(spawnAll(&script, id).count == 1)
+        #expect(script.view(id).starting == 3, "no more than may be starting at once")
+    }
+
+    @Test func aQueueThatThosePresentWillEmptyStartsNobody() {
+        var script = Script()
+        let id = script.add(several())
+        script.readable(id, waiting: 3)
+        script.taken(id, spawnAll(&script, id)[0])
+        script.readable(id, waiting: 2)
+        let second = spawnAll(&script, id)
+        #expect(second.count == 2)
+        script.taken(id, second[0])
+        #expect(script.effects == [.measureQueue(id)])
+        script.act { $0.queueMeasured(id, waiting: 1, now: $1) }
+        #expect(script.effects.isEmpty)
+        #expect(script.view(id).window.size == 1, "a short queue closes the window")
+    }
+
+    @Test func oneClientAtATimeStartsOneChildAtATime() {
+        var script = Script()
+        let id = script.add(several())
+        for _ in 0..<10 {
+            let pid = script.client(id)
+            #expect(script.policy.counters.spawnsAhead == 0)
+            script.taken(id, pid)
+            #expect(script.view(id).isWatching)
+        }
+    }
+
+    @Test func aServiceThatFailsToStartIsTriedOnceHoweverManyWait() {
+        var script = Script()
+        let id = script.add(several())
+        script.readable(id, waiting: 80)
+        let pids = spawnAll(&script, id)
+        script.exit(pids[0], .exited(status: 1))
+        #expect(script.view(id).isThrottled)
+        script.fire(.throttle(id))
+        script.readable(id, waiting: 80)
+        #expect(spawnAll(&script, id).count == 1)
+    }
+
+    @Test func aFailureAmongSeveralClosesTheWindow() {
+        var script = Script()
+        let id = script.add(several())
+        script.readable(id, waiting: 80)
+        script.taken(id, spawnAll(&script, id)[0])
+        script.readable(id, waiting: 79)
+        script.exit(spawnAll(&script, id)[1], .signaled(11))
+        #expect(script.view(id).window.size == 1)
+        script.act { $0.queueMeasured(id, waiting: 79, now: $1) }
+        #expect(script.effects.isEmpty, "nothing is started while throttled")
+    }
+
+    /// The others would be retired before they have served anybody.
+    @Test func stressWaitsUntilNobodyIsStarting() {
+        var script = Script()
+        let id = script.add(several(limit: 3))
+        script.readable(id, waiting: 9)
+        script.taken(id, spawnAll(&script, id)[0])
+        script.readable(id, waiting: 8)
+        let second = spawnAll(&script, id)
+        #expect(second.count == 1, "the third may be the last and has to wait for the second")
+        script.taken(id, second[0])
+        #expect(script.effects == [.watchEndpoints(id)])
+        script.readable(id, waiting: 7)
+        #expect(script.effects.contains(.replaceStatusChannel(id)))
+        #expect(script.isSpawnUnderStress == true)
+        #expect(spawnAll(&script, id).count == 1)
+        #expect(script.view(id).total == 3)
+    }
+
+    @Test func theProcessLimitHoldsForSeveral() {
+        var script = Script()
+        let id = script.add(ServiceRules(processLimit: 2, isLocalOnly: true, concurrentStarts: 8))
+        script.readable(id, waiting: 9)
+        script.taken(id, spawnAll(&script, id)[0])
+        script.readable(id, waiting: 8)
+        #expect(spawnAll(&script, id).count == 1)
+        #expect(script.view(id).total == 2)
+    }
+
+    @Test func aRemovedServiceStartsNobodyElse() {
+        var script = Script()
+        let id = script.add(several())
+        script.readable(id, waiting: 80)
+        script.taken(id, spawnAll(&script, id)[0])
+        script.readable(id, waiting: 79)
+        script.remove(id)
+        #expect(spawnAll(&script, id).isEmpty)
+        script.act { $0.queueMeasured(id, waiting: 79, now: $1) }
+        #expect(script.effects.isEmpty)
+    }
+
+    @Test func aReloadClosesTheWindow() {
+        var script = Script()
+        let id = script.add(several())
+        script.readable(id, waiting: 80)
+        script.taken(id, spawnAll(&script, id)[0])
+        #expect(script.view(id).window.size == 2)
+        script.reload(id, several())
+        #expect(script.view(id).window.size == 1)
+        script.readable(id, waiting: 79)
+        #expect(spawnAll(&script, id).count == 1)
+    }
+}
