@@ -19,6 +19,14 @@ import Testing
         return pids
     }
 
+    /// Many wait, the first child has taken one of them, and so two may start at once: their pids.
+    private func warmUp(_ script: inout Script, _ id: ServiceID, waiting: Int32 = 80) -> [Int32] {
+        script.readable(id, waiting: waiting)
+        script.taken(id, spawnAll(&script, id)[0])
+        script.readable(id, waiting: waiting - 1)
+        return spawnAll(&script, id)
+    }
+
     @Test func theFirstOfAQueueIsStartedAlone() {
         var script = Script()
         let id = script.add(several())
@@ -58,10 +66,7 @@ import Testing
     @Test func aQueueThatThosePresentWillEmptyStartsNobody() {
         var script = Script()
         let id = script.add(several())
-        script.readable(id, waiting: 3)
-        script.taken(id, spawnAll(&script, id)[0])
-        script.readable(id, waiting: 2)
-        let second = spawnAll(&script, id)
+        let second = warmUp(&script, id, waiting: 3)
         #expect(second.count == 2)
         script.taken(id, second[0])
         #expect(script.effects == [.measureQueue(id)])
@@ -96,10 +101,7 @@ import Testing
     @Test func aFailureAmongSeveralClosesTheWindow() {
         var script = Script()
         let id = script.add(several())
-        script.readable(id, waiting: 80)
-        script.taken(id, spawnAll(&script, id)[0])
-        script.readable(id, waiting: 79)
-        script.exit(spawnAll(&script, id)[1], .signaled(11))
+        script.exit(warmUp(&script, id)[1], .signaled(11))
         #expect(script.view(id).window.size == 1)
         script.act { $0.queueMeasured(id, waiting: 79, now: $1) }
         #expect(script.effects.isEmpty, "nothing is started while throttled")
@@ -109,10 +111,7 @@ import Testing
     @Test func stressWaitsUntilNobodyIsStarting() {
         var script = Script()
         let id = script.add(several(limit: 3))
-        script.readable(id, waiting: 9)
-        script.taken(id, spawnAll(&script, id)[0])
-        script.readable(id, waiting: 8)
-        let second = spawnAll(&script, id)
+        let second = warmUp(&script, id, waiting: 9)
         #expect(second.count == 1, "the third may be the last and has to wait for the second")
         script.taken(id, second[0])
         #expect(script.effects == [.watchEndpoints(id)])
@@ -126,10 +125,7 @@ import Testing
     @Test func theProcessLimitHoldsForSeveral() {
         var script = Script()
         let id = script.add(ServiceRules(processLimit: 2, isLocalOnly: true, concurrentStarts: 8))
-        script.readable(id, waiting: 9)
-        script.taken(id, spawnAll(&script, id)[0])
-        script.readable(id, waiting: 8)
-        #expect(spawnAll(&script, id).count == 1)
+        #expect(warmUp(&script, id).count == 1)
         #expect(script.view(id).total == 2)
     }
 
