@@ -35,6 +35,7 @@ let package = Package(
         .executable(name: "postlogd", targets: ["postlogd"]),
         .executable(name: "echo", targets: ["echo"]),
         .executable(name: "bench-accept", targets: ["bench-accept"]),
+        .executable(name: "http-answer", targets: ["http-answer"]),
         .library(name: "MicroOperations", targets: ["MicroOperations"]),
         .executable(name: "micro-counts", targets: ["micro-counts"]),
     ],
@@ -136,6 +137,13 @@ var loadGeneration: [Target] {
             path: "Benchmarks/bench-accept",
             swiftSettings: settings
         ),
+        // Only to be measured: a worker that answers over HTTP, beside servers that do nothing else.
+        .executableTarget(
+            name: "http-answer",
+            dependencies: ["FixedMemory", "ServerSkeleton"],
+            path: "Benchmarks/http-answer",
+            swiftSettings: settings
+        ),
     ]
 }
 
@@ -198,7 +206,7 @@ var tests: [Target] {
             "ServerSkeletonTests",
             [
                 "Diagnostics", "ServerSkeleton", "ServiceLogging", "SystemCalls", "TestSupport", "test-service", "echo",
-                "anvil", "postlogd", system, logging,
+                "anvil", "postlogd", "http-answer", system, logging,
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),
