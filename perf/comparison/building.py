@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from .peers import DEBIAN_DAEMONS, Peer, our_peer, postfix_peer
 from .processes import Failure
-from .yardsticks import BarePeer, NginxPeer, NIOPeer, nginx_program
+from .yardsticks import BarePeer, DutiesPeer, NginxPeer, NIOPeer, nginx_program
 
 PERF = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 REPOSITORY = os.path.dirname(PERF)
@@ -19,7 +19,7 @@ REPOSITORY = os.path.dirname(PERF)
 OUT = f"{PERF}/out"
 
 # What `--peers` calls them, in the order of the tables.
-PEERS = ["postfix", "bare", "nio", "nginx", "ours"]
+PEERS = ["postfix", "bare", "duties", "nio", "nginx", "ours"]
 
 
 def _run(command: list[str], seconds: float, what: str, directory: str = REPOSITORY) -> None:
@@ -90,6 +90,8 @@ def make_peers(
                 return postfix_peer(root)
             case "bare":
                 return BarePeer(root, ensure_bare())
+            case "duties":
+                return DutiesPeer(root, ensure_bare())
             case "nio":
                 return NIOPeer(root, ensure_nio(without_building))
             case "nginx":

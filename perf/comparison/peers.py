@@ -6,7 +6,7 @@
 
 A peer has those of these end points that it serves: `anvil_socket`, `anvil_port`, `log_socket` with `log_file`,
 `echo_port`, `http_port`, `smtpd_port`; the others are None. Postfix and ours get the same main.cf and master.cf but
-for the directories and the echo service, which only ours has.
+for the directories and the echo and HTTP services, which only ours has.
 """
 
 import grp
@@ -55,6 +55,10 @@ SMTPD_LINE = """\
 # The limit of 100 clients a process would measure process starts instead.
 ECHO_LINE = """\
 127.0.0.1:{echo}       inet        n  -  n  -  1    echo -o max_use=100000000
+"""
+
+HTTP_LINE = """\
+127.0.0.1:{http}       inet        n  -  n  -  1    http-answer -o max_use=100000000
 """
 
 
@@ -166,24 +170,26 @@ class Peer:
 class MasterPeer(Peer):
     """A master with anvil, postlogd and, where it is installed, Debian's smtpd in a queue directory of its own."""
 
-    def __init__(self, root: str, name: str, master: str, daemons: str, with_echo: bool):
+    def __init__(self, root: str, name: str, master: str, daemons: str):
         super().__init__(root)
         self.name, self._master = name, master
-        self.anvil_port, smtpd_port, echo_port = free_ports(3)
+        self.anvil_port, smtpd_port, echo_port, http_port = free_ports(4)
         self.anvil_socket = f"{root}/queue/private/anvil"
         self.log_socket = f"{root}/queue/public/postlog"
         self.log_file = f"{root}/log/maillog"
         lines = MASTER_CF
         if os.path.exists(f"{daemons}/smtpd"):
             lines, self.smtpd_port = lines + SMTPD_LINE, smtpd_port
-        if with_echo:
+        if os.path.exists(f"{daemons}/echo"):
             lines, self.echo_port = lines + ECHO_LINE, echo_port
+        if os.path.exists(f"{daemons}/http-answer"):
+            lines, self.http_port = lines + HTTP_LINE, http_port
         self._make_directories()
         owner, group = mail_accounts()
         with open(f"{root}/etc/main.cf", "w", encoding="ascii") as file:
             file.write(MAIN_CF.format(root=root, daemons=daemons, owner=owner, group=group))
         with open(f"{root}/etc/master.cf", "w", encoding="ascii") as file:
-            file.write(lines.format(anvil=self.anvil_port, smtpd=smtpd_port, echo=echo_port))
+            file.write(lines.format(anvil=self.anvil_port, smtpd=smtpd_port, echo=echo_port, http=http_port))
 
     def _make_directories(self) -> None:
         owner, group = mail_accounts()
@@ -219,7 +225,7 @@ class MasterPeer(Peer):
 
 
 def postfix_peer(root: str) -> MasterPeer:
-    return MasterPeer(root, "Postfix", f"{DEBIAN_DAEMONS}/master", DEBIAN_DAEMONS, with_echo=False)
+    return MasterPeer(root, "Postfix", f"{DEBIAN_DAEMONS}/master", DEBIAN_DAEMONS)
 
 
 def our_peer(root: str, products: str) -> MasterPeer:
@@ -230,6 +236,9 @@ def our_peer(root: str, products: str) -> MasterPeer:
         if not os.path.exists(f"{products}/{program}"):
             raise Failure(f"{products}/{program} does not exist: build it, or leave ours out with --peers")
         os.symlink(f"{products}/{program}", f"{daemons}/{program}")
+    # Programs of an earlier commit may have none.
+    if os.path.exists(f"{products}/http-answer"):
+        os.symlink(f"{products}/http-answer", f"{daemons}/http-answer")
     if os.path.exists(f"{DEBIAN_DAEMONS}/smtpd"):
         os.symlink(f"{DEBIAN_DAEMONS}/smtpd", f"{daemons}/smtpd")
-    return MasterPeer(root, "ours", f"{daemons}/master", daemons, with_echo=True)
+    return MasterPeer(root, "ours", f"{daemons}/master", daemons)

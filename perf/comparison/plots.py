@@ -21,7 +21,10 @@ PLOTS = {
 }
 
 # Told apart with any kind of colour vision.
-COLOURS = {"Postfix": "#d55e00", "bare": "#999999", "SwiftNIO": "#cc79a7", "nginx": "#e69f00", "ours": "#0072b2"}
+COLOURS = {
+    "Postfix": "#d55e00", "bare": "#999999", "bare + duties": "#56b4e9", "SwiftNIO": "#cc79a7", "nginx": "#e69f00",
+    "ours": "#0072b2",
+}
 
 HEAD = """\
 set encoding utf8

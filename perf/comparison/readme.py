@@ -19,6 +19,10 @@ RATES = [
     ("tcp", "the same on loopback TCP"),
     ("datagrams", "log lines into postlogd"),
 ]
+GETS = [
+    ("get", "connect, GET, three bytes, close on loopback TCP"),
+    ("get-kept", "GET on a kept TCP connection"),
+]
 ECHOES = [
     ("echo", "connect, line, echo, close on loopback TCP"),
     ("echo-kept", "line and echo on a kept TCP connection"),
@@ -60,12 +64,13 @@ def _tcp_rows(results: Results) -> Iterator[list[str]]:
         yield ["– its system calls, daemon + master"] + cells + [text.NONE, text.NONE]
 
 
-def _echo_rows(results: Results) -> Iterator[list[str]]:
-    for load, title in ECHOES:
-        cells = [text.rate(results, load, peer, with_spread=False) for peer in ("bare", "SwiftNIO", "ours")]
-        yield [title] + cells + [text.ratio(results, load, "rate", "ours", "SwiftNIO", with_spread=False)]
-        cells = [_processor_sum(results, load, peer) for peer in ("bare", "SwiftNIO", "ours")]
-        yield ["– its CPU"] + cells + [text.ratio(results, load, "server_us", "ours", "SwiftNIO", with_spread=False)]
+def _side_rows(results: Results, loads: list[tuple[str, str]], beside: str) -> Iterator[list[str]]:
+    """Ours beside a server that is not Postfix."""
+    for load, title in loads:
+        cells = [text.rate(results, load, peer, with_spread=False) for peer in ("bare", beside, "ours")]
+        yield [title] + cells + [text.ratio(results, load, "rate", "ours", beside, with_spread=False)]
+        cells = [_processor_sum(results, load, peer) for peer in ("bare", beside, "ours")]
+        yield ["– its CPU"] + cells + [text.ratio(results, load, "server_us", "ours", beside, with_spread=False)]
 
 
 def block(results: Results) -> str:
@@ -75,16 +80,18 @@ def block(results: Results) -> str:
     postfix = f"Postfix {facts['versions'].get('Postfix', '')}".strip()
     lines = [
         "`perf/compare` runs the same work against Debian's Postfix, bare libevent loops in C, an echo server on",
-        "SwiftNIO, and our programs, by turns on one machine. From",
+        "SwiftNIO, nginx, and our programs, by turns on one machine. From",
         f"[perf/results/compare.md](perf/results/compare.md): medians of {facts['rounds']} rounds,"
         f" {facts['processors']} processors,",
         f"the clients on the same machine, Linux {facts['kernel'].split()[1]}, commit {facts['commit']}{changed}.",
         "",
         *text.table(["Work", postfix, "bare loop in C", "ours", "to Postfix", "to bare loop"], _rows(results)),
     ]
-    if results.peers_of("echo"):
-        nio = f"SwiftNIO {facts['versions'].get('SwiftNIO', '')}".strip()
-        lines += ["", *text.table(["Echo", "bare loop in C", nio, "ours", "to SwiftNIO"], _echo_rows(results))]
+    for kind, loads, beside in (("Echo", ECHOES, "SwiftNIO"), ("HTTP", GETS, "nginx")):
+        if any(beside in results.peers_of(load) for load, _ in loads):
+            name = f"{beside} {facts['versions'].get(beside, '')}".strip()
+            heads = [kind, "bare loop in C", name, "ours", f"to {beside}"]
+            lines += ["", *text.table(heads, _side_rows(results, loads, beside))]
     return "\n".join(lines) + "\n"
 
 

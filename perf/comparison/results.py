@@ -68,6 +68,23 @@ class Cold:
     peer: str
     round: int
     seconds: float
+    # Of processors, meanwhile: the daemons' and master's.
+    daemon_seconds: float = 0.0
+    master_seconds: float = 0.0
+
+    @property
+    def server_seconds(self) -> float:
+        return self.daemon_seconds + self.master_seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Instructions:
+    """In user space, for one operation, counted. `step` is the duty that the bare loop does beyond those before it."""
+
+    load: str
+    peer: str
+    step: str
+    count: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +112,7 @@ class Results:
     calls: list[Calls] = dataclasses.field(default_factory=list)
     memory: list[Memory] = dataclasses.field(default_factory=list)
     cold: list[Cold] = dataclasses.field(default_factory=list)
+    instructions: list[Instructions] = dataclasses.field(default_factory=list)
     skipped: list[str] = dataclasses.field(default_factory=list)  # what was left out, and why
     remarks: list[str] = dataclasses.field(default_factory=list)  # what did not go as it should
 
@@ -142,7 +160,9 @@ def load_results(path: str) -> Results:
         raise Failure(f"{path} does not exist: run perf/compare first") from None
     if stored.pop("schema", None) != SCHEMA:
         raise Failure(f"{path} was written by another version: run perf/compare again")
-    kinds: dict[str, Callable[..., Any]] = {"runs": Run, "calls": Calls, "memory": Memory, "cold": Cold}
+    kinds: dict[str, Callable[..., Any]] = {
+        "runs": Run, "calls": Calls, "memory": Memory, "cold": Cold, "instructions": Instructions,
+    }
     for name, kind in kinds.items():
-        stored[name] = [kind(**each) for each in stored[name]]
+        stored[name] = [kind(**each) for each in stored.get(name, [])]
     return Results(**stored)

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 
 from . import workloads
+from . import instructions as counting
 from .peers import Peer
 from .processes import Failure
-from .results import Calls, Cold, Memory, Results
+from .results import Calls, Memory, Results
 from .workloads import Load
 
 
@@ -75,7 +76,7 @@ class Comparison:
 
     def _greet(self, peer: Peer, number: int) -> None:
         self._start(peer)
-        self.results.cold.append(Cold(peer.name, number, workloads.greet_all_cold(peer)))
+        self.results.cold.append(workloads.measure_cold(peer, number))
 
     def memory(self, rounds: int) -> None:
         """A young process every time."""
@@ -92,6 +93,10 @@ class Comparison:
         for peer in self.peers:
             self._try("start", peer, self._start)
         self.peers = [peer for peer in self.peers if ("start", peer.name) not in self._failed]
+
+    def stop(self) -> None:
+        for peer in self.peers:
+            peer.stop()
 
     def loads(self, chosen: list[Load], rounds: int, seconds: float) -> None:
         """All workloads in each round, and in each workload all peers one after the other."""
@@ -117,3 +122,12 @@ class Comparison:
     def _count(self, peer: Peer, load: Load) -> None:
         daemon, master = workloads.count_calls(self.bench, load, peer, self.directory)
         self.results.calls.append(Calls(load.key, peer.name, daemon, master))
+
+    def instructions(self, products: str) -> None:
+        """Of programs under valgrind, each started for itself."""
+        for load in (workloads.load_named(key) for key in counting.LOADS):
+            for subject in counting.subjects(f"{self.directory}/instructions", products, self.peers):
+                self._try(f"instructions of {load.key}", subject.peer, self._instructions, subject, load)
+
+    def _instructions(self, _: Peer, subject: counting.Subject, load: Load) -> None:
+        self.results.instructions.append(subject.count(self.bench, load))

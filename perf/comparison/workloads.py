@@ -14,7 +14,7 @@ from . import client, processes
 from .client import Outcome
 from .peers import Peer
 from .processes import Failure
-from .results import Run
+from .results import Cold, Run
 
 COLD_CLIENTS = 80
 # Before every run, so that the worker runs, its memory is there and the clock speed is up; counted nowhere.
@@ -207,3 +207,12 @@ def greet_all_cold(peer: Peer) -> float:
         waiting.close()
         for each in clients:
             each.close()
+
+
+def measure_cold(peer: Peer, number: int) -> Cold:
+    """One cold start. A process of Postfix's kind that has just started stays, so nobody's time is lost."""
+    before = processes.spent(peer.daemons(), peer.master())
+    seconds = greet_all_cold(peer)
+    after = processes.spent(peer.daemons(), peer.master())
+    daemons, master = (now[0] - then[0] for now, then in zip(after, before))
+    return Cold(peer.name, number, seconds, max(daemons, 0.0), max(master, 0.0))

@@ -77,7 +77,34 @@ class BarePeer(Peer):
         wait_until(lambda: all(_listens(port) for port in ports), 10, "the bare loops' ports")
 
     def worker(self, service: str) -> int:
-        return self.sessions[0].pid
+        served = ["anvil", f"127.0.0.1:{self.anvil_port}", f"127.0.0.1:{self.echo_port}",
+                  f"127.0.0.1:{self.http_port}", "postlog"]
+        return self.sessions[served.index(service)].pid
+
+
+class DutiesPeer(Peer):
+    """The bare loop of anvil that does anvil's duties as well; a process above it reads its reports."""
+
+    name = "bare + duties"
+
+    def __init__(self, root: str, programs: str):
+        super().__init__(root)
+        self._programs = programs
+        (self.anvil_port,) = free_ports(1)
+        self.anvil_socket = f"{root}/anvil"
+
+    def start(self) -> None:
+        if os.path.exists(self.anvil_socket):
+            os.unlink(self.anvil_socket)
+        ends = [f"unix:{self.anvil_socket}", f"tcp:127.0.0.1:{self.anvil_port}"]
+        self.launch([f"{self._programs}/bare-duties", *ends])
+        self._check_greeting()
+
+    def master(self) -> int | None:
+        return self.sessions[0].pid if self.sessions else None
+
+    def worker(self, service: str) -> int:
+        return self.daemons()[0]
 
 
 class NIOPeer(Peer):

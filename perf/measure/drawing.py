@@ -13,7 +13,9 @@ from comparison.processes import Failure
 # libdevel-nytprof-perl; then a copy that somebody has put on the PATH.
 DEBIAN_PLACE = "/usr/share/perl5/Devel/NYTProf/flamegraph.pl"
 # Narrower ones cannot be read, and make the file large.
-NARROWEST = "0.4"
+NARROWEST = 0.4
+# More than that cannot be left out without leaving out what is looked for.
+WIDEST = 20.0
 
 
 def program() -> str:
@@ -23,14 +25,24 @@ def program() -> str:
     return found
 
 
-def draw(path: str, title: str, unit: str, colors: str, folded: str) -> None:
+def draw(path: str, title: str, unit: str, colors: str, folded: str, largest: int | None = None) -> None:
+    """`largest`: bytes; narrow boxes are left out until the picture is no larger."""
     if not folded:
         raise Failure(f"nothing was recorded for \"{title}\"")
+    narrowest = NARROWEST
+    picture = _picture(title, unit, colors, folded, narrowest)
+    while largest and len(picture.encode()) > largest and narrowest < WIDEST:
+        narrowest *= 1.5
+        picture = _picture(title, unit, colors, folded, narrowest)
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(picture)
+
+
+def _picture(title: str, unit: str, colors: str, folded: str, narrowest: float) -> str:
     command = ["perl", program(), "--title", title, "--countname", unit, "--colors", colors, "--hash",
-               "--minwidth", NARROWEST, "--nametype", "Function:"]
+               "--minwidth", f"{narrowest:.2f}", "--nametype", "Function:"]
     done = subprocess.run(command, input=folded, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0 or "<svg" not in done.stdout:
         raise Failure(f"flamegraph.pl: {done.stderr.strip()[-300:]}")
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(done.stdout)
+    return done.stdout

@@ -11,14 +11,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from comparison import peers, workloads
+from comparison import peers, results, workloads
 from comparison.processes import Failure
 
-from . import background, command, drawing, folded, recording, sampling, stacks, stage
+from . import background, command, drawing, folded, mappings, recording, sampling, stacks, stage
 
-MODES = ["on-cpu", "off-cpu", "wakeups", "allocations"]
+MODES = ["on-cpu", "off-cpu", "wakeups", "allocations", "memory"]
 OF = ["worker", "master", "anvil", "postlogd", "echo", "smtpd", "bench-accept"]
-COLORS = {"on-cpu": "hot", "off-cpu": "blue", "wakeups": "purple", "allocations": "green"}
+COLORS = {"on-cpu": "hot", "off-cpu": "blue", "wakeups": "purple", "allocations": "green", "memory": "mem"}
 
 
 @dataclasses.dataclass
@@ -38,40 +38,79 @@ class Wish:
     def unit(self) -> str:
         if self.mode == "allocations":
             return "bytes" if self.by_bytes else "calls"
-        return {"on-cpu": "samples", "off-cpu": "microseconds", "wakeups": "wake-ups"}[self.mode]
+        return {"on-cpu": "samples", "off-cpu": "microseconds", "wakeups": "wake-ups", "memory": "kB"}[self.mode]
 
     def check(self) -> None:
         if self.workload == background.COLD and self.of not in ("master", "smtpd", "worker"):
             raise Failure("the workload cold has master and smtpd, no other process: --of master or --of smtpd")
         if self.of == "smtpd" and self.workload != background.COLD:
             raise Failure(f"smtpd does not work under the workload {self.workload}: --workload cold")
+        if self.mode == "memory" and (self.workload == background.COLD or self.of == "bench-accept"):
+            raise Failure("memory is that of a process that has done its work: no --workload cold, not bench-accept")
 
 
 @dataclasses.dataclass
 class Outcome:
-    """Stacks, and the operations that the client counted meanwhile (0: not counted)."""
+    """Stacks, and the operations that the client counted meanwhile (0: not counted). `alone` is a run of the same work
+    before, without a recording beside it."""
 
     folded: folded.Folded
     operations: int
+    alone: results.Run | results.Cold | None = None
 
 
 def record(wish: Wish, machine: recording.Machine, products: str) -> Outcome:
+    """Of our programs."""
+    return _record(wish, machine, lambda scratch: scratch.ours(products), f"{products}/bench-accept", False)
+
+
+def record_peer(wish: Wish, machine: recording.Machine, make: Callable[[stage.Scratch], peers.Peer],
+                bench: str) -> Outcome:
+    """Of whoever `make` makes, and a run of the same work alone."""
+    return _record(wish, machine, make, bench, True)
+
+
+def _record(wish: Wish, machine: recording.Machine, make: Callable[[stage.Scratch], peers.Peer], bench: str,
+            with_alone: bool) -> Outcome:
     wish.check()
     if wish.mode == "wakeups" and not machine.has_tracepoints or (
         wish.mode == "allocations" and not machine.has_probes
     ):
         raise Failure(machine.remarks()[wish.mode])
     with stage.Scratch("flamegraph") as scratch:
-        peer = scratch.ours(products)
+        peer = make(scratch)
         stage.start(peer)
+        if wish.mode == "memory":
+            return Outcome(_weigh(wish, peer, bench), 0)
+        alone = _run_alone(wish, peer, bench) if with_alone else None
         if wish.workload == background.COLD:
             found, operations = _record_cold(wish, machine, scratch, peer)
         else:
-            found, operations = _record_load(wish, machine, scratch, peer, f"{products}/bench-accept")
+            found, operations = _record_load(wish, machine, scratch, peer, bench)
     found, names = folded.readable(found)
     if names:
         command.say(names)
-    return Outcome(found, operations)
+    return Outcome(found, operations, alone)
+
+
+def _run_alone(wish: Wish, peer: peers.Peer, bench: str) -> results.Run | results.Cold:
+    if wish.workload != background.COLD:
+        return workloads.measure(bench, workloads.load_named(wish.workload), peer, wish.seconds, 1, 0)
+    cold = workloads.measure_cold(peer, 1)
+    # Those that were started stay for a while; the recording needs a cold start, too.
+    peer.stop()
+    stage.start(peer)
+    return cold
+
+
+def _weigh(wish: Wish, peer: peers.Peer, bench: str) -> folded.Folded:
+    """After a little work, idle for a moment: as perf/compare weighs a worker."""
+    workloads.run_client(bench, workloads.load_named(wish.workload), peer, ["--count", "100"], 30)
+    time.sleep(0.3)
+    found: folded.Folded = Counter()
+    for pid in background.serving_pids(peer, wish.workload, wish.of):
+        found += mappings.private(pid)
+    return found
 
 
 def _record_load(wish: Wish, machine: recording.Machine, scratch: stage.Scratch, peer: peers.Peer,
