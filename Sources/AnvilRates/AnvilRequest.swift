@@ -29,12 +29,12 @@ package enum AnvilRequest: Equatable, Sendable {
     package static func parse(_ input: borrowing RawSpan) -> AnvilRequest {
         let newline = UInt8(ascii: "\n")
         guard let nameEnd = input.firstIndex(of: newline) else { return .incomplete }
-        guard input.extracting(0..<nameEnd).hasPrefix("request=") else {
+        guard input.has("request=") else {
             return .malformed("missing attribute request in input")
         }
         let identStart = nameEnd + 1
         guard let identEnd = input.firstIndex(of: newline, from: identStart) else { return .incomplete }
-        guard input.extracting(identStart..<identEnd).hasPrefix("ident=") else {
+        guard input.has("ident=", at: identStart) else {
             return .malformed("missing attribute ident in input")
         }
         let end = identEnd + 1

@@ -11,6 +11,13 @@ package struct Peaks {
         var value: Int32 = 0
         var ident = Ident.short(ShortBytes())
         var seconds: Int64 = 0
+
+        /// Most peaks are of the client that held the last one.
+        mutating func rise(to value: Int32, _ ident: borrowing RawSpan, _ seconds: () -> Int64) {
+            self.value = value
+            self.seconds = seconds()
+            if !self.ident.equals(ident) { self.ident = Ident(ident) }
+        }
     }
 
     private var rates = InlineArray<5, Peak>(repeating: Peak())
@@ -21,12 +28,12 @@ package struct Peaks {
 
     package mutating func note(_ rate: Rate, _ value: Int32, ident: borrowing RawSpan, seconds: () -> Int64) {
         guard value > rates[rate.rawValue].value else { return }
-        rates[rate.rawValue] = Peak(value: value, ident: Ident(ident), seconds: seconds())
+        rates[rate.rawValue].rise(to: value, ident, seconds)
     }
 
     package mutating func note(count value: Int32, ident: borrowing RawSpan, seconds: () -> Int64) {
         guard value > count.value else { return }
-        count = Peak(value: value, ident: Ident(ident), seconds: seconds())
+        count.rise(to: value, ident, seconds)
     }
 
     package mutating func note(cacheSize value: Int, seconds: () -> Int64) {

@@ -48,12 +48,6 @@ package struct ClientFigures: Equatable, Sendable {
 /// The name of one record. It outlives the record harmlessly.
 package struct RecordID: Equatable, Sendable {
     let slot: SlotID
-
-    /// `==` without a detour through the tables of its conformance, for the path of every request.
-    @inline(__always)
-    package func isSame(as other: RecordID) -> Bool {
-        slot.index == other.slot.index && slot.generation == other.slot.generation
-    }
 }
 
 /// Counts connections and rates per ident, an opaque name of a client. A record whose last connection is gone stays
@@ -151,8 +145,15 @@ package struct RateTable: ~Copyable {
 
     // MARK: finding
 
-    package mutating func find(_ ident: borrowing RawSpan) -> RecordID? {
-        slot(of: ident).map { RecordID(slot: $0) }
+    /// - Parameter guess: a record that may well be the one; looked at first, since the index costs more.
+    package mutating func find(_ ident: borrowing RawSpan, guess: RecordID? = nil) -> RecordID? {
+        if let guess, isRecord(guess, of: ident) { return guess }
+        return slot(of: ident).map { RecordID(slot: $0) }
+    }
+
+    /// Whether this is the record of that client, and still there.
+    package mutating func isRecord(_ id: RecordID, of ident: borrowing RawSpan) -> Bool {
+        records.withElement(id.slot) { $0.ident.equals(ident) } ?? false
     }
 
     private mutating func slot(of ident: borrowing RawSpan) -> SlotID? {

@@ -7,12 +7,12 @@
 /// What does not fit is refused whole, and the caller is told; nothing is ever cut off in silence.
 ///
 /// Memory is touched when it is filled, so that a buffer nobody uses costs address space only.
-@safe package struct AppendBuffer: ~Copyable {
-    private let base: UnsafeMutableRawPointer
-    package let capacity: Int
-    package private(set) var count = 0
+@safe public struct AppendBuffer: ~Copyable {
+    @usableFromInline let base: UnsafeMutableRawPointer
+    public let capacity: Int
+    @usableFromInline var filled = 0
 
-    package init(capacity: Int) {
+    public init(capacity: Int) {
         precondition(capacity > 0)
         self.capacity = capacity
         unsafe base = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
@@ -22,82 +22,88 @@
         unsafe base.deallocate()
     }
 
-    package var room: Int { capacity - count }
+    @inlinable public var count: Int { filled }
+
+    @inlinable public var room: Int { capacity - filled }
 
     /// What was collected.
-    package var bytes: RawSpan {
+    @inlinable public var bytes: RawSpan {
         @_lifetime(borrow self)
         get {
-            let span = unsafe RawSpan(_unsafeStart: base, byteCount: count)
+            let span = unsafe RawSpan(_unsafeStart: base, byteCount: filled)
             return unsafe _overrideLifetime(span, borrowing: self)
         }
     }
 
     /// Lends the room behind the collected bytes to `body`, which says how many bytes it put there.
+    @inlinable
     @inline(__always)
-    package mutating func fill<Failure: Error>(
+    public mutating func fill<Failure: Error>(
         _ body: (inout MutableRawSpan) throws(Failure) -> Int
     ) throws(Failure) -> Int {
         let room = self.room
-        var free = unsafe MutableRawSpan(_unsafeStart: base + count, byteCount: room)
+        var free = unsafe MutableRawSpan(_unsafeStart: base + filled, byteCount: room)
         let added = try body(&free)
         precondition(added >= 0 && added <= room)
-        count += added
+        filled += added
         return added
     }
 
-    package mutating func removeAll() { count = 0 }
+    @inlinable public mutating func removeAll() { filled = 0 }
 
     /// Drops `size` bytes at the front; the rest moves up.
-    package mutating func removeFirst(_ size: Int) {
-        precondition(size >= 0 && size <= count)
-        if size == count { return count = 0 }
-        unsafe base.copyMemory(from: base + size, byteCount: count - size)
-        count -= size
+    public mutating func removeFirst(_ size: Int) {
+        precondition(size >= 0 && size <= filled)
+        if size == filled { return filled = 0 }
+        unsafe base.copyMemory(from: base + size, byteCount: filled - size)
+        filled -= size
     }
 
     /// False: there was no room, and nothing was appended.
-    package mutating func append(_ bytes: borrowing RawSpan) -> Bool {
+    public mutating func append(_ bytes: borrowing RawSpan) -> Bool {
         guard bytes.byteCount <= room else { return false }
-        let target = unsafe base + count
+        let target = unsafe base + filled
         unsafe bytes.withUnsafeBytes { source in
             if let base = source.baseAddress { unsafe target.copyMemory(from: base, byteCount: source.count) }
         }
-        count += bytes.byteCount
+        filled += bytes.byteCount
         return true
     }
 
     /// Appends text that is part of the program.
-    package mutating func append(_ text: StaticString) -> Bool {
+    @inlinable
+    @inline(__always)
+    public mutating func append(_ text: StaticString) -> Bool {
         guard text.utf8CodeUnitCount <= room else { return false }
-        let target = unsafe base + count
+        let target = unsafe base + filled
         unsafe target.copyMemory(from: text.utf8Start, byteCount: text.utf8CodeUnitCount)
-        count += text.utf8CodeUnitCount
+        filled += text.utf8CodeUnitCount
         return true
     }
 
     /// Appends a number in decimal digits.
-    package mutating func append(decimal number: UInt64) -> Bool {
-        if number < 10 {
-            guard room > 0 else { return false }
-            unsafe base.storeBytes(of: UInt8(ascii: "0") + UInt8(number), toByteOffset: count, as: UInt8.self)
-            count += 1
-            return true
-        }
+    public mutating func append(decimal number: UInt64) -> Bool {
         var digits = 1
-        var rest = number
-        while rest >= 10 {
-            rest /= 10
+        var limit: UInt64 = 10
+        while number >= limit {
             digits += 1
+            let (next, isTooLarge) = limit.multipliedReportingOverflow(by: 10)
+            if isTooLarge { break }
+            limit = next
         }
         guard digits <= room else { return false }
-        let target = unsafe base + count
-        rest = number
-        for place in (0..<digits).reversed() {
-            unsafe target.storeBytes(of: UInt8(ascii: "0") + UInt8(rest % 10), toByteOffset: place, as: UInt8.self)
+        filled += digits
+        var place = filled
+        var rest = number
+        repeat {
+            place -= 1
+            unsafe base.storeBytes(
+                of: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10),
+                toByteOffset: place,
+                as: UInt8.self
+            )
             rest /= 10
-        }
-        count += digits
+        } while rest > 0
         return true
     }
 }

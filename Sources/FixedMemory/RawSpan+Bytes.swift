@@ -3,18 +3,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-private import Glibc
+public import Glibc
 
 extension RawSpan {
     /// The byte at `index`; traps outside of the span.
+    @inlinable
     @inline(__always)
-    package func byte(at index: Int) -> UInt8 {
+    public func byte(at index: Int) -> UInt8 {
         precondition(index >= 0 && index < byteCount)
         return unsafe unsafeLoad(fromByteOffset: index, as: UInt8.self)
     }
 
     /// The first place of `byte` from `start` on.
-    package func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
+    @inlinable public func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
         precondition(start >= 0)
         if start >= byteCount { return nil }
         return unsafe withUnsafeBytes { bytes in
@@ -25,17 +26,21 @@ extension RawSpan {
         }
     }
 
-    /// Whether these bytes begin with `text`.
-    package func hasPrefix(_ text: StaticString) -> Bool {
-        text.utf8CodeUnitCount <= byteCount && extracting(0..<text.utf8CodeUnitCount).equals(text)
+    /// Whether `text`, which is part of the program, stands at `start`.
+    @inlinable
+    @inline(__always)
+    public func has(_ text: StaticString, at start: Int = 0) -> Bool {
+        let size = text.utf8CodeUnitCount
+        guard start >= 0, size <= byteCount - start else { return false }
+        if size == 0 { return true }
+        // Of a text whose size the compiler knows, this becomes a load and a comparison.
+        return unsafe withUnsafeBytes { unsafe memcmp($0.baseAddress! + start, text.utf8Start, size) == 0 }
     }
 
     /// Whether these bytes are those of `text`.
-    package func equals(_ text: StaticString) -> Bool {
-        guard text.utf8CodeUnitCount == byteCount else { return false }
-        if byteCount == 0 { return true }
-        return unsafe withUnsafeBytes { unsafe memcmp($0.baseAddress!, text.utf8Start, $0.count) == 0 }
-    }
+    @inlinable
+    @inline(__always)
+    public func equals(_ text: StaticString) -> Bool { text.utf8CodeUnitCount == byteCount && has(text) }
 
     /// A hash with the seed of this process, so that nobody outside can choose bytes that collide.
     package func hashed() -> Int {

@@ -3,20 +3,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-private import Glibc
+public import Glibc
 
 /// A copy of up to 64 bytes, stored in place: the key of a table whose elements never allocate.
-package struct ShortBytes: Sendable {
-    package static var capacity: Int { 64 }
+public struct ShortBytes: Sendable {
+    @inlinable public static var capacity: Int { 64 }
 
-    private var storage = InlineArray<64, UInt8>(repeating: 0)
-    package private(set) var count = 0
+    @usableFromInline var storage = InlineArray<64, UInt8>(repeating: 0)
+    public private(set) var count = 0
 
     /// Nothing at all.
-    package init() {}
+    public init() {}
 
     /// The first 64 bytes of `bytes`.
-    package init(prefixOf bytes: borrowing RawSpan) {
+    public init(prefixOf bytes: borrowing RawSpan) {
         let count = min(bytes.byteCount, Self.capacity)
         self.count = count
         if count == 0 { return }
@@ -29,10 +29,9 @@ package struct ShortBytes: Sendable {
     }
 
     /// A copy, as an array.
-    package var array: [UInt8] { (0..<count).map { storage[$0] } }
+    public var array: [UInt8] { (0..<count).map { storage[$0] } }
 
-    @inline(__always)
-    package func equals(_ bytes: borrowing RawSpan) -> Bool {
+    @inlinable public func equals(_ bytes: borrowing RawSpan) -> Bool {
         guard bytes.byteCount == count else { return false }
         if count == 0 { return true }
         return unsafe bytes.withUnsafeBytes { other in

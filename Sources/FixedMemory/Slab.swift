@@ -5,21 +5,25 @@
 
 /// One slot's bookkeeping, apart from its element.
 @usableFromInline struct SlabSlot {
+    /// Odd while the slot is taken. Goes up by one when an element comes and when it leaves, so that every life has an
+    /// odd number of its own, and a name fits or does not with one comparison.
     @usableFromInline var generation: UInt32
     @usableFromInline var nextFree: UInt32
-    @usableFromInline var isTaken: Bool
 
-    @inlinable init(generation: UInt32, nextFree: UInt32, isTaken: Bool) {
-        self.generation = generation
+    @inlinable init(nextFree: UInt32) {
+        generation = 0
         self.nextFree = nextFree
-        self.isTaken = isTaken
     }
+
+    @inlinable var isTaken: Bool { generation & 1 == 1 }
 }
 
 /// Holds noncopyable elements in chunks of fixed size. Inserting and removing allocate nothing while the
 /// reserved capacity lasts; `reserve` adds a chunk, and callers do that off their hot path.
-/// Public and inlinable, though no product shows it: Swift 6.3.1 makes code for a caller's element type only then (not
-/// for `package`). Without it, a third of anvil's time outside the kernel went into looking up types.
+///
+/// Public and inlinable, as everything in this room that a request passes through, though no product shows it: Swift
+/// 6.3.1 carries code into another target, and makes it for a caller's element type, only then (not for `package`).
+/// Without it, a request to anvil is dozens of calls of a few instructions each.
 ///
 /// Owner of the memory: this value. Elements live until `remove` or the end of the slab. All access goes through
 /// `withElement`, which checks the slot's generation; never keep access to a slot across a call that may
@@ -30,57 +34,76 @@
     @inlinable static var chunkSize: Int { 1 << Int(chunkShift) }
     @inlinable static var none: UInt32 { .max }
 
-    @usableFromInline var slots: [SlabSlot] = []
-    @usableFromInline var chunks: [UnsafeMutablePointer<Element>] = unsafe []
+    // Bare memory and not arrays: an array would be asked at each change whether somebody else has it, too.
+    @usableFromInline var slots: UnsafeMutableBufferPointer<SlabSlot>
+    @usableFromInline var chunks: UnsafeMutableBufferPointer<UnsafeMutablePointer<Element>>
     @usableFromInline var firstFree: UInt32 = .max
     @usableFromInline var taken = 0
     @inlinable public var count: Int { taken }
 
     /// - Parameter capacity: elements that fit before `reserve` must be called; rounded up to a chunk.
     @inlinable public init(capacity: Int) {
+        unsafe slots = UnsafeMutableBufferPointer(start: nil, count: 0)
+        unsafe chunks = UnsafeMutableBufferPointer(start: nil, count: 0)
         reserve(capacity)
     }
 
     @inlinable deinit {
-        for index in slots.indices where slots[index].isTaken {
+        for index in unsafe slots.indices where unsafe slots[index].isTaken {
             unsafe pointer(UInt32(index)).deinitialize(count: 1)
         }
         for index in unsafe chunks.indices { unsafe chunks[index].deallocate() }
+        unsafe slots.deallocate()
+        unsafe chunks.deallocate()
     }
 
-    @inlinable public var capacity: Int { slots.count }
+    @inlinable public var capacity: Int { unsafe slots.count }
 
     /// Makes room for `total` elements in all. Allocates; existing elements do not move.
     @inlinable public mutating func reserve(_ total: Int) {
-        while slots.count < total {
-            unsafe chunks.append(UnsafeMutablePointer<Element>.allocate(capacity: Self.chunkSize))
-            let first = slots.count
-            for index in (first..<first + Self.chunkSize) {
-                let isLast = index == first + Self.chunkSize - 1
-                slots.append(SlabSlot(generation: 1, nextFree: isLast ? firstFree : UInt32(index + 1), isTaken: false))
-            }
-            firstFree = UInt32(first)
+        let first = capacity
+        let more = (max(total - first, 0) + Self.chunkSize - 1) >> Int(Self.chunkShift)
+        if more == 0 { return }
+        unsafe Self.grow(&chunks, by: more) { _ in UnsafeMutablePointer.allocate(capacity: Self.chunkSize) }
+        let last = first + more * Self.chunkSize - 1
+        let oldFree = firstFree
+        unsafe Self.grow(&slots, by: more * Self.chunkSize) { index in
+            SlabSlot(nextFree: index == last ? oldFree : UInt32(index + 1))
         }
+        firstFree = UInt32(first)
+    }
+
+    /// Moves `memory` to a larger place and fills the end of it.
+    @inlinable static func grow<Entry>(
+        _ memory: inout UnsafeMutableBufferPointer<Entry>,
+        by more: Int,
+        _ entry: (Int) -> Entry
+    ) {
+        let old = unsafe memory
+        unsafe memory = UnsafeMutableBufferPointer.allocate(capacity: old.count + more)
+        _ = unsafe memory.moveInitialize(fromContentsOf: old)
+        for index in old.count..<memory.count { unsafe memory.initializeElement(at: index, to: entry(index)) }
+        unsafe old.deallocate()
     }
 
     /// Puts `element` into a free slot; nil when all are taken (the element is dropped).
     @inlinable public mutating func insert(_ element: consuming Element) -> SlotID? {
-        guard firstFree != Self.none else { return nil }
         let index = firstFree
-        firstFree = slots[Int(index)].nextFree
-        slots[Int(index)].isTaken = true
+        guard index != Self.none else { return nil }
+        let slot = unsafe slots.baseAddress! + Int(index)
+        unsafe firstFree = slot.pointee.nextFree
+        unsafe slot.pointee.generation &+= 1
         unsafe pointer(index).initialize(to: element)
         taken += 1
-        return SlotID(index: index, generation: slots[Int(index)].generation)
+        return unsafe SlotID(index: index, generation: slot.pointee.generation)
     }
 
     /// Takes the element out; nil when `id` names a life that is over.
     @inlinable public mutating func remove(_ id: SlotID) -> Element? {
         guard contains(id) else { return nil }
-        let index = Int(id.index)
-        slots[index].isTaken = false
-        slots[index].generation &+= 1
-        slots[index].nextFree = firstFree
+        let slot = unsafe slots.baseAddress! + Int(id.index)
+        unsafe slot.pointee.generation &+= 1
+        unsafe slot.pointee.nextFree = firstFree
         firstFree = id.index
         taken -= 1
         return unsafe pointer(id.index).move()
@@ -88,13 +111,15 @@
 
     @inlinable public func contains(_ id: SlotID) -> Bool {
         let index = Int(id.index)
-        return index < slots.count && slots[index].isTaken && slots[index].generation == id.generation
+        guard index < capacity, id.generation & 1 == 1 else { return false }
+        return unsafe slots.baseAddress![index].generation == id.generation
     }
 
     /// The name of the element that lives in slot `index` now.
     @inlinable public func id(at index: Int) -> SlotID? {
-        guard index < slots.count, slots[index].isTaken else { return nil }
-        return SlotID(index: UInt32(index), generation: slots[index].generation)
+        guard index >= 0, index < capacity else { return nil }
+        let slot = unsafe slots.baseAddress![index]
+        return slot.isTaken ? SlotID(index: UInt32(index), generation: slot.generation) : nil
     }
 
     /// Lends the element to `body`; nil when `id` names a life that is over.
@@ -105,7 +130,8 @@
         return unsafe body(&pointer(id.index).pointee)
     }
 
+    /// Where the element of slot `index` is or will be; `index` is below the capacity.
     @inlinable func pointer(_ index: UInt32) -> UnsafeMutablePointer<Element> {
-        unsafe chunks[Int(index >> Self.chunkShift)] + Int(index) & (Self.chunkSize - 1)
+        unsafe chunks.baseAddress![Int(index >> Self.chunkShift)] + Int(index) & (Self.chunkSize - 1)
     }
 }

@@ -3,12 +3,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import FixedMemory
+public import FixedMemory
 
 /// Holds the input of the connection that is being worked on. What a service does not consume is put aside by the
 /// core, so that the buffer is free for the next connection.
 @usableFromInline struct InputBuffer: ~Copyable {
-    var buffer: AppendBuffer
+    @usableFromInline var buffer: AppendBuffer
     let maximumRequestSize: Int
 
     init(maximumRequestSize: Int) {
@@ -18,10 +18,10 @@ import FixedMemory
 
     var capacity: Int { buffer.capacity }
 
-    @usableFromInline var count: Int { buffer.count }
+    @inlinable var count: Int { buffer.count }
 
     /// The input without its first `start` bytes.
-    @usableFromInline
+    @inlinable
     @_lifetime(borrow self)
     func bytes(from start: Int) -> RawSpan { buffer.bytes.extracting(start..<buffer.count) }
 }

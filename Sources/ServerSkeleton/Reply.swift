@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import FixedMemory
+public import FixedMemory
 
 /// What goes back to a client: handlers append, and the skeleton sends everything of one turn with one write. One
 /// buffer serves all clients; nothing is allocated.
@@ -11,11 +11,11 @@ import FixedMemory
 /// A handler is entered with room for at least `maximumReplySize` bytes of its service. Appending more than there is
 /// room for does not crash: the client is disconnected with a warning, as its reply would not be whole.
 public struct Reply: ~Copyable {
-    var buffer: AppendBuffer
+    @usableFromInline var buffer: AppendBuffer
     /// When the present turn began.
     public internal(set) var time: ServiceTime
     /// Whether something did not fit.
-    var isOverfull = false
+    @usableFromInline var isOverfull = false
     @usableFromInline var mustDisconnect = false
 
     init(capacity: Int) {
@@ -24,7 +24,7 @@ public struct Reply: ~Copyable {
     }
 
     /// Bytes that still fit.
-    public var room: Int { buffer.room }
+    @inlinable public var room: Int { buffer.room }
 
     /// Bytes that wait to be sent.
     public var count: Int { buffer.count }
@@ -35,7 +35,7 @@ public struct Reply: ~Copyable {
     }
 
     /// Appends text that is part of the program.
-    public mutating func append(_ text: StaticString) {
+    @inlinable public mutating func append(_ text: StaticString) {
         if !buffer.append(text) { isOverfull = true }
     }
 
@@ -46,7 +46,7 @@ public struct Reply: ~Copyable {
     }
 
     /// Ends the connection once everything that was appended is sent. Input that was not consumed is dropped.
-    public mutating func disconnect() { mustDisconnect = true }
+    @inlinable public mutating func disconnect() { mustDisconnect = true }
 
     /// A turn begins.
     @usableFromInline mutating func begin(_ time: ServiceTime) { self.time = time }

@@ -93,19 +93,19 @@ extension Anvil {
         switch kind {
         case .connect:
             let figures = connect(ident, &client)
-            peaks.note(.connection, figures[.connection], ident: ident, seconds: { WallClock.seconds })
+            let rate = figures[.connection]
+            peaks.note(.connection, rate, ident: ident, seconds: { WallClock.seconds })
             peaks.note(count: figures.count, ident: ident, seconds: { WallClock.seconds })
             reply.append("status=0\ncount=", figures.count)
-            reply.append("\nrate=", figures[.connection])
+            reply.append("\nrate=", rate)
         case .disconnect:
-            if let record = client, table.find(ident)?.isSame(as: record) == true {
+            if let record = client, table.isRecord(record, of: ident) {
                 table.disconnect(record, now: now)
                 client = nil
             }
             reply.append("status=0")
         case .count(let rate):
-            if table.find(ident) == nil { _ = connect(ident, &client) }
-            let figures = table.find(ident).map { table.count(rate, of: $0, now: now) } ?? ClientFigures()
+            let figures = count(rate, ident, &client)
             peaks.note(rate, figures[rate], ident: ident, seconds: { WallClock.seconds })
             reply.append("status=0\nrate=", figures[rate])
         case .newTLSStatus:
@@ -130,14 +130,23 @@ extension Anvil {
 
     /// A connection of ours holds one client at a time: counting another gives the earlier one back.
     private mutating func connect(_ ident: RawSpan, _ client: inout RecordID?) -> ClientFigures {
-        var (record, figures) = table.connect(ident, now: now)
-        if let earlier = client {
-            table.disconnect(earlier, now: now)
-            if earlier.isSame(as: record) { figures.count -= 1 }
-        }
+        // The same one again: given back and taken, he only has one connection more in this unit of time.
+        if let client, table.isRecord(client, of: ident) { return table.count(.connection, of: client, now: now) }
+        let (record, figures) = table.connect(ident, now: now)
+        if let earlier = client { table.disconnect(earlier, now: now) }
         client = record
         peaks.note(cacheSize: table.count, seconds: { WallClock.seconds })
         return figures
+    }
+
+    /// Who is not known yet counts as connected.
+    private mutating func count(_ rate: Rate, _ ident: RawSpan, _ client: inout RecordID?) -> ClientFigures {
+        var record = table.find(ident, guess: client)
+        if record == nil {
+            _ = connect(ident, &client)
+            record = client
+        }
+        return record.map { table.count(rate, of: $0, now: now) } ?? ClientFigures()
     }
 }
 

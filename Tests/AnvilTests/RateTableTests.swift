@@ -25,13 +25,39 @@ struct Counting: ~Copyable {
         return table.figures(of: bytes.span.bytes, now: now)
     }
 
-    mutating func find(_ name: String) -> RecordID? {
+    mutating func find(_ name: String, guess: RecordID? = nil) -> RecordID? {
         let bytes = Array(name.utf8)
-        return table.find(bytes.span.bytes)
+        return table.find(bytes.span.bytes, guess: guess)
+    }
+
+    mutating func isRecord(_ id: RecordID, of name: String) -> Bool {
+        let bytes = Array(name.utf8)
+        return table.isRecord(id, of: bytes.span.bytes)
     }
 }
 
 struct RateTableTests {
+    @Test(arguments: ["", "a", String(repeating: "long", count: 40)])
+    func aGuessIsTakenOnlyWhereItIsRight(_ name: String) {
+        var counting = Counting()
+        let (right, wrong) = (counting.connect(name).record, counting.connect("another").record)
+        #expect(right != wrong)
+        for guess in [right, wrong, nil] {
+            let found = counting.find(name, guess: guess)
+            #expect(found == right)
+        }
+        let (isRight, isWrong) = (counting.isRecord(right, of: name), counting.isRecord(wrong, of: name))
+        #expect(isRight && !isWrong)
+        // A record that is gone is nobody's, though its name says whose it was.
+        counting.table.disconnect(right, now: counting.now)
+        counting.now += 61
+        counting.table.expire(now: counting.now)
+        let isStillRight = counting.isRecord(right, of: name)
+        #expect(!isStillRight)
+        let found = counting.find(name, guess: right)
+        #expect(found == nil)
+    }
+
     @Test func connectionsAreCountedAndRated() {
         var counting = Counting()
         let first = counting.connect("a")

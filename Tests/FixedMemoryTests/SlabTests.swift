@@ -28,6 +28,22 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
         #expect(slab.id(at: Int(second.index)) == second)
     }
 
+    @Test func aFreeSlotHasNoName() throws {
+        var slab = Slab<String>(capacity: 1)
+        for generation: UInt32 in 0...3 {
+            let isThere = slab.contains(SlotID(index: 0, generation: generation))
+            #expect(!isThere)
+        }
+        let name = try put("first", into: &slab)
+        _ = slab.remove(name)
+        for generation: UInt32 in 0...3 {
+            #expect(slab.remove(SlotID(index: name.index, generation: generation)) == nil)
+        }
+        #expect(slab.id(at: Int(name.index)) == nil)
+        #expect(slab.id(at: -1) == nil)
+        #expect(slab.id(at: slab.capacity) == nil)
+    }
+
     @Test func aFullSlabRefuses() throws {
         var slab = Slab<Int>(capacity: 1)
         let capacity = slab.capacity
@@ -105,6 +121,32 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
         #expect(buffer.append(decimal: .max) == false)
         let room = buffer.room
         #expect(room == 10)
+    }
+
+    @Test(arguments: [0, 9, 10, 99, 100, 12_345, 9_999_999_999_999_999_999, 10_000_000_000_000_000_000, UInt64.max])
+    func numbersHaveAllTheirDigits(_ number: UInt64) {
+        let digits = String(number)
+        var buffer = AppendBuffer(capacity: digits.utf8.count)
+        #expect(buffer.append(decimal: number) == true)
+        #expect(text(buffer.bytes) == digits)
+        var small = AppendBuffer(capacity: digits.utf8.count + 3)
+        _ = small.append("four")
+        #expect(small.append(decimal: number) == false)
+        #expect(text(small.bytes) == "four")
+    }
+
+    @Test func textIsFoundWhereItStandsAndNowhereElse() {
+        let bytes = Array("ident=x".utf8)
+        let span = bytes.span.bytes
+        let (front, later, past) = (span.has("ident="), span.has("x", at: 6), span.has("xx", at: 6))
+        #expect(front && later && !past)
+        let (end, beyond, before) = (span.has("", at: 7), span.has("", at: 8), span.has("i", at: -1))
+        #expect(end && !beyond && !before)
+        let (whole, part) = (span.equals("ident=x"), span.equals("ident="))
+        #expect(whole && !part)
+        let nothing: [UInt8] = []
+        let (empty, some) = (nothing.span.bytes.equals(""), nothing.span.bytes.has("i"))
+        #expect(empty && !some)
     }
 
     @Test func bytesMoveToTheFront() {
