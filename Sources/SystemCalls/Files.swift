@@ -98,7 +98,9 @@ package func readFile(_ path: String) throws(SystemError) -> (bytes: [UInt8], mo
     let facts = try file.number.facts()
     var bytes: [UInt8] = []
     bytes.reserveCapacity(Int(facts.size) + 1)
-    while let block = try file.number.read(atMost: 64 * 1024), !block.isEmpty {
+    // No larger than need be: a block is zeroed first, and its memory is what a small process is made of later on.
+    let step = min(max(Int(facts.size) + 1, 1024), 64 * 1024)
+    while let block = try file.number.read(atMost: step), !block.isEmpty {
         bytes.append(contentsOf: block)
     }
     return (bytes, facts.modifiedSeconds)
