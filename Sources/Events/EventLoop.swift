@@ -195,6 +195,9 @@ import SystemPackage
         if result < 0 { throw SystemError(.epollControl, .ioError) }
     }
 
+    /// Whether this turn has brought anything that was not handed out yet.
+    package var hasNext: Bool { unsafe nextReady < Int(ready.pointee.count) }
+
     /// The next thing that happened this turn; nil at the end.
     package mutating func next() -> Occurrence? {
         while unsafe nextReady < Int(ready.pointee.count), let items = unsafe ready.pointee.items {

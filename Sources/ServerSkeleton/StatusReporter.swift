@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: what master is told, once a turn
+// Quartermaster: what master is told, once a turn at most
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -7,7 +7,8 @@ import MasterProtocol
 import SystemCalls
 
 /// Tells master whether this process is busy. A turn of the loop that has work says TAKEN before its first request and
-/// AVAIL after its last one; however many requests there are, that is one pair. Never reads, never retries.
+/// AVAIL after its last one; however many requests there are, that is one pair. Turns that follow one another without
+/// a pause share a pair, when their owner says so by calling `release` late. Never reads, never retries.
 ///
 /// A channel that master does not read fills up. A turn that is over soon then goes unreported, so that a stopped
 /// master holds up nobody's work; a server whose turns are long waits, since master must know that it is busy.

@@ -41,6 +41,8 @@ import SystemCalls
     /// Room for connections at the start, and spare room that is kept free from then on.
     static let initialCapacity = 64
     static let spareCapacity = 32
+    /// A turn with so many requests is likely to be followed by another at once.
+    static let crowd = 4
 
     let log: Log
     let circumstances: Circumstances
@@ -51,6 +53,8 @@ import SystemCalls
     var listeners: Listeners
     var status: StatusReporter
     var limits: UseAndIdleLimits
+    /// In this turn, so far.
+    private var requests = 0
     var waits = Waits()
     /// Clients that are over without having said so themselves.
     var doomed: [ClientID] = []
@@ -122,7 +126,12 @@ import SystemCalls
             doomed.reserveCapacity(connections.capacity)
         }
         do throws(SystemError) {
-            try loop.turn(waitingAtMost: doomed.isEmpty ? seconds.map { Int64($0) * 1000 } : 0)
+            if status.isTaken, !listeners.isPaused {
+                try loop.turn(waitingAtMost: 0)
+                if loop.hasNext { return }
+                release()
+            }
+            try loop.turn(waitingAtMost: doomed.isEmpty && !isEnding ? seconds.map { Int64($0) * 1000 } : 0)
         } catch {
             log.fatal("event loop", error)
         }
@@ -145,7 +154,8 @@ import SystemCalls
         switch occurrence.token.kind {
         case Kind.client:
             let id = ClientID(occurrence.token.slot)
-            return occurrence.what == .readable ? .input(id) : carryOn(id)
+            if case .readable = occurrence.what { return .input(id) }
+            return carryOn(id)
         case Kind.listener: listeners.isReady(occurrence.token.index)
         case Kind.pass: return receivePassed(occurrence.token.slot).map { .arrived($0) }
         case Kind.master: ending = .masterGone
@@ -165,11 +175,20 @@ import SystemCalls
     }
 
     /// The first request of a turn makes us busy, whoever's it is.
-    @usableFromInline mutating func beginRequests() { status.take() }
+    @usableFromInline mutating func beginRequests() {
+        requests &+= 1
+        status.take()
+    }
 
-    /// The turn's requests are done. A process that cannot accept stays busy, so that others are asked.
+    /// The turn's requests are done. After a crowd we look first whether more of it waits: until nobody does, we are
+    /// busy, and master hears nothing. A process that cannot accept stays busy, so that others are asked.
     @usableFromInline mutating func finishRequests() {
-        if listeners.isPaused { return }
+        let isCrowded = requests >= Self.crowd
+        requests = 0
+        if !listeners.isPaused, !isCrowded { release() }
+    }
+
+    private mutating func release() {
         if !status.release() { ending = .masterGone }
     }
 
@@ -184,7 +203,8 @@ import SystemCalls
     var isEnding: Bool { ending != nil }
 
     /// The last act of a voluntary end.
-    @usableFromInline func finish() {
+    @usableFromInline mutating func finish() {
+        _ = status.release()
         if ending == .masterGone { log.verbose(1, "master disconnect -- exiting") }
         log.finish()
     }

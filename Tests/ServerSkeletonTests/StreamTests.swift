@@ -21,6 +21,27 @@ struct StreamTests {
         #expect(try child.records(1, within: 200) == [], "one turn, one report")
     }
 
+    @Test func turnsOfACrowdThatFollowOneAnotherShareOnePair() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try ServerChild("echo", ["-t", "unix"], room: room, listeners: [listener.number])
+        let clients = try (0..<6).map { _ in try room.connect() }
+        for client in clients { #expect(try client.exchange("x\n", 2) == "x\n") }
+        #expect(
+            try child.records(12) == Array(repeating: [child.taken(), child.available()], count: 6).flatMap(\.self)
+        )
+        // More than one turn reads from a client; all of it waits before the first turn begins.
+        let much = String(repeating: "some line\n", count: 4000)
+        kill(child.pid, SIGSTOP)
+        for client in clients { try client.send(much) }
+        kill(child.pid, SIGCONT)
+        for client in clients { #expect(try client.receive(much.utf8.count) == much) }
+        #expect(try child.records(2) == [child.taken(), child.available()])
+        #expect(try child.records(1, within: 200) == [], "busy from the first turn to the last")
+        #expect(try clients[0].exchange("x\n", 2) == "x\n")
+        #expect(try child.records(2) == [child.taken(), child.available()], "and idle again after the crowd")
+    }
+
     @Test func aClientThatOnlyHangsUpIsNotReported() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
