@@ -46,8 +46,10 @@ struct Client {
     var isNew = false
     /// Whether readiness is a reason to go on.
     var isWaiting = false
-    /// The peer has closed in the way it was expected to.
+    /// The connection is good for nothing more: the peer has closed it, or says that it will.
     var isSpent = false
+    /// The connection is in the ledger.
+    var isCounted = false
     var watch: WatchID?
     var interest = Interest.readable
 
@@ -56,8 +58,9 @@ struct Client {
     var lastStep = 0
     var sent = 0
     var received = 0
-    /// Bytes of a reply that are still to come and are not looked at; `.max` for all until the peer closes.
-    var bodyLeft = 0
+    /// How the rest of a reply is known to be complete; nil: by what the script expects.
+    var body: ResponseHead.Body?
+    var chunks = ChunkedBody()
 
     /// When the exchange was meant to begin.
     var intended: Int64 = 0

@@ -63,10 +63,8 @@ package struct CompiledScript: Sendable {
 /// How far what has arrived agrees with what was expected.
 package enum Match: Equatable, Sendable {
     case incomplete, complete, wrong
-    /// So many more bytes belong to the reply, whatever they are.
-    case body(Int)
-    /// The reply ends when the peer closes.
-    case untilClose
+    /// A head of HTTP, which says how to know the end.
+    case head(ResponseHead)
 }
 
 extension CompiledScript {

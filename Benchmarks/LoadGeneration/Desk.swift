@@ -7,8 +7,8 @@ import Events
 import LoadReports
 import SystemCalls
 
-/// The thread that started a run, between start and end: signals become orders, and every second becomes an entry of the
-/// timeline.
+/// The thread that started a run, between start and end: signals become orders, and every second becomes an entry of
+/// the timeline.
 struct Desk: ~Copyable {
     private enum Token {
         static let signal: UInt32 = 1

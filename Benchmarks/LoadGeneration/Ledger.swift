@@ -44,7 +44,7 @@ package enum Outcome: Int, CaseIterable, Sendable {
 package struct Ledger: Sendable {
     /// Exchanges begun.
     package private(set) var opened = 0
-    /// Connections begun; fewer than `opened` when connections are kept.
+    /// Connections that these exchanges used; fewer than `opened` when connections are kept.
     package var connections = 0
     /// Times that a full queue of the peer made us try again. Not an outcome: the exchange goes on.
     package var retries = 0

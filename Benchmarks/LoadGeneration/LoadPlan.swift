@@ -21,7 +21,8 @@ package enum LoadShape: String, CaseIterable, Sendable {
     case datagrams
 }
 
-/// When a run ends: no exchange begins after `exchanges` of them, nor after `nanoseconds`. Those under way are finished.
+/// When a run ends: no exchange begins after `exchanges` of them, nor after `nanoseconds`. Those under way are
+/// finished.
 package struct LoadLimit: Equatable, Sendable {
     package let exchanges: Int
     package let nanoseconds: Int64

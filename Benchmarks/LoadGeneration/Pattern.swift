@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// An expectation of bytes: either exactly these, or a beginning and an end with anything between, written with one `*`.
-/// `CompiledScript` compares.
+/// An expectation of bytes: either exactly these, or a beginning and an end with anything between, written with one
+/// `*`. `CompiledScript` compares.
 package struct Pattern: Equatable, Sendable {
     let beginning: [UInt8]
     /// Nil: nothing may follow the beginning.

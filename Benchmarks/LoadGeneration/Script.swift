@@ -8,7 +8,8 @@ package enum ReplyRule: Equatable, Sendable {
     case text(Pattern)
     /// Lines of an SMTP reply up to the last one (RFC 5321, 4.2), with a code that begins with these digits.
     case smtp([UInt8])
-    /// A response of HTTP/1.x with a status below 400, as long as its Content-Length says, else until the peer closes.
+    /// A response of HTTP/1.x with a status below 400, up to the end that its head says: by Content-Length, in chunks,
+    /// or when the peer closes.
     case http
 }
 

@@ -62,7 +62,7 @@ extension Worker {
         clients[slot].step = isConnected ? script.repeatStart : 0
         clients[slot].sent = 0
         clients[slot].received = 0
-        clients[slot].bodyLeft = 0
+        clients[slot].body = nil
         clients[slot].intended = intended
         clients[slot].began = now
         clients[slot].firstByte = 0
@@ -72,10 +72,16 @@ extension Worker {
         case .kept, .burst, .datagrams: clients[slot].lastStep = script.repeatEnd
         case .idle: clients[slot].lastStep = script.repeatStart
         }
-        if isMeasured {
-            account.ledger.open()
-            if !isConnected { account.ledger.connections += 1 }
-        }
+        if !isConnected { clients[slot].isCounted = false }
+        if isMeasured { count(slot) }
+    }
+
+    /// A connection that the warm-up began counts when it is used after it.
+    @inline(__always)
+    private mutating func count(_ slot: Int) {
+        account.ledger.open()
+        if !clients[slot].isCounted { account.ledger.connections += 1 }
+        clients[slot].isCounted = true
     }
 
     mutating func settle(_ slot: Int, _ outcome: Outcome) {
@@ -136,12 +142,14 @@ extension Worker {
     func result() -> WorkerResult {
         let now = Clock.monotonicNanoseconds()
         let spent = ProcessorTime.ofThisThread()
+        // Who was interrupted during the warm-up has measured nothing.
+        let before = time.isMeasuring ? time.spentBefore : spent
         return WorkerResult(
             account: account,
             end: account.lastAnswer == 0 ? now : max(time.stoppedAt, account.lastAnswer),
-            userNanoseconds: spent.userNanoseconds - time.spentBefore.userNanoseconds,
-            systemNanoseconds: spent.systemNanoseconds - time.spentBefore.systemNanoseconds,
-            nanoseconds: now - time.spentFrom
+            userNanoseconds: spent.userNanoseconds - before.userNanoseconds,
+            systemNanoseconds: spent.systemNanoseconds - before.systemNanoseconds,
+            nanoseconds: time.isMeasuring ? now - time.spentFrom : 0
         )
     }
 }

@@ -29,6 +29,8 @@ extension Worker {
         switch plan.target.place {
         case .fifo(let path):
             let descriptor = try openFile(path, [.writeOnly, .nonBlocking])
+            // A file or device that has come to this name is nobody's to write to.
+            guard try descriptor.number.facts().kind == .fifo else { throw SystemError(.open, .invalidArgument) }
             clients[slot].number = descriptor.release()
         case .socket(let address, let kind):
             let descriptor = try makeNonBlockingSocket(address.family, kind)
@@ -57,8 +59,8 @@ extension Worker {
         return try send(slot)
     }
 
-    /// On loopback TCP is connected by the time connect(2) returns, whatever it says; elsewhere the first call waits and
-    /// reports how it went.
+    /// On loopback TCP is connected by the time connect(2) returns, whatever it says; elsewhere the first call waits
+    /// and reports how it went.
     private mutating func greet(_ slot: Int) throws(SystemError) -> Progress {
         let now = Clock.monotonicNanoseconds()
         let step = clients[slot].step
@@ -133,7 +135,8 @@ extension Worker {
 
     private mutating func receive(_ slot: Int) throws(SystemError) -> Progress {
         let known = clients[slot].received
-        let isBody = clients[slot].bodyLeft > 0
+        // The body of a response is only counted, and may be longer than the room there is.
+        let isBody = clients[slot].body != nil
         let start = slot * room + (isBody ? 0 : known)
         let free = isBody ? room : room - known
         switch try clients[slot].number.receive(into: &received, at: start, atMost: free) {
@@ -143,7 +146,11 @@ extension Worker {
             if clients[slot].isNew, clients[slot].firstByte == 0 {
                 clients[slot].firstByte = Clock.monotonicNanoseconds()
             }
-            return isBody ? try swallow(slot, count) : try judge(slot, known: known, count: known + count)
+            if isBody {
+                clients[slot].received = count
+                return try swallow(slot, from: start, count)
+            }
+            return try judge(slot, known: known, count: known + count)
         }
     }
 
@@ -154,30 +161,39 @@ extension Worker {
         case .complete: return try goOn(slot)
         case .incomplete where count < room: return .later
         case .incomplete, .wrong: return .failed(.wrongReply)
-        case .body(let left): clients[slot].bodyLeft = left
-        case .untilClose: clients[slot].bodyLeft = .max
+        case .head(let head):
+            clients[slot].body = head.body
+            clients[slot].chunks = ChunkedBody()
+            if head.closes { clients[slot].isSpent = true }
+            return try swallow(slot, from: slot * room + head.length, count - head.length)
         }
-        return .later
     }
 
-    private mutating func swallow(_ slot: Int, _ count: Int) throws(SystemError) -> Progress {
-        if clients[slot].bodyLeft == .max { return .later }
-        if count > clients[slot].bodyLeft { return .failed(.wrongReply) }
-        clients[slot].bodyLeft -= count
-        return clients[slot].bodyLeft == 0 ? try goOn(slot) : .later
+    /// The next bytes of a response's body.
+    private mutating func swallow(_ slot: Int, from start: Int, _ count: Int) throws(SystemError) -> Progress {
+        switch clients[slot].body {
+        case .length(let left)?:
+            if count > left { return .failed(.wrongReply) }
+            clients[slot].body = .length(left - count)
+            return count == left ? try goOn(slot) : .later
+        case .chunked?:
+            switch clients[slot].chunks.take(received, from: start, count: count) {
+            case .incomplete: return .later
+            case .complete: return try goOn(slot)
+            case .wrong: return .failed(.wrongReply)
+            }
+        case .untilClose?, nil: return .later
+        }
     }
 
     private mutating func endOfFile(_ slot: Int) throws(SystemError) -> Progress {
-        if clients[slot].bodyLeft == .max {
-            clients[slot].isSpent = true
-            clients[slot].bodyLeft = 0
-            return try goOn(slot)
-        }
+        if clients[slot].body == .untilClose { return try goOn(slot) }
         return .failed(clients[slot].received == 0 ? .closedEarly : .shortReply)
     }
 
     /// The reply was right.
     private mutating func goOn(_ slot: Int) throws(SystemError) -> Progress {
+        clients[slot].body = nil
         nextStep(slot)
         return clients[slot].step < clients[slot].lastStep ? try send(slot) : .done
     }

@@ -25,7 +25,7 @@ struct RunTime: Sendable {
     var nextSweep: Int64 = 0
     private(set) var spentBefore = ProcessorTime(userNanoseconds: 0, systemNanoseconds: 0)
     private(set) var spentFrom: Int64 = 0
-    private var isMeasuring = false
+    private(set) var isMeasuring = false
 
     init(plan: LoadPlan) {
         warmUp = plan.warmUpNanoseconds

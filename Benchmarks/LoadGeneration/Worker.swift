@@ -12,7 +12,8 @@ import SystemCalls
 /// second time is registered with the event loop. A fast peer therefore costs the system calls of the exchange and
 /// little else. All memory is there from the start: an exchange allocates nothing.
 ///
-/// Here is who takes a step when; `Worker+Talk` makes the calls, `Worker+Account` counts, `Worker+Time` minds the clock.
+/// Here is who takes a step when; `Worker+Talk` makes the calls, `Worker+Account` counts, `Worker+Time` minds the
+/// clock.
 struct Worker: ~Copyable {
     enum Token {
         static let client: UInt32 = 1

@@ -23,7 +23,8 @@ package struct Comparison: Codable, Equatable, Sendable {
     /// Why the two may not be comparable.
     package var warnings: [String]
 
-    /// `minimumEffect`: the smallest change worth a verdict, as a share; nil: each figure's own, since tails are noisier.
+    /// `minimumEffect`: the smallest change worth a verdict, as a share; nil: each figure's own, since tails are
+    /// noisier.
     package init(baseline: LoadRecord, candidate: LoadRecord, minimumEffect: Double? = nil) {
         self.baseline = baseline.setup
         self.candidate = candidate.setup

@@ -9,8 +9,8 @@ package struct FailureConditionProblem: Error, Equatable, CustomStringConvertibl
     package let reason: String
 
     package var description: String {
-        "\"\(printable(text))\" is no condition: \(reason). Understood are, for example, 'p99>10ms', 'connect.p99.9>=5ms', "
-            + "'max>1s', 'rate<50000', 'cpu>20us', 'errors>0', 'errors>0.1%'"
+        "\"\(printable(text))\" is no condition: \(reason). Understood are, for example, 'p99>10ms', "
+            + "'connect.p99.9>=5ms', 'max>1s', 'rate<50000', 'cpu>20us', 'errors>0', 'errors>0.1%'"
     }
 }
 

@@ -49,7 +49,8 @@ enum HTML {
           --c0: #0b63b5; --c1: #c2410c; --c2: #15803d; --c3: #7e22ce; --c4: #a16207; --c5: #0e7490; --warn: #b91c1c; }
         @media (prefers-color-scheme: dark) {
           :root { --page: #14181d; --ink: #e3e8ee; --faint: #98a2ae; --rule: #343c46;
-            --c0: #6cb2ff; --c1: #ff9a5c; --c2: #63d489; --c3: #cf9bff; --c4: #e5c04b; --c5: #5fd3e6; --warn: #ff8080; } }
+            --c0: #6cb2ff; --c1: #ff9a5c; --c2: #63d489; --c3: #cf9bff; --c4: #e5c04b; --c5: #5fd3e6;
+            --warn: #ff8080; } }
         body { background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto;
           max-width: 60rem; padding: 0 1rem; }
         h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }

@@ -28,7 +28,8 @@ package enum RecordProblem: Error, Equatable, CustomStringConvertible {
 }
 
 extension LoadRecord {
-    /// One object on one line, its members in the order of their names, as `docs/bench-accept.schema.json` describes it.
+    /// One object on one line, its members in the order of their names, as `docs/bench-accept.schema.json` describes
+    /// it.
     package func json() throws(RecordProblem) -> String { try jsonText(self) }
 
     /// Reads what `json()` wrote. `name` is the file's, for the message.

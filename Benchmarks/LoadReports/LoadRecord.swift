@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// What one call of `bench-accept` measured: the same load once, or several times in a row. This is what `--json` writes
-/// and `compare` reads; its shape is described in `docs/bench-accept.schema.json`.
+/// What one call of `bench-accept` measured: the same load once, or several times in a row. This is what `--json`
+/// writes and `compare` reads; its shape is described in `docs/bench-accept.schema.json`.
 package struct LoadRecord: Codable, Equatable, Sendable {
     /// Of this shape; a reader refuses any other.
     package static let currentSchema = 1

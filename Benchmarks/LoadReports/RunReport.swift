@@ -48,7 +48,7 @@ package struct RunReport: Codable, Equatable, Sendable {
 package struct LedgerReport: Codable, Equatable, Sendable {
     /// Exchanges begun.
     package var opened: Int
-    /// Connections begun.
+    /// Connections that these exchanges used, those included that the warm-up began.
     package var connections: Int
     package var answered: Int
     package var refused: Int

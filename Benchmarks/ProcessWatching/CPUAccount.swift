@@ -5,10 +5,10 @@
 
 /// Adds up what the watched processes used, each nanosecond once.
 ///
-/// A living process tells its own CPU, and that of the children it waited for. A child that was seen is counted while it
-/// lives; when it ends, its parent's count of children grows by all that it used. So of that growth only the part counts
-/// that is more than was counted already: the last moments of children that were seen, and children that came and went
-/// between two samples. A parent that ignores SIGCHLD is told nothing; then those are lost, and nothing else.
+/// A living process tells its own CPU, and that of the children it waited for. A child that was seen is counted while
+/// it lives; when it ends, its parent's count of children grows by all that it used. So of that growth only the part
+/// counts that is more than was counted already: the last moments of children that were seen, and children that came
+/// and went between two samples. A parent that ignores SIGCHLD is told nothing; then those are lost, and nothing else.
 struct CPUAccount {
     private struct Entry {
         var stat: ProcessStat

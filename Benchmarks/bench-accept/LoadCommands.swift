@@ -17,6 +17,7 @@ extension LoadCommand {
     func validate() throws {
         _ = try options.makePlan(Self.shape)
         _ = try options.faces.makeConditions()
+        try options.faces.checkOutput()
     }
 
     func run() throws {

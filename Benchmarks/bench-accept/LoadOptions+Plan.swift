@@ -57,11 +57,19 @@ extension LoadOptions {
                 throw ValidationError("\(shape.rawValue) wants connections: give --unix or --tcp")
             }
             if let text = place.udp { return try Target(udp: text) }
-            if let path = place.fifo { return try Target(fifo: path) }
+            if let path = place.fifo { return try makeFIFO(path) }
         } catch let problem as Target.Problem {
             throw ValidationError("\(optionOfPlace): \(problem)")
         }
         throw ValidationError("nowhere to go: give --unix or --tcp, or --udp or --fifo")
+    }
+
+    /// What does not exist may come; what is something else would be overwritten.
+    private func makeFIFO(_ path: String) throws -> Target {
+        if let facts = try? facts(ofPath: path), facts.kind != .fifo {
+            throw ValidationError("--fifo: \(path) is no FIFO; nothing was written to it")
+        }
+        return try Target(fifo: path)
     }
 
     private var optionOfPlace: String {

@@ -67,7 +67,10 @@ struct AmountOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Open loop: a rate that changes. ramp:0..50000/10s, step:1000,+1000/2s, spike:1000..50000/0.5s@5s, or a file.",
+            """
+            Open loop: a rate that changes. ramp:0..50000/10s, step:1000,+1000/2s, \
+            spike:1000..50000/0.5s@5s, or a file.
+            """,
             valueName: "profile"
         )
     )

@@ -81,6 +81,9 @@ struct Session {
         }
         let violations = conditions.flatMap { $0.violations(in: record) }
         for violation in violations { complain(violation) }
+        if record.runs.contains(where: { $0.ledger.opened == 0 && $0.seconds == 0 }) {
+            complain("interrupted before anything was measured")
+        }
         if !violations.isEmpty { return 2 }
         let isGood = record.runs.allSatisfy { run in
             conditions.isEmpty ? run.ledger.isClean : run.ledger.addsUp && run.ledger.answered > 0
@@ -92,6 +95,13 @@ struct Session {
 extension FaceOptions {
     func makeConditions() throws -> [FailureCondition] {
         try failIf.map { text in try reading("--fail-if") { try FailureCondition(text) } }
+    }
+
+    /// Two reports in one stream are none.
+    func checkOutput() throws {
+        if [json, csv, hdr, html].count(where: { $0 == "-" }) > 1 {
+            throw ValidationError("only one of --json, --csv, --hdr and --html can have standard output")
+        }
     }
 
     /// - Returns: whether everything could be written.

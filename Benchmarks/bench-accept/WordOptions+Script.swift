@@ -38,7 +38,7 @@ extension WordOptions {
         if preset == .smtp, send != nil || expect != nil || expectGreeting != nil {
             throw ValidationError("--preset smtp has its own words: leave out --send, --expect and --expect-greeting")
         }
-        return preset.script(size: size ?? Preset.defaultSize, keepsConnections: shape == .kept)
+        return preset.script(size: size ?? Preset.defaultSize, keepsConnections: shape != .storm && shape != .slow)
     }
 
     /// What `--expect` says of the last reply; without it any reply will do where one can come.

@@ -66,6 +66,18 @@ struct AllocationTests {
         withExtendedLifetime(server) {}
     }
 
+    @Test(
+        "no allocation for a response of HTTP",
+        arguments: [
+            "Content-Length: 3\\r\\n\\r\\nabc", "Transfer-Encoding: chunked\\r\\n\\r\\n3\\r\\nabc\\r\\n0\\r\\n\\r\\n",
+        ]
+    )
+    func http(rest: String) throws {
+        let server = try Served("--unix", directory.file("s"), "--reply", "HTTP/1.1 200 OK\\r\\n" + rest)
+        try expectNone(["kept", "--unix", directory.file("s"), "--preset", "http"])
+        withExtendedLifetime(server) {}
+    }
+
     @Test("no allocation for a datagram")
     func datagrams() throws {
         let server = try Served("--unix-datagrams", directory.file("s"))

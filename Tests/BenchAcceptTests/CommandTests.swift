@@ -111,6 +111,29 @@ struct CommandTests {
         #expect(!run.output.contains("run 2"))
     }
 
+    @Test(
+        "an interrupt during the warm-up: nothing was measured, and that is said",
+        arguments: [[], ["--rate", "50"]]
+    )
+    func interruptedEarly(pace: [String]) throws {
+        let isUnderWay = DispatchSemaphore(value: 0)
+        let server = SmallServer { client in
+            isUnderWay.signal()
+            echo(client)
+        }
+        let command = [Bench.program, "kept", "--unix", server.path, "--preset", "echo", "--warm-up", "3600", "--json"]
+        let run = try Bench.run(command + pace) { process in
+            #expect(isUnderWay.wait(timeout: .now() + 60) == .success)
+            kill(process, SIGINT)
+        }
+        #expect(run.status == 1)
+        #expect(run.errors.contains("interrupted before anything was measured"))
+        let record = try LoadRecord(json: Array(run.output.utf8), name: "output")
+        let report = try #require(record.runs.first)
+        #expect(record.runs.count == 1 && report.ledger.opened == 0 && report.ledger.addsUp)
+        #expect(report.generator.userSeconds == 0 && report.generator.systemSeconds == 0)
+    }
+
     @Test("a second interrupt abandons what is under way, by name")
     func abandoned() throws {
         let isUnderWay = DispatchSemaphore(value: 0)

@@ -84,6 +84,20 @@ struct TargetRunTests {
         close(writer)
     }
 
+    @Test("what is no FIFO is not written to", arguments: [LoadShape.storm, .datagrams])
+    func noFIFO(shape: LoadShape) throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("text")
+        try Data("precious".utf8).write(to: URL(fileURLWithPath: path))
+        let target = try Target(fifo: path)
+        let report = try load(shape, target, Script(request: Array("12345".utf8)), clients: 1, exchanges: 3)
+        #expect(report[.other] == 3 && report.ledger.addsUp, "\(report)")
+        let command = [Bench.program, shape.rawValue, "--fifo", path, "--preset", "postlog", "--count", "3"]
+        let refused = try Bench.run(command)
+        #expect(refused.status == 64 && refused.errors.contains("--fifo: \(path) is no FIFO"), "\(refused.errors)")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "precious")
+    }
+
     @Test("a FIFO without a reader refuses; one that nobody reads gets full")
     func stuckFifo() throws {
         let directory = try TemporaryDirectory()

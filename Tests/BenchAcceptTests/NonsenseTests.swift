@@ -56,6 +56,10 @@ struct NonsenseTests {
                 ["storm", "--fifo", "/a", "--send", "a", "--expect", "b"],
                 "nobody replies to UNIX datagrams or on a FIFO"
             ),
+            (
+                ["storm", "--unix", "/a", "--preset", "echo", "--json", "-", "--csv", "-"],
+                "can have standard output"
+            ),
             (["serve"], "says where to listen"),
             (["serve", "--udp", "127.0.0.1:1", "--close"], "are for connections"),
             (["compare", "a"], "candidate"),

@@ -111,6 +111,18 @@ struct ShapeTests {
         #expect(served.all.count > 50)
     }
 
+    @Test("connections that the warm-up began count when they are used after it", arguments: [1, 2])
+    func warmConnections(threads: Int) throws {
+        let server = SmallServer(serve: echo)
+        let report = try load(.kept, Target(unixPath: server.path), ping, exchanges: 200) {
+            $0.warmUpNanoseconds = 200_000_000
+            $0.threads = threads
+        }
+        #expect(report[.answered] == 200 && report.ledger.isClean)
+        // Not one for each exchange, and not none.
+        #expect((1...4).contains(report.ledger.connections), "\(report.ledger)")
+    }
+
     @Test("threads share count and clients exactly", arguments: [2, 3, 7])
     func threads(threads: Int) throws {
         let peers = Notes()

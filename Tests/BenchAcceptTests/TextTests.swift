@@ -99,22 +99,6 @@ struct PatternTests {
         #expect(match(.smtp(Array("250".utf8)), text) == expected)
     }
 
-    @Test(
-        "HTTP responses are as long as they say",
-        arguments: [
-            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", Match.complete),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", .body(1)),
-            ("HTTP/1.1 200 OK\r\ncontent-LENGTH:\t70000\r\nX: y\r\n\r\n", .body(70000)),
-            ("HTTP/1.0 204 No\r\nContent-Length: 0\r\n\r\n", .complete),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokay", .wrong), ("HTTP/1.1 200 OK\r\n\r\nx", .untilClose),
-            ("HTTP/1.1 404 No\r\n", .wrong), ("HTTP/1.1 2", .incomplete), ("SSH-2.0", .wrong), ("", .incomplete),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", .incomplete),
-        ]
-    )
-    func http(text: String, expected: Match) {
-        #expect(match(.http, text) == expected)
-    }
-
     @Test("an escaped star is a star, a second bare one is refused")
     func stars() throws {
         #expect(try match("2\\*3", "2*3") == .complete)
