@@ -175,7 +175,7 @@ var tests: [Target] {
         .target(name: "CSpawn", path: "Tests/Support/CSpawn"),
         .target(
             name: "TestSupport",
-            dependencies: ["CSpawn"],
+            dependencies: ["CSpawn", "SystemCalls"],
             path: "Tests/Support",
             exclude: ["sandbox", "CSpawn", "malloc-count"],
             swiftSettings: testSettings

@@ -103,10 +103,10 @@ extension Master {
         case .started(let pid): policy.spawned(id, pid: pid, generation: generation, now: now)
         case .execFailed(let pid, let error):
             log.warning("master_spawn: exec \(service.plan.entry.executablePath): \(error.reason)")
-            policy.spawned(id, pid: pid, generation: generation, now: now)
+            policy.spawned(id, pid: pid, generation: generation, isDoomed: true, now: now)
         case .moveFailed(let pid, let target, let error):
             log.warning("master_spawn: dup2 \(moveName(target)): \(error.reason)")
-            policy.spawned(id, pid: pid, generation: generation, now: now)
+            policy.spawned(id, pid: pid, generation: generation, isDoomed: true, now: now)
         case .forkFailed(let error):
             log.warning("master_spawn: fork: \(error.reason) -- throttling")
             policy.spawnFailed(id, now: now)

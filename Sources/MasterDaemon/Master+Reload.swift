@@ -74,6 +74,7 @@ extension Master {
         for service in services { if let service { drain(service.id) } }
         carryOut()
         settings = model.settings
+        clientCounter = ClientCounter()
         owner = MailOwner(model.owner)
         var gone: [ServiceIdentity: RunningService] = [:]
         for service in services.compactMap({ $0 }) where isActive(service) { gone[service.plan.identity] = service }
@@ -98,6 +99,7 @@ extension Master {
     private func update(_ service: RunningService, _ plan: ServicePlan) {
         service.plan = plan.keepingEndpoint(of: service.plan)
         service.prepareArguments(isAttached: options.staysAttached, isVerbose: log.verbosity > 0)
+        tryOutCounting(service)
         policy.updateService(service.id, rules(of: service.plan), now: now)
         carryOut()
     }

@@ -24,6 +24,7 @@ final class Master {
     var statusReader = StatusReader()
     var spawner: Spawner
     var wakeups = WakeupSender()
+    var clientCounter = ClientCounter()
     var settings: MainSettings
     var owner: MailOwner
     /// Settings that only a restart can change, as they were at start.
@@ -106,7 +107,8 @@ final class Master {
             log.finish()
             exitProcess(ExitCode.success)
         case .endpointReadable:
-            policy.endpointReadable(token.service, waiting: clientsWaiting(token.service), now: now)
+            let waiting = policy.mayStartSeveral(token.service) ? clientsWaiting(token.service) : 1
+            policy.endpointReadable(token.service, waiting: waiting, now: now)
         case .reportsArrived: drain(token.service)
         case .throttleEnds: policy.timerFired(.throttle(token.service), now: now)
         case .wakeupDue: policy.timerFired(.wakeup(token.service), now: now)
@@ -150,6 +152,7 @@ final class Master {
         service.prepareArguments(isAttached: options.staysAttached, isVerbose: log.verbosity > 0)
         while services.count <= Int(id.index) { services.append(nil) }
         services[Int(id.index)] = service
+        tryOutCounting(service)
         carryOut()
     }
 
@@ -158,12 +161,18 @@ final class Master {
     }
 
     private var concurrentStarts: Int {
-        settings.masterConcurrentStarts == 0 ? processors : settings.masterConcurrentStarts
+        settings.masterConcurrentStarts <= 0 ? processors : settings.masterConcurrentStarts
     }
 
-    /// As far as it matters and the kernel tells: for one start at a time, nobody has to count.
+    /// As far as the kernel tells.
     func clientsWaiting(_ id: ServiceID) -> Int32 {
-        concurrentStarts > 1 ? service(id)?.clientsWaiting() ?? 0 : 0
+        guard let service = service(id) else { return 0 }
+        return clientCounter.count(service.listeners, service.plan.endpoint)
+    }
+
+    /// What a question costs is paid for the first time before anybody waits.
+    func tryOutCounting(_ service: RunningService) {
+        if concurrentStarts > 1 { clientCounter.tryOut(service.listeners, service.plan.endpoint) }
     }
 
     // MARK: children

@@ -43,20 +43,6 @@ final class RunningService {
         )
     }
 
-    /// Clients in the queues of all endpoints. 0 where the kernel does not tell: of FIFOs and datagrams, and in places
-    /// that forbid to ask.
-    func clientsWaiting() -> Int32 {
-        var waiting = 0
-        for number in listeners.numbers {
-            switch plan.endpoint {
-            case .inet: waiting += (try? number.tcpQueueLength()) ?? 0
-            case .path(_, .unix), .path(_, .pass): waiting += (try? number.unixQueueLength()) ?? 0
-            case .path: break
-            }
-        }
-        return Int32(clamping: waiting)
-    }
-
     /// argv of the next child.
     func arguments(underStress: Bool) -> [String] {
         guard let vector else { return [plan.entry.command] }

@@ -48,6 +48,8 @@ extension Policy {
         services[service].total -= 1
         services[service].count(children[slot].state, -1)
         children.remove(at: slot)
+        // Whatever comes next begins from nothing, and perhaps with another program.
+        if services[service].total == 0 { services[service].window.close() }
         settleWatch(service, now)
         finishRemoval(service)
     }

@@ -71,7 +71,8 @@ extension Policy {
         services[slot].count(before, -1)
         services[slot].count(children[child].state, 1)
         if event == .taken {
-            let most = services[slot].rules.concurrentStarts
+            // What others of its kind have done counts for nothing while one has just failed.
+            let most = services[slot].isThrottled ? 1 : services[slot].rules.concurrentStarts
             services[slot].window.clientTaken(byNewChild: before == .starting, most: most)
         }
         if batch != services[slot].id { settleWatch(slot, now) }

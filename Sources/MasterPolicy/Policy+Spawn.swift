@@ -21,9 +21,15 @@ extension Policy {
     package mutating func queueMeasured(_ id: ServiceID, waiting: Int32, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
         // Anything else, and the answer is out of date.
-        guard services[slot].coverageNow == .idleChild else { return services[slot].window.stop() }
+        guard services[slot].coverageNow == .idleChild else { return }
         services[slot].window.measured(waiting: waiting)
         startNext(slot, now)
+    }
+
+    /// Whether it matters how many clients wait when an endpoint is readable; where it does not, nobody has to count.
+    package mutating func mayStartSeveral(_ id: ServiceID) -> Bool {
+        guard let slot = activeSlot(of: id), services[slot].window.size > 1 else { return false }
+        return services[slot].rules.processLimit == 0 || services[slot].total + 1 < services[slot].rules.processLimit
     }
 
     /// Starts one of the children that are wanted for the queue, if it may be: `spawned` sees to the next one.
@@ -80,8 +86,14 @@ extension Policy {
         mayBeTheLast(slot) && services[slot].stressUntil.map { $0 < now } ?? true
     }
 
-    /// The wanted child exists. It counts as one that accepts from now on.
-    package mutating func spawned(_ id: ServiceID, pid: Int32, generation: Generation, now: PolicyTime) {
+    /// The wanted child exists. It counts as one that accepts from now on, also when it `isDoomed`: it is known to fail.
+    package mutating func spawned(
+        _ id: ServiceID,
+        pid: Int32,
+        generation: Generation,
+        isDoomed: Bool = false,
+        now: PolicyTime
+    ) {
         guard let slot = slot(of: id) else {
             // Nobody's child: it must not keep the endpoint.
             want(.terminate(pid: pid, signal: .term))
@@ -100,6 +112,7 @@ extension Policy {
         case .leaving: want(.terminate(pid: pid, signal: .term))
         case .active, .vacant: if !isRetired { firstUse(slot) }
         }
+        if isDoomed { services[slot].window.close() }
         startNext(slot, now)
         settleWatch(slot, now)
     }

@@ -17,6 +17,15 @@ package struct SystemError: Error, Equatable, Sendable {
 
     /// strerror(3) of the code, as `%m` prints it.
     package var reason: String { errorText(code.rawValue) }
+
+    /// Whether descriptors or memory are short, which passes: the same call may succeed next time.
+    package var isShortage: Bool {
+        switch code {
+        case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .noBufferSpace, .resourceTemporarilyUnavailable:
+            true
+        default: false
+        }
+    }
 }
 
 extension SystemError: CustomStringConvertible {

@@ -36,7 +36,8 @@ import Testing
             }
         }
         #expect(removals > 0)
-        #expect((spawnsAhead > 0) == (concurrentStarts > 1 && limit != 1))
+        // One has a client, so two more have to fit.
+        #expect((spawnsAhead > 0) == (concurrentStarts > 1 && ![1, 2].contains(limit)))
         // The walk ends by itself; a world that fell asleep would pass for a correct one.
         let fewest = [0: 5_000, 1: 60, 2: 1_500, 3: 10_000]
         #expect(seen.count >= fewest[Int(limit)] ?? 0)

@@ -107,6 +107,52 @@ import Testing
         #expect(script.effects.isEmpty, "nothing is started while throttled")
     }
 
+    @Test func aProgramThatCannotBeRunIsTriedOnce() throws {
+        var script = Script()
+        let id = script.add(several())
+        script.taken(id, warmUp(&script, id)[0])
+        script.act { $0.queueMeasured(id, waiting: 70, now: $1) }
+        let generation = try #require(script.wantedGeneration)
+        script.act { $0.spawned(id, pid: 999, generation: generation, isDoomed: true, now: $1) }
+        #expect(script.effects.isEmpty)
+        #expect(script.view(id).window.size == 1)
+    }
+
+    @Test func whatOthersHaveDoneDoesNotOpenTheWindowOfAThrottledService() {
+        var script = Script()
+        let id = script.add(several())
+        let pids = warmUp(&script, id)
+        script.exit(pids[1], .exited(status: 1))
+        script.taken(id, pids[0])
+        #expect(script.view(id).window.size == 1)
+        script.fire(.throttle(id))
+        script.readable(id, waiting: 70)
+        #expect(spawnAll(&script, id).count == 1)
+    }
+
+    @Test func aServiceWithoutChildrenBeginsFromNothing() {
+        var script = Script()
+        let id = script.add(several())
+        let pids = warmUp(&script, id)
+        script.taken(id, pids[0])
+        #expect(script.view(id).window.size == 3)
+        for pid in [100] + pids { script.exit(pid) }
+        #expect(script.view(id).total == 0)
+        #expect(script.view(id).window.size == 1)
+    }
+
+    @Test func nobodyHasToCountWhereItDoesNotMatter() {
+        var script = Script()
+        let id = script.add(several(limit: 3))
+        #expect(script.policy.mayStartSeveral(id) == false, "one at a time so far")
+        script.readable(id, waiting: 9)
+        script.taken(id, spawnAll(&script, id)[0])
+        #expect(script.policy.mayStartSeveral(id) == true)
+        script.readable(id, waiting: 8)
+        script.taken(id, spawnAll(&script, id)[0])
+        #expect(script.policy.mayStartSeveral(id) == false, "room for one only")
+    }
+
     /// The others would be retired before they have served anybody.
     @Test func stressWaitsUntilNobodyIsStarting() {
         var script = Script()

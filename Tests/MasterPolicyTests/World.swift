@@ -101,7 +101,10 @@ extension World {
         if isWatched && processes.count < 3 {
             for waiting in 1...(concurrentStarts > 1 ? longest : 1) { body(.readable(waiting: waiting)) }
         }
-        if isMeasureAsked { for waiting in 0...longest { body(.queueMeasured(waiting: waiting)) } }
+        if isMeasureAsked {
+            for waiting in 0...longest { body(.queueMeasured(waiting: waiting)) }
+            return
+        }
         if pending != nil {
             body(.spawnSucceeds)
             body(.spawnFails)

@@ -19,13 +19,14 @@ import Testing
         #expect(try listener.number.tcpQueueLength() == 0)
         let port = try #require(try listener.number.name(ofPeer: false)).port
         let clients = try (0..<3).map { _ in try Caller(.port(port)) }
-        #expect(try listener.number.tcpQueueLength() == clients.count)
+        // The last word of a handshake may be dealt with a little later.
+        #expect(try eventually { try listener.number.tcpQueueLength() == clients.count })
         let accepted = accept(listener.number.rawValue, nil, nil)
         #expect(try listener.number.tcpQueueLength() == 2)
         close(accepted)
     }
 
-    @Test func clientsOfAUNIXSocket() throws {
+    @Test(.enabled(if: UnixQueue.isVisible)) func clientsOfAUNIXSocket() throws {
         let home = try TemporaryDirectory("qm-queue")
         defer { home.remove() }
         let address = try #require(SocketAddress(unixPath: home.path + "/socket"))
@@ -43,7 +44,7 @@ import Testing
     @Test func whatIsNoListeningSocketHasNoQueue() throws {
         let pipe = try makePipe(nonBlocking: true)
         #expect(throws: SystemError(.getsockopt, Errno(rawValue: ENOTSOCK))) { try pipe.first.number.tcpQueueLength() }
-        #expect(throws: SystemError(.sockDiag, .noSuchFileOrDirectory)) { try pipe.first.number.unixQueueLength() }
+        #expect(throws: SystemError.self) { try pipe.first.number.unixQueueLength() }
         let closed = DescriptorNumber(9999)
         #expect(throws: SystemError(.sockDiag, .badFileDescriptor)) { try closed.unixQueueLength() }
     }

@@ -53,6 +53,8 @@ struct record {
 static int argument_count;
 static char **arguments;
 static int stubborn;
+/* For a client's line, in milliseconds. */
+static int patience = 60000;
 
 static const char *argument(const char *name) {
     size_t length = strlen(name);
@@ -82,7 +84,7 @@ static void answer(int client, int tells_arguments) {
     char line[longest_line], reply[longest_line * 2];
     size_t length = 0;
     struct pollfd input = {client, POLLIN, 0};
-    while (length + 1 < sizeof line && poll(&input, 1, 60000) == 1) {
+    while (length + 1 < sizeof line && poll(&input, 1, patience) == 1) {
         ssize_t count = read(client, line + length, sizeof line - 1 - length);
         if (count <= 0) break;
         length += (size_t)count;
@@ -189,7 +191,10 @@ int main(int argc, char **argv) {
         say(getppid(), generation(), 0);
         say(getpid(), generation(), 42);
     }
-    if (strcmp(mode, "gated") == 0 && !pass_gate(argument("gate"))) return 10;
+    if (strcmp(mode, "gated") == 0) {
+        patience = 300000;
+        if (!pass_gate(argument("gate"))) return 10;
+    }
     serve(strcmp(mode, "argv") == 0);
     return 0;
 }
