@@ -73,7 +73,10 @@ extension Worker {
         case .idle: clients[slot].lastStep = script.repeatStart
         }
         if !isConnected { clients[slot].isCounted = false }
-        if isMeasured { count(slot) }
+        if isMeasured {
+            time.noteWarmUp(at: now)
+            count(slot)
+        }
     }
 
     /// A connection that the warm-up began counts when it is used after it.

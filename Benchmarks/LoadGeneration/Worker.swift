@@ -150,6 +150,9 @@ struct Worker: ~Copyable {
     private mutating func standInLine(_ slot: Int) {
         if clients[slot].watch != nil, clients[slot].interest == .readable {
             clients[slot].isWaiting = true
+        } else if clients[slot].body != nil, Clock.monotonicNanoseconds() >= clients[slot].deadline {
+            // A body that goes on and on is never waited for, so that no sweep would find it.
+            settle(slot, .timedOut)
         } else {
             line.append(slot)
         }

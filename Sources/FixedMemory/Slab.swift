@@ -37,6 +37,8 @@
     // Bare memory and not arrays: an array would be asked at each change whether somebody else has it, too.
     @usableFromInline var slots: UnsafeMutableBufferPointer<SlabSlot>
     @usableFromInline var chunks: UnsafeMutableBufferPointer<UnsafeMutablePointer<Element>>
+    /// Of the chunks that are there; both tables may have room for more.
+    @usableFromInline var chunkCount = 0
     @usableFromInline var firstFree: UInt32 = .max
     @usableFromInline var taken = 0
     @inlinable public var count: Int { taken }
@@ -49,40 +51,46 @@
     }
 
     @inlinable deinit {
-        for index in unsafe slots.indices where unsafe slots[index].isTaken {
+        for index in 0..<capacity where unsafe slots[index].isTaken {
             unsafe pointer(UInt32(index)).deinitialize(count: 1)
         }
-        for index in unsafe chunks.indices { unsafe chunks[index].deallocate() }
+        for index in 0..<chunkCount { unsafe chunks[index].deallocate() }
         unsafe slots.deallocate()
         unsafe chunks.deallocate()
     }
 
-    @inlinable public var capacity: Int { unsafe slots.count }
+    @inlinable public var capacity: Int { chunkCount << Int(Self.chunkShift) }
 
     /// Makes room for `total` elements in all. Allocates; existing elements do not move.
     @inlinable public mutating func reserve(_ total: Int) {
         let first = capacity
         let more = (max(total - first, 0) + Self.chunkSize - 1) >> Int(Self.chunkShift)
         if more == 0 { return }
-        unsafe Self.grow(&chunks, by: more) { _ in UnsafeMutablePointer.allocate(capacity: Self.chunkSize) }
-        let last = first + more * Self.chunkSize - 1
-        let oldFree = firstFree
-        unsafe Self.grow(&slots, by: more * Self.chunkSize) { index in
-            SlabSlot(nextFree: index == last ? oldFree : UInt32(index + 1))
+        let end = first + more * Self.chunkSize
+        unsafe Self.widen(&chunks, used: chunkCount, to: chunkCount + more)
+        unsafe Self.widen(&slots, used: first, to: end)
+        for place in chunkCount..<chunkCount + more {
+            unsafe chunks.initializeElement(at: place, to: .allocate(capacity: Self.chunkSize))
         }
+        for index in first..<end {
+            let next = index == end - 1 ? firstFree : UInt32(index + 1)
+            unsafe slots.initializeElement(at: index, to: SlabSlot(nextFree: next))
+        }
+        chunkCount += more
         firstFree = UInt32(first)
     }
 
-    /// Moves `memory` to a larger place and fills the end of it.
-    @inlinable static func grow<Entry>(
+    /// Moves what is used of `memory` to a larger place, at least half as large again: so growing costs each element
+    /// the same, however many there are.
+    @inlinable static func widen<Entry>(
         _ memory: inout UnsafeMutableBufferPointer<Entry>,
-        by more: Int,
-        _ entry: (Int) -> Entry
+        used: Int,
+        to total: Int
     ) {
+        if total <= memory.count { return }
         let old = unsafe memory
-        unsafe memory = UnsafeMutableBufferPointer.allocate(capacity: old.count + more)
-        _ = unsafe memory.moveInitialize(fromContentsOf: old)
-        for index in old.count..<memory.count { unsafe memory.initializeElement(at: index, to: entry(index)) }
+        unsafe memory = .allocate(capacity: max(total, old.count + old.count / 2))
+        if used > 0 { unsafe memory.baseAddress!.moveInitialize(from: old.baseAddress!, count: used) }
         unsafe old.deallocate()
     }
 

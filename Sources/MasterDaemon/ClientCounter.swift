@@ -15,9 +15,10 @@ struct ClientCounter {
     private var isUnixRefused = false
     private var isUnixTried = false
 
-    /// Asks what need not be known yet, if it was never asked before.
+    /// Asks about a UNIX-domain socket what need not be known yet, if that was never asked before.
     mutating func tryOut(_ listeners: borrowing DescriptorList, _ endpoint: EndpointPlan) {
-        if !isUnixTried { _ = count(listeners, endpoint) }
+        guard !isUnixTried, case .path = endpoint else { return }
+        _ = count(listeners, endpoint)
     }
 
     /// 0 where the kernel does not tell: of FIFOs and datagrams, and in places that forbid to ask.

@@ -17,8 +17,8 @@ package enum Effect: Equatable, Sendable {
     case replaceStatusChannel(ServiceID)
     case closeStatusChannel(ServiceID)
     case closeEndpoints(ServiceID)
-    /// See how many clients wait at the service's endpoints, and answer with `queueMeasured`
-    /// before anything else happens.
+    /// See how many clients wait at the service's endpoints, and answer with `queueMeasured`,
+    /// before anything but ends of children is told.
     case measureQueue(ServiceID)
     /// Start one child, and answer with `spawned` or `spawnFailed`.
     case spawn(ServiceID, Generation, underStress: Bool)

@@ -13,7 +13,11 @@ extension Policy {
         guard let slot = activeSlot(of: id), services[slot].coverage == .uncovered,
             services[slot].coverageNow == .uncovered
         else { return }
-        services[slot].window.measured(waiting: max(waiting, 1))
+        if services[slot].hasRoomForSeveral {
+            services[slot].window.measured(waiting: max(waiting, 1))
+        } else {
+            services[slot].window.wantsOne()
+        }
         startNext(slot, now)
     }
 
@@ -28,8 +32,7 @@ extension Policy {
 
     /// Whether it matters how many clients wait when an endpoint is readable; where it does not, nobody has to count.
     package mutating func mayStartSeveral(_ id: ServiceID) -> Bool {
-        guard let slot = activeSlot(of: id), services[slot].window.size > 1 else { return false }
-        return services[slot].rules.processLimit == 0 || services[slot].total + 1 < services[slot].rules.processLimit
+        activeSlot(of: id).map { services[$0].window.size > 1 && services[$0].hasRoomForSeveral } ?? false
     }
 
     /// Starts one of the children that are wanted for the queue, if it may be: `spawned` sees to the next one.

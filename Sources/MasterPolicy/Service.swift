@@ -67,6 +67,8 @@ struct Service: Sendable {
 
     var isBelowLimit: Bool { rules.processLimit == 0 || total < rules.processLimit }
 
+    var hasRoomForSeveral: Bool { rules.processLimit == 0 || total + 1 < rules.processLimit }
+
     /// Whether the queue that was last looked at is worth another child.
     var wantsStart: Bool { window.wantsStart(accepting: idle, starting: starting) }
 

@@ -8,7 +8,7 @@
 /// One client in the queue needs one process; eighty need eighty, and processes start faster side by side than one
 /// after the other. But a process that takes many clients, or dies at once, should not be started eighty times. So the
 /// window opens slowly, as TCP's does: it begins at one, and grows by one for each new child that took a client. A failed
-/// start, a reload, and a short queue close it again.
+/// start, a reload, a short queue and the end of the last child close it again.
 package struct StartWindow: Hashable, Sendable {
     /// Children that may be starting at the same time, at least 1.
     package private(set) var size: Int32 = 1
@@ -16,6 +16,12 @@ package struct StartWindow: Hashable, Sendable {
     package private(set) var waiting: Int32 = 0
     /// A new child took its first client; whether others are needed has not been looked at since.
     package private(set) var isLookDue = false
+
+    /// There is work for one, and no room for more, so that nobody counted.
+    mutating func wantsOne() {
+        isLookDue = false
+        waiting = 1
+    }
 
     /// A short queue needs no more than one at a time.
     mutating func measured(waiting: Int32) {

@@ -38,6 +38,12 @@ struct StatusReporter {
         isReported = send(.taken, waiting: waitsForRoom) != .wouldBlock
     }
 
+    /// Says once more that we are busy, where the channel had no room for it: one try for each turn that goes on.
+    @inline(__always)
+    mutating func repeatTaken() {
+        if isTaken, !isReported { isReported = send(.taken, waiting: false) != .wouldBlock }
+    }
+
     /// Idle again. False: master is gone, and so should we be.
     @inline(__always)
     mutating func release() -> Bool {

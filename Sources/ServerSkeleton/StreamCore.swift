@@ -41,7 +41,7 @@ import SystemCalls
     /// Room for connections at the start, and spare room that is kept free from then on.
     static let initialCapacity = 64
     static let spareCapacity = 32
-    /// A turn with so many requests is likely to be followed by another at once.
+    /// A turn in which so many clients asked something is likely to be followed by another at once.
     static let crowd = 4
 
     let log: Log
@@ -53,8 +53,8 @@ import SystemCalls
     var listeners: Listeners
     var status: StatusReporter
     var limits: UseAndIdleLimits
-    /// In this turn, so far.
-    private var requests = 0
+    /// Clients that asked something in this turn, so far.
+    private var askers = 0
     var waits = Waits()
     /// Clients that are over without having said so themselves.
     var doomed: [ClientID] = []
@@ -128,7 +128,7 @@ import SystemCalls
         do throws(SystemError) {
             if status.isTaken, !listeners.isPaused {
                 try loop.turn(waitingAtMost: 0)
-                if loop.hasNext { return }
+                if loop.hasNext { return status.repeatTaken() }
                 release()
             }
             try loop.turn(waitingAtMost: doomed.isEmpty && !isEnding ? seconds.map { Int64($0) * 1000 } : 0)
@@ -176,15 +176,15 @@ import SystemCalls
 
     /// The first request of a turn makes us busy, whoever's it is.
     @usableFromInline mutating func beginRequests() {
-        requests &+= 1
+        askers &+= 1
         status.take()
     }
 
     /// The turn's requests are done. After a crowd we look first whether more of it waits: until nobody does, we are
     /// busy, and master hears nothing. A process that cannot accept stays busy, so that others are asked.
     @usableFromInline mutating func finishRequests() {
-        let isCrowded = requests >= Self.crowd
-        requests = 0
+        let isCrowded = askers >= Self.crowd
+        askers = 0
         if !listeners.isPaused, !isCrowded { release() }
     }
 

@@ -8,7 +8,8 @@ import MasterProtocol
 /// Runs a stream service as a child of master(8): `StreamServer<MyService>.main()` is the whole of a `main.swift`.
 ///
 /// It carries what happens on connections to the service, in the order in which a turn of the loop works: requests
-/// first, between one TAKEN and one AVAIL, then new clients. What to do with descriptors is the core's business.
+/// first, between one TAKEN and one AVAIL, then new clients; after a crowd, AVAIL waits until no more of it is there.
+/// What to do with descriptors is the core's business.
 @frozen public struct StreamServer<S: StreamService & ~Copyable>: ~Copyable {
     @usableFromInline var service: S
     @usableFromInline var core: StreamCore

@@ -98,12 +98,16 @@ extension World {
         if isGone { return }
         // Never more processes than three, however long the queue.
         let longest = Int32(3 - processes.count + idleCount)
-        if isWatched && processes.count < 3 {
-            for waiting in 1...(concurrentStarts > 1 ? longest : 1) { body(.readable(waiting: waiting)) }
-        }
         if isMeasureAsked {
             for waiting in 0...longest { body(.queueMeasured(waiting: waiting)) }
+            for index in processes.indices {
+                body(.exitsWell(index))
+                body(.exitsBadly(index))
+            }
             return
+        }
+        if isWatched && processes.count < 3 {
+            for waiting in 1...(concurrentStarts > 1 ? longest : 1) { body(.readable(waiting: waiting)) }
         }
         if pending != nil {
             body(.spawnSucceeds)

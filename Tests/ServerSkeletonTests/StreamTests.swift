@@ -33,6 +33,7 @@ struct StreamTests {
         // More than one turn reads from a client; all of it waits before the first turn begins.
         let much = String(repeating: "some line\n", count: 4000)
         kill(child.pid, SIGSTOP)
+        #expect(eventually { ProcessSnapshot(child.pid)?.state == "T" })
         for client in clients { try client.send(much) }
         kill(child.pid, SIGCONT)
         for client in clients { #expect(try client.receive(much.utf8.count) == much) }
