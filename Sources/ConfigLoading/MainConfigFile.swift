@@ -11,6 +11,8 @@ package struct LoadedMainConfig: Sendable {
     package var dictionary: MainDictionary
     package var host: HostFacts
     package var problems: [ConfigProblem]
+    /// The file as it was read: what master keeps a copy of once it has accepted it.
+    package var bytes: [UInt8]
 }
 
 /// The directory of main.cf: `MAIL_CONFIG`, else the built-in default.
@@ -24,24 +26,29 @@ package func loadMainConfig(
     processName: String,
     serviceName: String? = nil
 ) -> LoadedMainConfig {
-    let host = HostFacts(
-        hostName: hostName(),
-        configDirectory: directory,
-        processName: processName,
-        processID: processID(),
-        serviceName: serviceName
-    )
+    let host = hostFacts(directory: directory, processName: processName, serviceName: serviceName)
     var problems: [ConfigProblem] = []
     var dictionary = MainDictionary()
+    var bytes: [UInt8] = []
     do throws(SystemError) {
-        let bytes = try readSettledFile("\(directory)/main.cf")
+        bytes = try readSettledFile("\(directory)/main.cf")
         dictionary = MainDictionary(parsing: bytes, path: "\(directory)/main.cf", problems: &problems)
     } catch {
         let path = "\(directory)/main.cf"
         let cure = "Restore the file, or name the right directory with -c or MAIL_CONFIG."
         problems.append(ConfigProblem(.fatal, "open \(path): \(error.reason)", file: path, cure: cure))
     }
-    return LoadedMainConfig(dictionary: dictionary, host: host, problems: problems)
+    return LoadedMainConfig(dictionary: dictionary, host: host, problems: problems, bytes: bytes)
+}
+
+func hostFacts(directory: String, processName: String, serviceName: String? = nil) -> HostFacts {
+    HostFacts(
+        hostName: hostName(),
+        configDirectory: directory,
+        processName: processName,
+        processID: processID(),
+        serviceName: serviceName
+    )
 }
 
 /// Evaluates the settings; the dictionary gains the defaults of what it lacks.

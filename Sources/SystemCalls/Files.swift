@@ -57,6 +57,8 @@ package struct OpenFlags: OptionSet, Sendable {
     package static let append = OpenFlags(rawValue: O_APPEND)
     package static let truncate = OpenFlags(rawValue: O_TRUNC)
     package static let nonBlocking = OpenFlags(rawValue: O_NONBLOCK)
+    /// Fails with ELOOP when the last part of the path is a symbolic link.
+    package static let noFollow = OpenFlags(rawValue: O_NOFOLLOW)
 }
 
 /// open(2).
