@@ -67,11 +67,11 @@ var lowRooms: [Target] {
 /// What parent and child agree on, and what administrators write.
 var agreements: [Target] {
     [
-        .target(name: "MasterConfig", swiftSettings: settings),
         .target(name: "MasterProtocol", swiftSettings: settings),
+        .target(name: "MasterConfig", dependencies: ["MasterProtocol"], swiftSettings: settings),
         .target(
             name: "ConfigLoading",
-            dependencies: ["Diagnostics", "MasterConfig", "SystemCalls"],
+            dependencies: ["Diagnostics", "MasterConfig", "MasterProtocol", "SystemCalls"],
             swiftSettings: settings
         ),
     ]
@@ -192,7 +192,7 @@ var tests: [Target] {
         test("SystemCallsTests", ["SystemCalls", "TestSupport", system]),
         test("EventsTests", ["Events", "FixedMemory", "SystemCalls"]),
         test("DiagnosticsTests", ["Diagnostics", "SystemCalls", "TestSupport", system]),
-        test("MasterConfigTests", ["MasterConfig"], exclude: ["Golden"]),
+        test("MasterConfigTests", ["MasterConfig", "MasterProtocol"], exclude: ["Golden"]),
         test("MasterProtocolTests", ["MasterProtocol"]),
         test("MasterPolicyTests", ["MasterPolicy", "MasterProtocol"]),
         test(

@@ -44,7 +44,7 @@ static int child_main(void *argument) {
     const struct cposix_child_image *image = birth->image;
     for (unsigned i = 0; i < image->move_count; i++) {
         const struct cposix_move *move = &image->moves[i];
-        // dup2 to itself would keep close-on-exec; the caller's descriptors live at 64 and above.
+        // dup2 to itself would keep close-on-exec; the caller keeps sources and targets apart.
         if (move->from == move->to) {
             errno = EINVAL;
             return child_fails(birth, CPOSIX_STAGE_MOVE, move->to);

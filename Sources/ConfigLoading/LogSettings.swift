@@ -5,18 +5,18 @@
 
 package import Diagnostics
 package import MasterConfig
-import SystemCalls
+import MasterProtocol
 
 /// Where a process logs before it has read main.cf: as its environment says.
 package func earlyLogDestination() -> LogDestination {
-    guard let socket = environmentValue("POSTLOG_SERVICE") else {
+    guard let socket = EnvironmentName.postlogService.value else {
         return .syslog(facility: SyslogFacility.mail.code)
     }
     return .postlog(socket: socket, file: nil)
 }
 
 /// The tag before the program's name: `MAIL_LOGTAG`, else the default of `syslog_name`.
-package func earlyLogTag() -> String { environmentValue("MAIL_LOGTAG") ?? "postfix" }
+package func earlyLogTag() -> String { EnvironmentName.mailLogTag.value ?? "postfix" }
 
 /// Where a process logs by its settings, or why the log file is not allowed.
 ///
@@ -38,19 +38,19 @@ package func logDestination(
             cure: "Put the log file under one of the prefixes, or add one."
         )
     }
-    let inherited = isReload ? nil : environmentValue("POSTLOG_SERVICE")
+    let inherited = isReload ? nil : EnvironmentName.postlogService.value
     let socket = inherited ?? settings.postlogSocketPath
     return .postlog(socket: socket, file: writesDirectly ? file : nil)
 }
 
 /// Tells children and grandchildren how to log: `MAIL_LOGTAG`, and the postlog variables only while they apply.
 package func exportLogSettings(_ settings: MainSettings) {
-    setEnvironment("MAIL_LOGTAG", settings.syslogName)
+    EnvironmentName.mailLogTag.set(settings.syslogName)
     if settings.usesPostlog {
-        setEnvironment("POSTLOG_SERVICE", settings.postlogSocketPath)
-        setEnvironment("POSTLOG_HOSTNAME", settings.myHostName)
+        EnvironmentName.postlogService.set(settings.postlogSocketPath)
+        EnvironmentName.postlogHostname.set(settings.myHostName)
     } else {
-        removeEnvironment("POSTLOG_SERVICE")
-        removeEnvironment("POSTLOG_HOSTNAME")
+        EnvironmentName.postlogService.remove()
+        EnvironmentName.postlogHostname.remove()
     }
 }

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 package import MasterConfig
+import MasterProtocol
 import SystemCalls
 
 /// main.cf as it was read: raw values, and the facts about this host that evaluating them needs.
@@ -17,7 +18,7 @@ package struct LoadedMainConfig: Sendable {
 
 /// The directory of main.cf: `MAIL_CONFIG`, else the built-in default.
 package func configDirectory() -> String {
-    environmentValue("MAIL_CONFIG") ?? BuiltinDefaults.debian.configDirectory
+    EnvironmentName.mailConfig.value ?? BuiltinDefaults.debian.configDirectory
 }
 
 /// Reads main.cf. A file that was edited within the last second or two is read again until it settled.

@@ -11,8 +11,6 @@ struct LogReceiver: ~Copyable {
     enum Outcome { case taken, busy, nobodyThere }
 
     private static let syslogPath = "/dev/log"
-    /// Own descriptors stay clear of the numbers that children get.
-    private static let lowestDescriptor: Int32 = 64
 
     private let path: String?
     private let waits: Bool
@@ -64,7 +62,7 @@ struct LogReceiver: ~Copyable {
     }
 
     private static func connected(to address: SocketAddress, _ kind: SocketKind) throws(SystemError) -> Descriptor {
-        let socket = try makeSocket(.unix, kind).moved(atLeast: lowestDescriptor)
+        let socket = try makeSocket(.unix, kind).moved(atLeast: ChildImage.lowestSource)
         try socket.number.connect(to: address)
         return socket
     }

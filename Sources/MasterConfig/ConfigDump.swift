@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import MasterProtocol
+
 /// A dump for tests and for eyes: stable order, every value quoted, so that a difference in a blank shows.
 package enum ConfigDump {
     /// Raw values by name.
@@ -46,9 +48,9 @@ package enum ConfigDump {
 
     private static func fields(of entry: ServiceEntry, ports: PortTable) -> [(name: String, value: String)] {
         let vector = entry.argumentVector(
-            detached: true,
-            verbose: false,
-            isLocalOnly: entry.isLocalOnlyByType ?? entry.inetName?.address?.isLoopback ?? false,
+            isAttached: false,
+            isVerbose: false,
+            tellsStress: false,
             socketCount: 1
         )
         return [

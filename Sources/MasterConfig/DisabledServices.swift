@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import MasterProtocol
+
 /// Decides from name and type alone whether an entry is skipped. Patterns are `type` or `name/type`; each `!` in front
 /// negates; the first that matches decides; case does not matter.
 package struct DisabledServices: Equatable, Sendable {
@@ -20,7 +22,7 @@ package struct DisabledServices: Equatable, Sendable {
 
     /// Every inet service as well, before anything the list says.
     package mutating func disableInet() {
-        patterns.insert(Pattern(text: ServiceType.inet.rawValue, namesService: false, disables: true), at: 0)
+        patterns.insert(Pattern(text: Transport.inet.rawValue, namesService: false, disables: true), at: 0)
     }
 
     private static func pattern(_ item: String) -> Pattern {

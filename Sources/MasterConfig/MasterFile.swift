@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import MasterProtocol
+
 /// Parses master.cf in one pass that collects every problem. An entry with a fatal problem is left out; all others
 /// are returned, so that a check can go on with them.
 package enum MasterFile {
@@ -120,9 +122,9 @@ struct EntryParser {
 
     private var isShort = false
 
-    private mutating func serviceType(_ text: String) -> ServiceType? {
-        if let type = ServiceType(rawValue: text) { return type }
-        let names = ServiceType.allCases.map(\.rawValue).joined(separator: ", ")
+    private mutating func serviceType(_ text: String) -> Transport? {
+        if let type = Transport(rawValue: text) { return type }
+        let names = Transport.allCases.map(\.rawValue).joined(separator: ", ")
         refuse(
             text == "-" ? noDefault("transport type") : "bad transport type: \(text)",
             cure: "Use one of the types \(names)."
@@ -140,7 +142,7 @@ struct EntryParser {
     }
 
     /// Inet services are public, and have to say so.
-    private mutating func privateField(type: ServiceType?) -> Bool? {
+    private mutating func privateField(type: Transport?) -> Bool? {
         let isPrivate = boolean("private", orDefault: true)
         if type == .inet, isPrivate, !isShort, !lastWasBad {
             refuse("inet service cannot be private", cure: "Put n in the third field, \"private\".")

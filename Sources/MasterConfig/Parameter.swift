@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import MasterProtocol
+
 /// A parameter of main.cf: how its text becomes a value. `MainDictionary.value(of:problems:)` evaluates one; a service
 /// declares its own in the same way as the built-in ones.
 package protocol ConfigParameter: Sendable {
@@ -206,25 +208,14 @@ package struct TimeParameter: ConfigParameter {
     }
 }
 
-/// Numbers as `strtol(3)` reads them in base 10, kept to 32 bits.
+/// Numbers of parameters: nil without digits, or when 32 bits cannot hold them.
 enum DecimalNumber {
     static func read(_ rest: inout ArraySlice<UInt8>, orZero: Bool = false) -> Int? {
-        var ahead = rest.drop(while: \.isSpace)
-        var isNegative = false
-        if let sign = ahead.first, sign == ASCII.hyphen || sign == UInt8(ascii: "+") {
-            isNegative = sign == ASCII.hyphen
-            ahead = ahead.dropFirst()
-        }
-        guard let digit = ahead.first, digit.isDigit else { return orZero ? 0 : nil }
-        var value = 0
-        while let digit = ahead.first, digit.isDigit {
-            value = value * 10 + Int(digit - ASCII.zero)
-            guard value <= Int(Int32.max) + 1 else { return nil }
-            ahead = ahead.dropFirst()
-        }
-        rest = ahead
-        value = isNegative ? -value : value
-        return Int32(exactly: value).map(Int.init)
+        let number = LeadingInteger(rest)
+        if number.isTooLarge { return nil }
+        guard number.hasDigits else { return orZero ? 0 : nil }
+        rest = number.rest
+        return number.value
     }
 }
 

@@ -3,20 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// The kind of endpoint a service has; the words are those of master.cf.
-package enum ServiceType: String, CaseIterable, Hashable, Sendable {
-    case inet
-    case unix
-    case unixDatagram = "unix-dgram"
-    case fifo
-    case pass
-}
+package import MasterProtocol
 
 /// One line of master.cf as values. It says what the administrator wrote, with defaults filled in; it does not say
 /// which addresses a host name has or whether the program exists.
 package struct ServiceEntry: Equatable, Sendable {
     package var nameAsWritten: String
-    package var type: ServiceType
+    package var type: Transport
     /// False for every inet service.
     package var isPrivate: Bool
     package var isUnprivileged: Bool
@@ -39,7 +32,7 @@ package struct ServiceEntry: Equatable, Sendable {
 
     package init(
         nameAsWritten: String,
-        type: ServiceType,
+        type: Transport,
         isPrivate: Bool = true,
         isUnprivileged: Bool = true,
         wantsChroot: Bool = false,
@@ -67,8 +60,6 @@ package struct ServiceEntry: Equatable, Sendable {
         self.inetName = inetName
     }
 
-    package var transport: ServiceType { type }
-
     /// Where the endpoint is, relative to the queue directory; nil for inet.
     package var endpointPath: String? {
         type == .inet ? nil : (isPrivate ? "private/" : "public/") + nameAsWritten
@@ -83,7 +74,4 @@ package struct ServiceEntry: Equatable, Sendable {
         case .unix, .unixDatagram, .fifo: return true
         }
     }
-
-    /// Whether the child is told about stress.
-    package func isStressEligible(isLocalOnly: Bool) -> Bool { !isLocalOnly && processLimit > 1 }
 }

@@ -3,12 +3,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+package import MasterProtocol
+
 /// The name by which a service is recognised from one reading of master.cf to the next.
 package struct ServiceIdentity: Hashable, Sendable {
     package let canonicalName: String
-    package let type: ServiceType
+    package let type: Transport
 
-    package init(canonicalName: String, type: ServiceType) {
+    package init(canonicalName: String, type: Transport) {
         self.canonicalName = canonicalName
         self.type = type
     }

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import MasterConfig
+import MasterProtocol
 import SystemCalls
 
 /// Counts the clients in the queues of endpoints, as far as the kernel tells. Decides nothing.

@@ -6,6 +6,7 @@
 import ConfigLoading
 import Diagnostics
 import MasterConfig
+import MasterProtocol
 import SystemCalls
 
 /// Runs the checks of a reload without a running master, takes no lock and changes nothing; prints every problem with

@@ -15,11 +15,12 @@ struct EndpointFailure: Error { let text: String }
 enum EndpointPlan: Equatable, Sendable {
     case inet([SocketAddress])
     /// Path relative to the queue directory.
-    case path(String, ServiceType)
+    case path(String, Transport)
 }
 
-/// Master's own descriptors live here and above, so that no move into a child's fixed numbers can collide.
-let lowestOwnDescriptor: Int32 = 64
+/// Permissions of endpoints; who may reach one is decided by the permissions of its directory.
+private let socketMode: UInt32 = 0o666
+private let fifoMode: UInt32 = 0o622
 
 /// Creates endpoints in the order of system calls that clients and children rely on. Non-blocking, close-on-exec.
 enum Endpoint {
@@ -52,7 +53,7 @@ enum Endpoint {
         listening: Bool
     ) throws(EndpointFailure) -> Descriptor {
         let socket = try step("socket") { () throws(SystemError) in
-            try makeSocket(address.family, .stream).moved(atLeast: lowestOwnDescriptor)
+            try makeSocket(address.family, .stream).moved(atLeast: ChildImage.lowestSource)
         }
         let number = socket.number
         if address.family == .ipv6 {
@@ -83,13 +84,13 @@ enum Endpoint {
             throw EndpointFailure(text: "\(prefix)unix-domain name too long: \(path)")
         }
         let socket = try step("\(prefix)socket") { () throws(SystemError) in
-            try makeSocket(.unix, kind).moved(atLeast: lowestOwnDescriptor)
+            try makeSocket(.unix, kind).moved(atLeast: ChildImage.lowestSource)
         }
         let number = socket.number
         try step("remove \(path)") { () throws(SystemError) in try removeFile(path) }
         try step("bind: \(path)") { () throws(SystemError) in try number.bind(to: address) }
         try step("chmod socket \(path)") { () throws(SystemError) in
-            try changeMode(ofPath: path, ProtocolLimit.socketMode)
+            try changeMode(ofPath: path, socketMode)
         }
         try step("fcntl") { () throws(SystemError) in try number.setNonBlocking(true) }
         if kind == .stream {
@@ -102,13 +103,13 @@ enum Endpoint {
         let me = "fifo_listen: "
         try step("\(me)remove \(path)") { () throws(SystemError) in try removeFile(path) }
         try step("\(me)create fifo \(path)") { () throws(SystemError) in
-            try makeFifo(path, mode: ProtocolLimit.fifoMode)
+            try makeFifo(path, mode: fifoMode)
         }
         let opened = try step("\(me)open \(path)") { () throws(SystemError) in try openFifo(path) }
         let number = opened.number
         let kind = try step("\(me)fstat \(path)") { () throws(SystemError) in try number.facts().kind }
         if kind != .fifo { throw EndpointFailure(text: "\(me)not a fifo: \(path)") }
-        try step("\(me)fchmod \(path)") { () throws(SystemError) in try number.changeMode(ProtocolLimit.fifoMode) }
+        try step("\(me)fchmod \(path)") { () throws(SystemError) in try number.changeMode(fifoMode) }
         // Bytes of an earlier life would start a process for nothing.
         while let stale = try? number.read(atMost: 1024), !stale.isEmpty {}
         return opened
@@ -116,9 +117,9 @@ enum Endpoint {
 
     /// Reading and writing, so that the FIFO never reports an end of file; some systems report it readable then.
     private static func openFifo(_ path: String) throws(SystemError) -> Descriptor {
-        let both = try openFile(path, [.readWrite, .nonBlocking]).moved(atLeast: lowestOwnDescriptor)
+        let both = try openFile(path, [.readWrite, .nonBlocking]).moved(atLeast: ChildImage.lowestSource)
         if try !both.number.waitForInput(milliseconds: 0) { return both }
-        return try openFile(path, [.readOnly, .nonBlocking]).moved(atLeast: lowestOwnDescriptor)
+        return try openFile(path, [.readOnly, .nonBlocking]).moved(atLeast: ChildImage.lowestSource)
     }
 
     private static func step<Result: ~Copyable>(

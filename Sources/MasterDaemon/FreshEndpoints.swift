@@ -5,6 +5,7 @@
 
 import Diagnostics
 import MasterConfig
+import MasterProtocol
 import SystemCalls
 
 /// What a new service needs of the kernel: bound endpoints and a status channel.

@@ -98,7 +98,7 @@ extension Master {
     /// A kept service keeps its sockets; everything else comes from the new entry.
     private func update(_ service: RunningService, _ plan: ServicePlan) {
         service.plan = plan.keepingEndpoint(of: service.plan)
-        service.prepareArguments(isAttached: options.staysAttached, isVerbose: log.verbosity > 0)
+        prepareArguments(service)
         tryOutCounting(service)
         policy.updateService(service.id, rules(of: service.plan), now: now)
         carryOut()

@@ -5,14 +5,16 @@
 
 import Diagnostics
 import MasterPolicy
-import MasterProtocol
 import SystemCalls
+
+/// How long the last words of a master that was told to end may take.
+private let lastWordsSeconds: UInt32 = 5
 
 extension Master {
     /// A signal asks for the end: everybody in the process group gets SIGTERM, and master dies of the same signal, so
     /// that its exit status tells. Nobody is waited for; children that survive see the end of their status channel.
     func terminate(_ signal: Signal) -> Never {
-        armSelfDestruct(seconds: UInt32(ProtocolLimit.selfDestructSeconds))
+        armSelfDestruct(seconds: lastWordsSeconds)
         try? Signal.terminate.ignore()
         do throws(SystemError) {
             try sendSignal(.terminate, to: options.isInit ? -1 : -processID())

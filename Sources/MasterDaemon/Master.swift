@@ -92,8 +92,10 @@ final class Master {
         }
     }
 
+    private static let longestWaitMilliseconds: Int64 = 500_000
+
     /// A log line that found its receiver busy is tried again soon.
-    private var longestWait: Int64 { log.hasPending ? 50 : Int64(ProtocolLimit.loopWaitSeconds) * 1000 }
+    private var longestWait: Int64 { log.hasPending ? 50 : Self.longestWaitMilliseconds }
 
     private func handle(_ occurrence: Occurrence) {
         let token = occurrence.token
@@ -149,11 +151,19 @@ final class Master {
     func add(_ fresh: FreshService) {
         let id = policy.addService(rules(of: fresh.plan), now: now)
         let service = RunningService(id: id, fresh)
-        service.prepareArguments(isAttached: options.staysAttached, isVerbose: log.verbosity > 0)
+        prepareArguments(service)
         while services.count <= Int(id.index) { services.append(nil) }
         services[Int(id.index)] = service
         tryOutCounting(service)
         carryOut()
+    }
+
+    func prepareArguments(_ service: RunningService) {
+        service.prepareArguments(
+            isAttached: options.staysAttached,
+            isVerbose: log.verbosity > 0,
+            tellsStress: rules(of: service.plan).isStressEligible
+        )
     }
 
     func rules(of plan: ServicePlan) -> ServiceRules {

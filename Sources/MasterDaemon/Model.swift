@@ -6,6 +6,7 @@
 import ConfigLoading
 import MasterConfig
 import MasterPolicy
+import MasterProtocol
 import SystemCalls
 
 /// One service as it shall be.

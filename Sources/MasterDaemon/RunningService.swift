@@ -7,6 +7,7 @@ import Diagnostics
 import Events
 import MasterConfig
 import MasterPolicy
+import MasterProtocol
 import SystemCalls
 
 /// The deeds' side of one service; what is decided about it is the policy's. Owns the endpoints and both ends of the
@@ -34,11 +35,11 @@ final class RunningService {
 
     /// Builds the children's argument vector; the socket count is that of the sockets we hold, whatever the
     /// configuration says by now.
-    func prepareArguments(isAttached: Bool, isVerbose: Bool) {
+    func prepareArguments(isAttached: Bool, isVerbose: Bool, tellsStress: Bool) {
         vector = plan.entry.argumentVector(
-            detached: !isAttached,
-            verbose: isVerbose,
-            isLocalOnly: plan.isLocalOnly,
+            isAttached: isAttached,
+            isVerbose: isVerbose,
+            tellsStress: tellsStress,
             socketCount: listeners.count
         )
     }
@@ -46,9 +47,6 @@ final class RunningService {
     /// argv of the next child.
     func arguments(underStress: Bool) -> [String] {
         guard let vector else { return [plan.entry.command] }
-        guard underStress, let index = vector.stressIndex else { return vector.arguments }
-        var stressed = vector.arguments
-        stressed[index] = ArgumentVector.stressed
-        return stressed
+        return underStress ? vector.underStress : vector.arguments
     }
 }

@@ -32,7 +32,7 @@ struct Spawner: ~Copyable {
         // A service with very many sockets reaches numbers that are sources: then copies above them all do the duty.
         var copies = DescriptorList()
         let firstFree = InheritedDescriptor.firstListener + Int32(service.listeners.count)
-        if firstFree > lowestOwnDescriptor {
+        if firstFree > ChildImage.lowestSource {
             do throws(SystemError) {
                 for source in sources { copies.append(try source.duplicate(atLeast: firstFree)) }
                 sources = copies.numbers

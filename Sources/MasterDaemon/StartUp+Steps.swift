@@ -16,6 +16,9 @@ struct MasterLocks: ~Copyable {
     let data: PidLock
 }
 
+/// How long one turn of master's loop may take before the watchdog stops it.
+private let watchdogSeconds: UInt32 = 1000
+
 extension MasterMain {
     /// Reports what the builder found; a fatal problem ends the process, after the others were named too.
     static func required<Value>(_ value: Value?, _ builder: inout ModelBuilder, _ log: Log) -> Value {
@@ -43,7 +46,7 @@ extension MasterMain {
 
     /// Empties the environment but for what `import_environment` keeps or sets.
     static func scrubEnvironment(_ settings: MainSettings, _ log: Log) {
-        setEnvironment(EnvironmentName.mailLogTag.rawValue, settings.syslogName)
+        EnvironmentName.mailLogTag.set(settings.syslogName)
         var problems: [ConfigProblem] = []
         let items = ImportEnvironment.parse(settings.importEnvironment, problems: &problems)
         if let problem = problems.firstFatal { log.fatal(problem.text) }
@@ -95,8 +98,8 @@ extension MasterMain {
             if let seconds = options.exitSeconds {
                 loop.arm(loop.makeTimer(token: MasterEvent.exitTimeArrived.token), milliseconds: seconds * 1000)
             }
-            let flow = try makePipe(nonBlocking: true).moved(atLeast: lowestOwnDescriptor)
-            try Watchdog.start(seconds: UInt32(ProtocolLimit.masterWatchdogSeconds))
+            let flow = try makePipe(nonBlocking: true).moved(atLeast: ChildImage.lowestSource)
+            try Watchdog.start(seconds: watchdogSeconds)
             return Master(
                 options: options,
                 processName: processName,

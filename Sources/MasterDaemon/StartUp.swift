@@ -17,11 +17,9 @@ package enum MasterMain {
     /// Runs master with the arguments of this process; never returns.
     package static func main(_ commandLine: [String]) -> Never {
         let program = commandLine.first ?? "master"
-        let processName = String(
-            program[(program.lastIndex(of: "/").map(program.index(after:)) ?? program.startIndex)...]
-        )
+        let processName = program.baseName
         setFileCreationMask(0o077)
-        let verbosity = environmentValue(EnvironmentName.mailVerbose.rawValue) == nil ? 0 : 1
+        let verbosity = EnvironmentName.mailVerbose.isPresent ? 1 : 0
         try? Signal.pipe.ignore()
         // Until its handler stands, a reload request must not end us; and whoever started us may have blocked signals.
         try? Signal.hangup.ignore()
@@ -31,7 +29,7 @@ package enum MasterMain {
         try? raiseDescriptorLimit()
         let log = Log(
             ident: "\(earlyLogTag())/\(processName)",
-            host: environmentValue("POSTLOG_HOSTNAME"),
+            host: EnvironmentName.postlogHostname.value,
             destination: earlyLogDestination(),
             waits: false
         )
@@ -39,7 +37,7 @@ package enum MasterMain {
         let options = readOptions(commandLine, program: program, log)
         log.verbosity = verbosity + options.verbosity
         if let directory = options.configDirectory {
-            setEnvironment(EnvironmentName.mailConfig.rawValue, directory)
+            EnvironmentName.mailConfig.set(directory)
         }
         switch options.task {
         case .help: printAndExit(MasterOptions.help(processName) + "\n")
@@ -82,14 +80,14 @@ package enum MasterMain {
         exitProcess(ExitCode.success)
     }
 
-    /// Steps 9 to 26: returns the master that is ready to run.
+    /// From the options to the master that is ready to run.
     private static func start(_ options: MasterOptions, processName: String, _ log: Log) -> Master {
         var ready: Descriptor? = options.waitsForReadiness ? Monitor.split(log) : nil
         let witness = options.staysAttached || options.task == .test ? nil : keepWitness(log)
         if !options.staysAttached {
             Detach.replaceStandardDescriptors(keepingOutput: options.keepsStandardOutput, log)
         }
-        let runsDebugger = options.runsDebugger || environmentValue(EnvironmentName.mailDebug.rawValue) != nil
+        let runsDebugger = options.runsDebugger || EnvironmentName.mailDebug.isPresent
         if !options.isInit && !runsDebugger && !options.staysAttached { Detach.startSession(log) }
 
         var builder = ModelBuilder(configDirectory: configDirectory(), processName: processName)
@@ -126,7 +124,7 @@ package enum MasterMain {
     /// A copy of standard error, for fatal messages until the daemon has started.
     private static func keepWitness(_ log: Log) -> Descriptor? {
         do throws(SystemError) {
-            let copy = try DescriptorNumber.standardError.duplicate(atLeast: lowestOwnDescriptor)
+            let copy = try DescriptorNumber.standardError.duplicate(atLeast: ChildImage.lowestSource)
             log.witness = copy.number
             return copy
         } catch {

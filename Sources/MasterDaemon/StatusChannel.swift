@@ -17,7 +17,7 @@ struct StatusChannel: ~Copyable {
     private let ends: DescriptorPair
 
     init() throws(SystemError) {
-        ends = try makeSocketPair().moved(atLeast: lowestOwnDescriptor)
+        ends = try makeSocketPair().moved(atLeast: ChildImage.lowestSource)
     }
 
     var readerNumber: DescriptorNumber { ends.first.number }

@@ -26,6 +26,10 @@ struct WakeupSender: ~Copyable {
     }
 
     private var wakeups = Slab<Wakeup>(capacity: 16)
+    /// How long connecting or writing may take.
+    private static let writeSeconds = 1
+    /// How long a connection is kept for a peer that does not close it; longer than the receiver of a passed one waits.
+    private static let lingerSeconds = ProtocolLimit.passReceiveSeconds + 1
 
     /// What went wrong, for the log.
     typealias Problem = String
@@ -96,7 +100,7 @@ struct WakeupSender: ~Copyable {
         others: [SocketAddress],
         loop: inout EventLoop
     ) throws(SystemError) {
-        let socket = try makeSocket(address.family, .stream).moved(atLeast: lowestOwnDescriptor)
+        let socket = try makeSocket(address.family, .stream).moved(atLeast: ChildImage.lowestSource)
         let number = socket.number
         try number.setNonBlocking(true)
         var isConnecting = false
@@ -118,7 +122,7 @@ struct WakeupSender: ~Copyable {
             )
         )
         guard let slot else { return }
-        let limit = isConnecting ? ProtocolLimit.wakeupWriteSeconds : ProtocolLimit.wakeupLingerSeconds
+        let limit = isConnecting ? Self.writeSeconds : Self.lingerSeconds
         let deadline = loop.makeTimer(token: MasterEvent.wakeupDeadline.token(slot))
         loop.arm(deadline, milliseconds: Int64(limit) * 1000)
         _ = wakeups.withElement(slot) { $0.deadline = deadline }
@@ -164,7 +168,7 @@ struct WakeupSender: ~Copyable {
         }
         try watch(slot, state.number, for: .readable, loop: &loop)
         if let deadline = wakeups.withElement(slot, { $0.deadline }) ?? nil {
-            loop.arm(deadline, milliseconds: Int64(ProtocolLimit.wakeupLingerSeconds) * 1000)
+            loop.arm(deadline, milliseconds: Int64(Self.lingerSeconds) * 1000)
         }
     }
 

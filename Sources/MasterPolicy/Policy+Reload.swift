@@ -60,7 +60,7 @@ extension Policy {
         if isEmpty(slot) {
             free(slot)
         } else {
-            let patience = Int64(ProtocolLimit.removalSeconds) * 1000
+            let patience = Int64(PolicyLimit.removalSeconds) * 1000
             want(.startTimer(.removalDeadline(id), milliseconds: patience))
         }
     }

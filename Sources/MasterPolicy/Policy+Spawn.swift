@@ -76,7 +76,7 @@ extension Policy {
                 counters.stressOnsets += 1
                 restart(slot)
             }
-            services[slot].stressUntil = now.advanced(bySeconds: ProtocolLimit.stressSeconds)
+            services[slot].stressUntil = now.advanced(bySeconds: PolicyLimit.stressSeconds)
         }
         return services[slot].stressUntil.map { $0 > now } ?? false
     }

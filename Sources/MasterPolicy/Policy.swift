@@ -106,7 +106,7 @@ extension Policy {
     private mutating func noteLimit(_ slot: Int, _ now: PolicyTime) {
         let service = services[slot]
         guard service.rules.isStressEligible, service.retiredIdle == 0 else { return }
-        if let last = service.lastLimitNote, now <= last.advanced(bySeconds: ProtocolLimit.limitWarningSeconds) {
+        if let last = service.lastLimitNote, now <= last.advanced(bySeconds: PolicyLimit.limitWarningSeconds) {
             return
         }
         services[slot].lastLimitNote = now

@@ -18,6 +18,16 @@ package struct PolicyTime: Hashable, Comparable, Sendable {
     }
 }
 
+/// Times that the policy alone keeps.
+enum PolicyLimit {
+    /// How long a service counts as overloaded after it last came within one process of its limit.
+    static let stressSeconds = 1000
+    /// Shortest time between two process-limit warnings for a service.
+    static let limitWarningSeconds = 1000
+    /// How long a removed service's children have between SIGTERM and SIGKILL.
+    static let removalSeconds = 5
+}
+
 /// One life of a service: a slot that is used again, and a number that never is.
 package struct ServiceID: Hashable, Sendable {
     /// Small and dense, so that the caller can keep what belongs to a service in an array.

@@ -138,7 +138,7 @@ extension DaemonOptions {
         case "n": serviceName = value
         case "o": overrides.append(try Self.parameter(value))
         case "s":
-            socketCount = leadingInteger(value)
+            socketCount = LeadingInteger.value(of: value)
             guard socketCount > 0 else { throw .invalidSocketCount(value) }
         case "t": transportName = value
         default: preconditionFailure("option letter without a meaning")
@@ -157,30 +157,9 @@ extension DaemonOptions {
     }
 }
 
-private func isBlank(_ scalar: Unicode.Scalar) -> Bool {
-    scalar == " " || (scalar.value >= 9 && scalar.value <= 13)
-}
-
 private func trimmed(_ text: Substring) -> Substring {
-    var view = text.unicodeScalars
+    var view = text.utf8
     while let first = view.first, isBlank(first) { view.removeFirst() }
     while let last = view.last, isBlank(last) { view.removeLast() }
     return Substring(view)
-}
-
-/// What atoi(3) makes of a text: blanks, a sign, digits, and anything behind them; 0 without digits.
-private func leadingInteger(_ text: String) -> Int {
-    var view = text.unicodeScalars[...]
-    while let first = view.first, isBlank(first) { view.removeFirst() }
-    var isNegative = false
-    if let sign = view.first, sign == "-" || sign == "+" {
-        isNegative = sign == "-"
-        view.removeFirst()
-    }
-    var number = 0
-    for scalar in view {
-        guard scalar.value >= 48, scalar.value <= 57, number <= Int(Int32.max) else { break }
-        number = number * 10 + Int(scalar.value - 48)
-    }
-    return isNegative ? -number : min(number, Int(Int32.max))
 }

@@ -15,6 +15,13 @@ package enum InheritedDescriptor {
     package static var firstListener: Int32 { 6 }
 }
 
+/// How a child knows that its master is ours, and which promises therefore hold: ours looks for clients that wait beside
+/// idle processes. Nothing else that a child can see differs from what Postfix's master hands out.
+package enum StatusChannelMark {
+    /// `SO_PRIORITY` (socket(7)) of the children's end of the status channel. The kernel's default is 0.
+    package static var socketPriority: Int32 { 6 }
+}
+
 /// Names in the environment that master and its children agree on.
 package enum EnvironmentName: String, CaseIterable, Sendable {
     /// Directory of main.cf and master.cf, when it is not the default.
@@ -34,7 +41,7 @@ package enum EnvironmentName: String, CaseIterable, Sendable {
 }
 
 /// Kinds of endpoint, by the names that master.cf and the `-t` option use.
-package enum Transport: String, CaseIterable, Sendable {
+package enum Transport: String, CaseIterable, Hashable, Sendable {
     case inet
     case unix
     case unixDatagram = "unix-dgram"

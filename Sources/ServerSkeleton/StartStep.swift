@@ -13,19 +13,18 @@ import SystemCalls
 enum StartStep {
     /// The last part of the path we were started with.
     static func processName() -> String {
-        let path = CommandLine.arguments.first ?? "unknown"
-        return path.split(separator: "/").last.map(String.init) ?? path
+        (CommandLine.arguments.first ?? "unknown").baseName
     }
 
     /// The log as far as the environment tells, for what happens before main.cf is read.
     static func openLog(_ processName: String, demands: ServiceDemands) -> Log {
         let log = Log(
             ident: "\(earlyLogTag())/\(processName)",
-            host: environmentValue(EnvironmentName.postlogHostname.rawValue) ?? hostName(),
+            host: EnvironmentName.postlogHostname.value ?? hostName(),
             destination: earlyLogDestination(),
             waits: !demands.contains(.neverWaitsForLog)
         )
-        if environmentValue(EnvironmentName.mailVerbose.rawValue) != nil { log.verbosity = 1 }
+        if EnvironmentName.mailVerbose.isPresent { log.verbosity = 1 }
         return log
     }
 
@@ -118,7 +117,7 @@ enum StartStep {
     }
 
     static func readGeneration(_ log: Log) -> Generation {
-        guard let text = environmentValue(EnvironmentName.generation.rawValue) else { return .none }
+        guard let text = EnvironmentName.generation.value else { return .none }
         do throws(GenerationProblem) {
             return try Generation(octalText: text)
         } catch {
@@ -128,7 +127,7 @@ enum StartStep {
 
     /// Runs `debugger_command` with the shell, which may leave a debugger behind that attaches to us.
     static func runDebugger(_ options: DaemonOptions, _ context: ServiceContext, _ log: Log) {
-        guard options.isDebugged || environmentValue(EnvironmentName.mailDebug.rawValue) != nil else { return }
+        guard options.isDebugged || EnvironmentName.mailDebug.isPresent else { return }
         let command = context.settings.debuggerCommand
         guard !command.isEmpty else { return }
         let environment = environmentEntries().map { "\($0.name)=\($0.value)" }

@@ -13,8 +13,11 @@ package struct ChildImage: Sendable {
     package var arguments: [String]
     /// `NAME=value` each.
     package var environment: [String]
-    /// Moves made in order; every source is at 64 or above, so no move can collide with a target.
+    /// Moves made in order; the caller sees to it that no source is the target of an earlier move, or its own.
     package var moves: [(from: DescriptorNumber, to: DescriptorNumber)]
+
+    /// What may become the source of a move lives here and above, out of the way of the targets, which are small.
+    package static var lowestSource: CInt { 64 }
 
     package init(
         path: String,

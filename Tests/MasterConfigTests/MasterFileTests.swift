@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import MasterProtocol
 import Testing
 
 @testable import MasterConfig
@@ -133,19 +134,21 @@ import Testing
 @Suite struct ArgumentVectorTests {
     private func vector(
         _ line: String,
-        detached: Bool = true,
+        attached: Bool = false,
         verbose: Bool = false,
-        local: Bool = true,
+        stress: Bool = false,
         sockets: Int = 1
     ) -> ArgumentVector? {
         parseMaster(line).0.first?
-            .argumentVector(detached: detached, verbose: verbose, isLocalOnly: local, socketCount: sockets)
+            .argumentVector(isAttached: attached, isVerbose: verbose, tellsStress: stress, socketCount: sockets)
     }
 
     @Test func asDebianHasThem() {
-        let smtp = vector("smtp inet n - y - - smtpd", local: false, sockets: 2)
+        let smtp = vector("smtp inet n - y - - smtpd", stress: true, sockets: 2)
         #expect(smtp?.arguments == ["smtpd", "-n", "smtp", "-t", "inet", "-u", "-c", "-o", "stress=", "-s", "2"])
-        #expect(smtp?.stressIndex == 8)
+        #expect(
+            smtp?.underStress == ["smtpd", "-n", "smtp", "-t", "inet", "-u", "-c", "-o", "stress=yes", "-s", "2"]
+        )
         #expect(vector("pickup unix n - y 60 1 pickup")?.arguments == ["pickup", "-l", "-t", "unix", "-u", "-c"])
         #expect(vector("cleanup unix n - y - 0 cleanup")?.arguments == ["cleanup", "-z", "-t", "unix", "-u", "-c"])
         #expect(
@@ -155,14 +158,8 @@ import Testing
     }
 
     @Test func masterOptionsAreHandedOnBeforeTheArguments() {
-        let entry = vector("a pass - n n - 2 dir/a -v", detached: false, verbose: true, local: false)
+        let entry = vector("a pass - n n - 2 dir/a -v", attached: true, verbose: true, stress: true)
         #expect(entry?.arguments == ["dir/a", "-t", "pass", "-d", "-v", "-o", "stress=", "-v"])
-    }
-
-    @Test(arguments: [(0, false), (1, false), (2, true)])
-    func stressNeedsALimitAboveOne(_ limit: Int, _ isEligible: Bool) {
-        #expect((vector("a pass - - - - \(limit) a", local: false)?.stressIndex != nil) == isEligible)
-        #expect(vector("a pass - - - - \(limit) a", local: true)?.stressIndex == nil)
     }
 }
 

@@ -5,6 +5,7 @@
 
 import Foundation
 import MasterConfig
+import MasterProtocol
 import SystemCalls
 import SystemPackage
 import TestSupport

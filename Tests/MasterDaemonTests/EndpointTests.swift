@@ -5,6 +5,7 @@
 
 import Foundation
 import MasterConfig
+import MasterProtocol
 import SystemCalls
 import SystemPackage
 import TestSupport
@@ -40,8 +41,8 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         return value
     }
 
-    @Test(arguments: [ServiceType.unix, .pass])
-    func aStreamSocketListensForEverybody(_ type: ServiceType) throws {
+    @Test(arguments: [Transport.unix, .pass])
+    func aStreamSocketListensForEverybody(_ type: Transport) throws {
         let path = home.file("stream")
         let made = try Endpoint.make(.path(path, type), backlog: 10, windowSize: 0)
         let numbers = made.numbers
@@ -79,8 +80,8 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         #expect(try !number.waitForInput(milliseconds: 0), "the last writer's end is not the FIFO's")
     }
 
-    @Test(arguments: [ServiceType.unix, .unixDatagram, .fifo])
-    func whatIsInTheWayIsReplaced(_ type: ServiceType) throws {
+    @Test(arguments: [Transport.unix, .unixDatagram, .fifo])
+    func whatIsInTheWayIsReplaced(_ type: Transport) throws {
         let path = try home.write("old", to: "endpoint")
         _ = try Endpoint.make(.path(path, type), backlog: 10, windowSize: 0)
         #expect(try facts(ofPath: path).kind == (type == .fifo ? .fifo : .socket))

@@ -5,6 +5,7 @@
 
 import ConfigLoading
 import MasterConfig
+import MasterProtocol
 import SystemCalls
 import Testing
 
@@ -43,7 +44,7 @@ final class HeldPort {
 /// A plan as a line of master.cf with this endpoint gives it.
 func plan(
     _ name: String,
-    _ type: ServiceType,
+    _ type: Transport,
     _ endpoint: EndpointPlan,
     canonical: String? = nil,
     processLimit: Int = 100

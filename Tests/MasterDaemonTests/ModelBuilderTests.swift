@@ -6,6 +6,7 @@
 import Foundation
 import MasterConfig
 import MasterPolicy
+import MasterProtocol
 import SystemCalls
 import TestSupport
 import Testing
@@ -60,6 +61,14 @@ import Testing
         #expect(rules.processLimit == 50)
         #expect(rules.throttleSeconds == 7)
         #expect(rules.concurrentStarts == 3)
+    }
+
+    @Test("Who is told about stress is the policy's rule", arguments: [(0, false), (1, false), (2, true)])
+    func stress(_ limit: Int, _ isTold: Bool) throws {
+        let (model, _) = try build(master: "a pass - - n - \(limit) a\nb unix - - n - \(limit) b\n")
+        let services = try #require(model?.services)
+        let rules = services.map { $0.rules(throttleSeconds: 1, concurrentStarts: 1) }
+        #expect(rules.map(\.isStressEligible) == [isTold, false])
     }
 
     @Test func filesThatAreNotThere() throws {

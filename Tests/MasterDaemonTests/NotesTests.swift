@@ -5,6 +5,7 @@
 
 import MasterConfig
 import MasterPolicy
+import MasterProtocol
 import Testing
 
 @testable import MasterDaemon

@@ -7,6 +7,7 @@ import Diagnostics
 import Events
 import Foundation
 import MasterConfig
+import MasterProtocol
 import SystemCalls
 import TestSupport
 import Testing

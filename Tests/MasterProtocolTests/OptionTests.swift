@@ -181,6 +181,7 @@ private func scan(
                 "POSTLOG_HOSTNAME",
             ]
         )
+        #expect(StatusChannelMark.socketPriority == 6)
         #expect(TriggerByte.wakeup.rawValue == UInt8(ascii: "W"))
     }
 }
