@@ -93,7 +93,7 @@ private struct Timers: ~Copyable, Subject {
         for _ in 0..<times {
             let delay = Self.nextDelay(&seed)
             loop.arm(one, milliseconds: delay)
-            loop.cancel(one)
+            loop.stop(one)
             sum += Int(delay)
         }
         return sum

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "cevent.h"
+#include <errno.h>
 #include <event2/event.h>
 #include <sys/time.h>
 
@@ -12,10 +13,16 @@ _Static_assert(CEVENT_SIGNAL == EV_SIGNAL && CEVENT_PERSIST == EV_PERSIST, "libe
 
 static struct event *record_of(struct cevent_watcher *watcher) { return (struct event *)(watcher + 1); }
 
-static void note(evutil_socket_t fd, short what, void *context) {
-    struct cevent_watcher *watcher = context;
+// libevent answers -1 and leaves the reason in errno: epoll_ctl(2)'s, or that of an allocation. Callers set errno to 0
+// before. Where nothing set it, only memory can have been short.
+static int outcome(int result) {
+    if (result >= 0)
+        return 0;
+    return errno > 0 ? -errno : -ENOMEM;
+}
+
+void cevent_report(struct cevent_watcher *watcher) {
     struct cevent_ready *ready = watcher->ready;
-    (void)fd;
     // A signal that came many times calls many times in a row; once is enough, and then the list cannot overflow.
     if (ready->count > 0) {
         struct cevent_occurrence *last = &ready->items[ready->count - 1];
@@ -24,15 +31,23 @@ static void note(evutil_socket_t fd, short what, void *context) {
     }
     // Readiness that does not fit is reported again next turn; the owner sizes the list so that timers fit.
     if (ready->count < ready->capacity) {
-        ready->items[ready->count] = (struct cevent_occurrence){watcher->watcher, watcher->life, what};
+        ready->items[ready->count] = (struct cevent_occurrence){watcher->watcher, watcher->life, watcher->arming};
         ready->count += 1;
     }
 }
 
+static void note(evutil_socket_t fd, short what, void *context) {
+    (void)fd;
+    (void)what;
+    cevent_report(context);
+}
+
+// The turn's time is up. The timer goes back at once, far off: the place that it had in libevent's memory is still
+// free, and while it has one, no later turn needs memory to be limited.
 static void wake(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
-    (void)context;
+    cevent_add(context, (int64_t)1000000 * 86400 * 365);
 }
 
 static void say_nothing(int severity, const char *text) {
@@ -57,27 +72,26 @@ struct event_base *cevent_new_base(void) {
 
 void cevent_free_base(struct event_base *base) { event_base_free(base); }
 
-size_t cevent_watcher_size(void) {
-    return (sizeof(struct cevent_watcher) + event_get_struct_event_size() + 15) & ~(size_t)15;
-}
+size_t cevent_watcher_size(void) { return sizeof(struct cevent_watcher) + event_get_struct_event_size(); }
 
 int cevent_assign(struct event_base *base, struct cevent_watcher *watcher, int fd, short events) {
-    return event_assign(record_of(watcher), base, fd, events, watcher->ready ? note : wake, watcher);
+    return event_assign(record_of(watcher), base, fd, events, watcher->ready ? note : wake, watcher) == -1 ? -EINVAL : 0;
 }
 
 int cevent_add(struct cevent_watcher *watcher, int64_t microseconds) {
-    if (microseconds < 0)
-        return event_add(record_of(watcher), NULL);
     struct timeval limit = {.tv_sec = microseconds / 1000000, .tv_usec = microseconds % 1000000};
-    return event_add(record_of(watcher), &limit);
+    errno = 0;
+    return outcome(event_add(record_of(watcher), microseconds < 0 ? NULL : &limit));
 }
 
-int cevent_delete(struct cevent_watcher *watcher) { return event_del(record_of(watcher)); }
+int cevent_delete(struct cevent_watcher *watcher) {
+    errno = 0;
+    return outcome(event_del(record_of(watcher)));
+}
 
 int cevent_turn(struct event_base *base, struct cevent_watcher *limit, int64_t microseconds) {
-    if (microseconds == 0)
-        return event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-    if (microseconds > 0)
-        cevent_add(limit, microseconds);
-    return event_base_loop(base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY);
+    // A limit that there is no memory for: better a turn that does not wait than one that waits too long.
+    int waits = microseconds < 0 || (microseconds > 0 && cevent_add(limit, microseconds) == 0);
+    errno = 0;
+    return outcome(event_base_loop(base, EVLOOP_ONCE | (waits ? EVLOOP_NO_EXIT_ON_EMPTY : EVLOOP_NONBLOCK)));
 }

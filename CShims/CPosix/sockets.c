@@ -85,25 +85,3 @@ unsigned cposix_message_length(const void *messages, unsigned index, int *trunca
     *truncated = (record->msg_hdr.msg_flags & MSG_TRUNC) != 0;
     return record->msg_len;
 }
-
-int cposix_is_epoll(int fd) {
-    int socket_of_ours = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (socket_of_ours == -1)
-        return -errno;
-    // ENOENT: an epoll instance that does not know this socket. EINVAL: no epoll instance.
-    int result = epoll_ctl(fd, EPOLL_CTL_DEL, socket_of_ours, NULL) == -1 && errno == ENOENT;
-    close(socket_of_ours);
-    return result;
-}
-
-int cposix_epoll_make_exclusive(int epoll, int fd) {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = fd};
-    struct epoll_event plain = {.events = EPOLLIN, .data.fd = fd};
-    if (epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL) == -1)
-        return -errno;
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0)
-        return 0;
-    int error = errno;
-    // Fall back to what was there: a listener without a registration would be deaf.
-    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &plain) == -1 ? -errno : -error;
-}

@@ -39,6 +39,9 @@ int cposix_poll(int fd, short events, int milliseconds) {
     int count = poll(&one, 1, milliseconds);
     return count == -1 ? -errno : count == 0 ? 0 : one.revents;
 }
+int cposix_poll_many(void *_Nonnull records, unsigned count, int milliseconds) {
+    CPOSIX_VALUE(int, poll((struct pollfd *)records, count, milliseconds));
+}
 static void copy_facts(const struct stat *_Nonnull from, struct cposix_file_facts *_Nonnull to) {
     to->device = from->st_dev;
     to->inode = from->st_ino;

@@ -10,7 +10,8 @@ import SystemPackage
 
 /// One libevent base and its watchers. A turn waits and collects; `next` hands out what happened, one value at a
 /// time, so that no Swift code ever runs inside libevent and nothing re-enters the loop. A watcher removed in the
-/// middle of a turn is never reported again in that turn.
+/// middle of a turn is never reported again in that turn, and what was collected before a watcher was stopped and
+/// started, or a timer armed, is void.
 ///
 /// Owner of all watcher memory, which never moves. One thread. Level-triggered: what is not handled is reported again.
 @safe package struct EventLoop: ~Copyable {
@@ -21,11 +22,23 @@ import SystemPackage
         let descriptor: DescriptorNumber?
         let isExclusive: Bool
         var isActive: Bool
-        /// For how long a periodic timer waits each time; 0 for others.
-        var period: Int64 = 0
+        /// When a timer is due that libevent had no memory for, in nanoseconds; 0: libevent has it.
+        var due: Int64 = 0
 
         /// The loop's end: its base is gone already, and with it every registration.
         deinit { unsafe UnsafeMutableRawPointer(record).deallocate() }
+
+        /// From here on it reports, and nothing that libevent noted earlier counts.
+        mutating func becomeActive() {
+            isActive = true
+            unsafe record.pointee.arming &+= 1
+        }
+
+        mutating func becomeInactive() {
+            _ = unsafe cevent_delete(record)
+            isActive = false
+            due = 0
+        }
 
         consuming func takeRecord() -> UnsafeMutablePointer<cevent_watcher> {
             let record = unsafe self.record
@@ -43,6 +56,8 @@ import SystemPackage
     /// Watcher memory waiting for its next use.
     private var spareRecords: [UnsafeMutablePointer<cevent_watcher>] = unsafe []
     private var nextReady = 0
+    /// Whether there may be timers that libevent had no memory for.
+    private var holdsTimers = false
     /// When the current turn's waiting ended.
     package private(set) var now: LoopTime
 
@@ -56,7 +71,7 @@ import SystemPackage
         unsafe ready = .allocate(capacity: 1)
         unsafe ready.initialize(to: cevent_ready(items: nil, count: 0, capacity: 0))
         unsafe turnLimit = Self.allocateRecord()
-        _ = unsafe cevent_assign(base, turnLimit, -1, 0)
+        unsafe Self.assign(base, turnLimit, -1, 0)
         watchers = Slab(capacity: 0)
         now = LoopTime(nanoseconds: Clock.monotonicNanoseconds())
         grow(to: max(capacity, 16))
@@ -98,31 +113,31 @@ import SystemPackage
         return id
     }
 
-    /// Takes up watching again after `stop`.
+    /// Takes up watching again after `stop`. Throws the reason of epoll_ctl(2): EPERM for what cannot be watched, ENOMEM
+    /// or ENOSPC for what passes; the watcher is not active then, and may be started later.
     package mutating func start(_ id: WatchID) throws(SystemError) {
         let epoll = self.epoll
-        let result = watchers.withElement(id.slot) { watcher -> CInt in
-            if watcher.isActive { return 0 }
-            if unsafe cevent_add(watcher.record, -1) != 0 { return -1 }
-            watcher.isActive = true
-            if watcher.isExclusive, let epoll, let descriptor = watcher.descriptor {
-                makeExclusive(epoll: epoll, descriptor)
+        let failure = watchers.withElement(id.slot) { watcher -> SystemError? in
+            if watcher.isActive { return nil }
+            let record = unsafe watcher.record
+            do throws(SystemError) {
+                try checked(watcher.what == .signal ? .sigaction : .epollControl) { unsafe cevent_add(record, -1) }
+                if watcher.isExclusive, let epoll, let descriptor = watcher.descriptor {
+                    try makeExclusive(epoll: epoll, descriptor)
+                }
+            } catch {
+                watcher.becomeInactive()
+                return error
             }
-            return 0
+            watcher.becomeActive()
+            return nil
         }
-        if result != 0 { throw SystemError(.epollControl, .invalidArgument) }
+        if let failure = failure ?? nil { throw failure }
     }
 
-    /// Stops watching; the watcher stays for the next `start`.
+    /// Stops watching, or a timer; the watcher stays for the next `start` or `arm`.
     package mutating func stop(_ id: WatchID) {
-        _ = watchers.withElement(id.slot) { watcher in
-            if watcher.isActive { _ = unsafe cevent_delete(watcher.record) }
-            watcher.isActive = false
-        }
-    }
-
-    package mutating func isWatching(_ id: WatchID) -> Bool {
-        watchers.withElement(id.slot) { $0.isActive } ?? false
+        _ = watchers.withElement(id.slot) { if $0.isActive { $0.becomeInactive() } }
     }
 
     /// Stops watching and forgets the watcher.
@@ -140,28 +155,58 @@ import SystemPackage
     }
 
     /// Runs the timer once, `milliseconds` from now; a running timer starts over.
+    ///
+    /// Cannot fail: a timer that libevent has no memory for is kept here, and reported up to 50 ms late.
     package mutating func arm(_ id: WatchID, milliseconds: Int64) {
-        armPeriod(id, milliseconds: milliseconds, period: 0)
+        let microseconds = min(max(milliseconds, 0), Self.longestTimer) * 1000
+        let isEnlisted = watchers.withElement(id.slot) { watcher -> Bool in
+            watcher.due = 0
+            watcher.becomeActive()
+            if unsafe Self.enlist(watcher.record, microseconds) { return true }
+            // As it ran before, it must not ring now.
+            watcher.becomeInactive()
+            watcher.becomeActive()
+            watcher.due = Clock.monotonicNanoseconds() + microseconds * 1000
+            return false
+        }
+        if isEnlisted == false { holdsTimers = true }
     }
 
-    /// Runs the timer every `milliseconds`.
-    package mutating func arm(_ id: WatchID, everyMilliseconds milliseconds: Int64) {
-        armPeriod(id, milliseconds: milliseconds, period: milliseconds)
-    }
-
-    /// Some thirty years; beyond it microseconds would not fit.
+    /// Some thirty years: microseconds have room in 64 bits, and nanoseconds, too.
     private static var longestTimer: Int64 { 1_000_000_000_000 }
 
-    private mutating func armPeriod(_ id: WatchID, milliseconds: Int64, period: Int64) {
-        _ = watchers.withElement(id.slot) { watcher in
-            watcher.period = period
-            watcher.isActive = true
-            _ = unsafe cevent_add(watcher.record, min(max(milliseconds, 0), Self.longestTimer) * 1000)
+    /// Gives a timer to libevent; false where it has no memory for it.
+    private static func enlist(_ record: UnsafeMutablePointer<cevent_watcher>, _ microseconds: Int64) -> Bool {
+        do throws(SystemError) {
+            try checked(.eventAdd) { unsafe cevent_add(record, microseconds) }
+            return true
+        } catch {
+            return false
         }
     }
 
-    /// Stops a timer.
-    package mutating func cancel(_ id: WatchID) { stop(id) }
+    /// How long a turn waits at most, in milliseconds, while timers are held here.
+    private static var heldTimerPatience: Int64 { 50 }
+
+    /// Reports the timers held here that are due, and offers the others to libevent again.
+    private mutating func lookAfterHeldTimers() {
+        let now = now.nanoseconds
+        holdsTimers = false
+        for index in 0..<watchers.capacity {
+            guard let slot = watchers.id(at: index) else { continue }
+            let isHeld = watchers.withElement(slot) { watcher -> Bool in
+                if watcher.due == 0 { return false }
+                if watcher.due <= now {
+                    unsafe cevent_report(watcher.record)
+                } else if unsafe !Self.enlist(watcher.record, (watcher.due - now + 999) / 1000) {
+                    return true
+                }
+                watcher.due = 0
+                return false
+            }
+            if isHeld == true { holdsTimers = true }
+        }
+    }
 
     /// Reports the signal as an occurrence, however often it came since the last turn.
     package mutating func watchSignal(_ signal: Signal, token: EventToken) throws(SystemError) -> WatchID {
@@ -176,7 +221,7 @@ import SystemPackage
             try start(id)
         } catch {
             remove(id)
-            throw SystemError(.sigaction, error.code)
+            throw error
         }
         return id
     }
@@ -187,12 +232,11 @@ import SystemPackage
     package mutating func turn(waitingAtMost limit: Int64?) throws(SystemError) {
         unsafe ready.pointee.count = 0
         nextReady = 0
-        Watchdog.setWaiting(true)
+        let limit = holdsTimers ? min(limit ?? .max, Self.heldTimerPatience) : limit
         let result = unsafe cevent_turn(base, turnLimit, limit.map { $0 * 1000 } ?? -1)
-        Watchdog.setWaiting(false)
-        Watchdog.pat()
         now = LoopTime(nanoseconds: Clock.monotonicNanoseconds())
-        if result < 0 { throw SystemError(.epollControl, .ioError) }
+        if holdsTimers { lookAfterHeldTimers() }
+        if result < 0 { throw SystemError(.epollWait, Errno(rawValue: -result)) }
     }
 
     /// Whether this turn has brought anything that was not handed out yet.
@@ -205,22 +249,14 @@ import SystemPackage
             nextReady += 1
             let slot = SlotID(index: item.watcher, generation: item.life)
             let found = watchers.withElement(slot) { watcher -> Occurrence? in
-                // Stopped in the middle of the turn: what libevent collected before is void.
-                guard watcher.isActive else { return nil }
-                if watcher.what == .timer { Self.rearm(&watcher) }
+                // Stopped or armed in the middle of the turn: what libevent collected before is void.
+                guard watcher.isActive, unsafe watcher.record.pointee.arming == item.arming else { return nil }
+                if watcher.what == .timer { watcher.isActive = false }
                 return Occurrence(token: watcher.token, what: watcher.what, watch: WatchID(slot: slot))
             }
             if let occurrence = found ?? nil { return occurrence }
         }
         return nil
-    }
-
-    private static func rearm(_ watcher: inout Watcher) {
-        if watcher.period > 0 {
-            _ = unsafe cevent_add(watcher.record, watcher.period * 1000)
-        } else {
-            watcher.isActive = false
-        }
     }
 
     // MARK: memory
@@ -245,9 +281,24 @@ import SystemPackage
             )
         )
         guard let slot = inserted else { preconditionFailure("a slab with room refused a watcher") }
-        unsafe record.pointee = unsafe cevent_watcher(ready: ready, watcher: slot.index, life: slot.generation)
-        _ = unsafe cevent_assign(base, record, assign.descriptor, assign.events)
+        unsafe record.pointee = unsafe cevent_watcher(
+            ready: ready,
+            watcher: slot.index,
+            life: slot.generation,
+            arming: 0
+        )
+        unsafe Self.assign(base, record, assign.descriptor, assign.events)
         return WatchID(slot: slot)
+    }
+
+    private static func assign(
+        _ base: OpaquePointer,
+        _ record: UnsafeMutablePointer<cevent_watcher>,
+        _ descriptor: CInt,
+        _ events: CShort
+    ) {
+        let result = unsafe cevent_assign(base, record, descriptor, events)
+        precondition(result == 0, "libevent cannot watch what we ask for")
     }
 
     private mutating func grow(to capacity: Int) {
@@ -271,4 +322,14 @@ import SystemPackage
         unsafe raw.initializeMemory(as: UInt8.self, repeating: 0, count: cevent_watcher_size())
         return unsafe raw.bindMemory(to: cevent_watcher.self, capacity: 1)
     }
+}
+
+/// Makes one call of `CEvent`, by the rule of `calling` in SystemCalls: >= 0 or -errno, and the tests' `FaultPlan` first.
+@inline(__always)
+private func checked(_ call: SystemCall, _ body: () -> CInt) throws(SystemError) {
+    #if DEBUG
+    if let code = FaultPlan.next(call) { throw SystemError(call, code) }
+    #endif
+    let result = body()
+    if result < 0 { throw SystemError(call, Errno(rawValue: -result)) }
 }

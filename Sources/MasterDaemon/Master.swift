@@ -66,11 +66,13 @@ final class Master {
     /// Each turn: wait, handle what happened, then re-read the configuration if asked, then bury the dead.
     func run() -> Never {
         while true {
+            Watchdog.waitBegins()
             do throws(SystemError) {
                 try loop.turn(waitingAtMost: longestWait)
             } catch {
                 log.fatal("event loop: \(error.description)")
             }
+            Watchdog.waitEnded()
             var isIdle = true
             isTurnQuiet = true
             while let occurrence = loop.next() {

@@ -99,11 +99,13 @@ struct DatagramCore: ~Copyable {
     mutating func wait(atMost seconds: Int?) {
         if log.hasPending { log.flush() }
         lock?.take(log)
+        Watchdog.waitBegins()
         do throws(SystemError) {
             try loop.turn(waitingAtMost: seconds.map { Int64($0) * 1000 })
         } catch {
             log.fatal("event loop", error)
         }
+        Watchdog.waitEnded()
     }
 
     /// Whether datagrams are waiting. Work comes before the news that master is gone.

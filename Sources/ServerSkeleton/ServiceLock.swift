@@ -16,13 +16,13 @@ struct ServiceLock: ~Copyable {
     /// Waits for as long as it takes. Being second in line is not being stuck.
     mutating func take(_ log: Log) {
         if isHeld { return }
-        Watchdog.setWaiting(true)
+        Watchdog.waitBegins()
         do throws(SystemError) {
             try file.number.lockExclusively()
         } catch {
             log.fatal("select lock", error)
         }
-        Watchdog.setWaiting(false)
+        Watchdog.waitEnded()
         isHeld = true
     }
 

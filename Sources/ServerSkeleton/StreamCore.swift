@@ -125,6 +125,8 @@ import SystemCalls
             connections.reserve(connections.count + Self.spareCapacity)
             doomed.reserveCapacity(connections.capacity)
         }
+        Watchdog.waitBegins()
+        defer { Watchdog.waitEnded() }
         do throws(SystemError) {
             if status.isTaken, !listeners.isPaused {
                 try loop.turn(waitingAtMost: 0)

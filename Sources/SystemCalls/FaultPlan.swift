@@ -26,7 +26,7 @@ package enum FaultPlan {
 
     package static func clear() { unsafe faults.removeAll() }
 
-    static func next(_ call: SystemCall) -> Errno? {
+    package static func next(_ call: SystemCall) -> Errno? {
         if unsafe faults.isEmpty { return nil }
         for index in unsafe faults.indices where unsafe faults[index].call == call {
             if unsafe faults[index].callsToLetPass > 0 {

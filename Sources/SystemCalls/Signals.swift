@@ -19,6 +19,7 @@ package struct Signal: Hashable, Sendable {
     package static let alarm = Signal(SIGALRM)
     package static let terminate = Signal(SIGTERM)
     package static let child = Signal(SIGCHLD)
+    package static let urgent = Signal(SIGURG)
     package static let fileSize = Signal(SIGXFSZ)
 }
 
@@ -53,13 +54,16 @@ package enum Watchdog {
 
     package static func stop() { cposix_watchdog_stop() }
 
-    /// The loop made progress.
+    /// The process is about to wait, for events or for a lock: waiting is not being stuck.
     @inline(__always)
-    package static func pat() { cposix_watchdog_pat() }
+    package static func waitBegins() { cposix_watchdog_wait(1) }
 
-    /// The loop is about to wait for events, or back from it: waiting is not being stuck.
+    /// Back from it, and that is progress.
     @inline(__always)
-    package static func setWaiting(_ waiting: Bool) { cposix_watchdog_wait(waiting ? 1 : 0) }
+    package static func waitEnded() {
+        cposix_watchdog_wait(0)
+        cposix_watchdog_pat()
+    }
 
     /// The line that goes to `log` when the watchdog bites; at most 512 bytes.
     package static func setLastWords(_ line: String, log: DescriptorNumber) {

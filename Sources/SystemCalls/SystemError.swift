@@ -34,9 +34,11 @@ extension SystemError: CustomStringConvertible {
 
 /// The calls this room makes, by the name of their manual page.
 package enum SystemCall: String, Sendable {
-    case accept4, access, bind, chdir, chmod, chroot, close, closeRange = "close_range", connect
-    case epollControl = "epoll_ctl", epollCreate = "epoll_create", eventBase = "event_base_new"
-    case fchmod, fcntl, flock, fork, fstat, ftruncate, getaddrinfo, getifaddrs, getpwnam, getgrnam, getsockname
+    case accept4, access, bind, chdir, chmod, chroot, close, closeRange = "close_range", connect, dup2
+    case epollControl = "epoll_ctl", epollWait = "epoll_wait", eventAdd = "event_add",
+        eventBase = "event_base_new"
+    case fchmod, fcntl, flock, fork, fstat, ftruncate, getaddrinfo, getifaddrs, getpwnam, getgrnam, getpeername,
+        getsockname
     case getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, open, pipe, poll, read, readlink, recv,
         recvmmsg, rename
     case recvmsg, send, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit, setsid, setsockopt

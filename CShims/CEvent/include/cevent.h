@@ -19,11 +19,10 @@ struct event_base;
 /// What to watch for: libevent's EV_READ, EV_WRITE, EV_SIGNAL and EV_PERSIST.
 enum cevent_interest { CEVENT_READ = 0x02, CEVENT_WRITE = 0x04, CEVENT_SIGNAL = 0x08, CEVENT_PERSIST = 0x10 };
 
-/// One watcher that fired. `watcher` is the owner's number, `life` tells a reused slot from its predecessor.
+/// One watcher that fired. `watcher` is the owner's number, `life` tells a reused slot from its predecessor, `arming`
+/// is what the watcher's own field of that name was at that moment.
 struct cevent_occurrence {
-    uint32_t watcher;
-    uint32_t life;
-    int16_t what;
+    uint32_t watcher, life, arming;
 };
 /// What fired this turn. Fixed memory of the owner; `capacity` is at least the number of watchers.
 struct cevent_ready {
@@ -34,18 +33,26 @@ struct cevent_ready {
 struct cevent_watcher {
     struct cevent_ready *_Nullable ready;
     uint32_t watcher, life;
+    /// The owner counts here how often the watcher was started or armed.
+    uint32_t arming;
 };
 
 struct event_base *_Nullable cevent_new_base(void);
 void cevent_free_base(struct event_base *_Nonnull base);
-/// Bytes of one cevent_watcher with its event record, rounded up to 16.
+/// Bytes of one cevent_watcher with its event record.
 size_t cevent_watcher_size(void);
 /// event_assign(3) of the record behind `watcher`; `fd` is -1 for timers, a signal number for signals.
+/// 0, or -EINVAL for what libevent cannot watch.
 int cevent_assign(
     struct event_base *_Nonnull base, struct cevent_watcher *_Nonnull watcher, int fd, short events);
-int cevent_add(struct cevent_watcher *_Nonnull watcher, int64_t microseconds);  // < 0: no time limit
+/// event_add(3), `microseconds` < 0: without a time limit. 0 or -errno: epoll_ctl(2)'s reason, or -ENOMEM.
+int cevent_add(struct cevent_watcher *_Nonnull watcher, int64_t microseconds);
+/// event_del(3). 0 or -errno.
 int cevent_delete(struct cevent_watcher *_Nonnull watcher);
-/// One turn: waits at most `microseconds` (< 0: for ever), and at least until something happened or the time is up.
+/// Notes the watcher in the list of its owner, as if libevent had called.
+void cevent_report(struct cevent_watcher *_Nonnull watcher);
+/// One turn: waits at most `microseconds` (< 0: for ever) until something happens; not at all where memory for the
+/// limit is short. 0 or -errno of epoll_wait(2).
 int cevent_turn(struct event_base *_Nonnull base, struct cevent_watcher *_Nonnull limit, int64_t microseconds);
 
 #endif

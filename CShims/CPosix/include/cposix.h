@@ -36,6 +36,8 @@ long cposix_writev(int fd, const void *_Nonnull vectors, int count);
 long cposix_send(int fd, const void *_Nonnull buffer, size_t size, int flags);
 long cposix_receive(int fd, void *_Nonnull buffer, size_t size, int flags);
 int cposix_poll(int fd, short events, int milliseconds);
+/// poll(2) of `count` records of <poll.h>: how many have something to say.
+int cposix_poll_many(void *_Nonnull records, unsigned count, int milliseconds);
 
 // MARK: files
 
@@ -176,13 +178,13 @@ const char *_Nonnull cposix_resolver_error(int code);
 /// environ(7); NULL after clearenv(3).
 char *_Nullable const *_Nullable cposix_environment(void);
 
-// MARK: exclusive wake-ups
+// MARK: exclusive wake-ups (epoll.c)
 
 /// 1 if `fd` is an epoll instance; needs no /proc, which a chroot may lack.
 int cposix_is_epoll(int fd);
-/// Replaces the registration of `fd` on epoll instance `epoll` by EPOLLIN|EPOLLEXCLUSIVE with the
-/// descriptor as data, as libevent 2.1 stores it.
-int cposix_epoll_make_exclusive(int epoll, int fd);
+/// epoll_ctl(2): EPOLLIN, with EPOLLEXCLUSIVE where wanted, and the descriptor as data, as libevent 2.1 stores it.
+int cposix_epoll_add(int epoll, int fd, int exclusively);
+int cposix_epoll_delete(int epoll, int fd);
 
 // MARK: memory (memory.c)
 
