@@ -54,7 +54,7 @@ extension DescriptorNumber {
 
     /// dup2(2): makes `target` another name of this open file, without close-on-exec.
     package func copy(onto target: DescriptorNumber) throws(SystemError) {
-        _ = try calling(.fcntl) { cposix_dup2(rawValue, target.rawValue) }
+        _ = try calling(.dup2) { cposix_dup2(rawValue, target.rawValue) }
     }
 
     /// fcntl(2) F_SETFL O_NONBLOCK. A property of the open file: every process that shares it sees the change.

@@ -75,7 +75,7 @@ package struct DescriptorPair: ~Copyable, Sendable {
 
 /// Socket options by name; every value is an int.
 package enum SocketOption: Sendable {
-    case reuseAddress, reusePort, keepAlive, sendBuffer, receiveBuffer, ipv6Only
+    case reuseAddress, reusePort, keepAlive, sendBuffer, receiveBuffer, ipv6Only, priority
 
     fileprivate var levelAndName: (CInt, CInt) {
         switch self {
@@ -84,6 +84,7 @@ package enum SocketOption: Sendable {
         case .keepAlive: (SOL_SOCKET, SO_KEEPALIVE)
         case .sendBuffer: (SOL_SOCKET, SO_SNDBUF)
         case .receiveBuffer: (SOL_SOCKET, SO_RCVBUF)
+        case .priority: (SOL_SOCKET, SO_PRIORITY)
         case .ipv6Only: (CInt(IPPROTO_IPV6), IPV6_V6ONLY)
         }
     }
@@ -105,12 +106,12 @@ extension DescriptorNumber {
     /// getsockopt(2).
     package func option(_ option: SocketOption) throws(SystemError) -> CInt {
         let (level, name) = option.levelAndName
-        return try calling(.setsockopt) { cposix_get_option(rawValue, level, name) }
+        return try calling(.getsockopt) { cposix_get_option(rawValue, level, name) }
     }
 
     /// getsockopt(2) SO_ERROR: the result of a connect that was still under way; nil when it worked.
     package func pendingError() throws(SystemError) -> SystemError? {
-        let code = try calling(.setsockopt) { cposix_get_option(rawValue, SOL_SOCKET, SO_ERROR) }
+        let code = try calling(.getsockopt) { cposix_get_option(rawValue, SOL_SOCKET, SO_ERROR) }
         return code == 0 ? nil : SystemError(.connect, Errno(rawValue: code))
     }
 
@@ -155,7 +156,9 @@ extension DescriptorNumber {
             (raw: UnsafeMutableRawBufferPointer) throws(SystemError) -> SocketAddress? in
             var size = CUnsignedInt(raw.count)
             let base = raw.baseAddress!
-            _ = try calling(.getsockname) { unsafe cposix_socket_name(rawValue, peer ? 1 : 0, base, &size) }
+            _ = try calling(peer ? .getpeername : .getsockname) {
+                unsafe cposix_socket_name(rawValue, peer ? 1 : 0, base, &size)
+            }
             return unsafe SocketAddress(copying: UnsafeRawBufferPointer(start: base, count: Int(min(size, 128))))
         }
     }

@@ -82,3 +82,23 @@ extension DescriptorNumber {
         try calling(.poll) { cposix_poll(rawValue, CShort(POLLOUT), milliseconds) } != 0
     }
 }
+
+/// poll(2) without waiting: whether a read or accept on any of `numbers` would find something, in one call. Allocates
+/// nothing for up to 128 of them.
+package func anyReadable(_ numbers: [DescriptorNumber]) throws(SystemError) -> Bool {
+    if numbers.isEmpty { return false }
+    return try unsafe withUnsafeTemporaryAllocation(of: pollfd.self, capacity: numbers.count) {
+        (records: UnsafeMutableBufferPointer<pollfd>) throws(SystemError) -> Bool in
+        for (index, number) in numbers.enumerated() {
+            unsafe records.initializeElement(
+                at: index,
+                to: pollfd(fd: number.rawValue, events: Int16(POLLIN), revents: 0)
+            )
+        }
+        let base = records.baseAddress!
+        if try calling(.poll, { unsafe cposix_poll_many(base, CUnsignedInt(numbers.count), 0) }) == 0 { return false }
+        let isClosed = unsafe records.contains { $0.revents & Int16(POLLNVAL) != 0 }
+        precondition(!isClosed, "a look at a descriptor that is not open")
+        return true
+    }
+}
