@@ -112,6 +112,7 @@ var skeletons: [Target] {
 
 var loadGeneration: [Target] {
     [
+        .target(name: "CLoad", path: "Benchmarks/CLoad"),
         .target(name: "LoadReports", path: "Benchmarks/LoadReports", swiftSettings: settings),
         .target(
             name: "ProcessWatching",
@@ -122,7 +123,7 @@ var loadGeneration: [Target] {
         .target(
             name: "LoadGeneration",
             dependencies: [
-                "Events", "LoadReports", "SystemCalls", system,
+                "CLoad", "Events", "LoadReports", "SystemCalls", system,
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             path: "Benchmarks/LoadGeneration",

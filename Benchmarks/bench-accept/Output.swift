@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import Foundation
+import LoadGeneration
 import LoadReports
 import SystemCalls
 

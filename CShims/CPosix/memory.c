@@ -4,7 +4,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "internal.h"
-#include "include/cposix_memory.h"
 #include <link.h>
 #include <malloc.h>
 #include <sys/mman.h>

@@ -52,17 +52,6 @@ int cposix_receive_descriptor(int socket) {
     return -EBADMSG;
 }
 
-long cposix_receive_and_return(int fd, void *buffer, size_t size, int back) {
-    struct sockaddr_storage from;
-    socklen_t length = sizeof from;
-    ssize_t count = recvfrom(fd, buffer, size, MSG_DONTWAIT, (struct sockaddr *)&from, &length);
-    if (count == -1)
-        return -errno;
-    if (back && length > 0)
-        sendto(fd, buffer, (size_t)count, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&from, length);
-    return count;
-}
-
 size_t cposix_message_record_size(void) { return sizeof(struct mmsghdr); }
 
 void cposix_wire_messages(void *messages, void *vectors, unsigned count) {

@@ -102,10 +102,6 @@ int cposix_get_option(int fd, int level, int name) {
     unsigned size = sizeof value;
     return getsockopt(fd, level, name, &value, &size) == -1 ? -errno : value;
 }
-int cposix_reset_on_close(int fd) {
-    struct linger none = {.l_onoff = 1, .l_linger = 0};
-    return CPOSIX_RESULT(setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));
-}
 int cposix_socket_name(int fd, int peer, void *_Nonnull address, unsigned *_Nonnull size) {
     struct sockaddr *to = (struct sockaddr *)address;
     return CPOSIX_RESULT(peer ? getpeername(fd, to, size) : getsockname(fd, to, size));
@@ -120,6 +116,13 @@ int cposix_setuid(uint32_t uid) { return CPOSIX_RESULT(setuid(uid)); }
 int cposix_setgid(uint32_t gid) { return CPOSIX_RESULT(setgid(gid)); }
 int cposix_seteuid(uint32_t uid) { return CPOSIX_RESULT(seteuid(uid)); }
 int cposix_setegid(uint32_t gid) { return CPOSIX_RESULT(setegid(gid)); }
+int cposix_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+        return -errno;
+    limit.rlim_cur = limit.rlim_max;
+    return CPOSIX_RESULT(setrlimit(RLIMIT_NOFILE, &limit));
+}
 int cposix_processors(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) == -1 || CPU_COUNT(&set) < 1 ? 1 : CPU_COUNT(&set);
@@ -131,18 +134,5 @@ int64_t cposix_monotonic_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-static int64_t nanoseconds_of(struct timeval time) { return (int64_t)time.tv_sec * 1000000000 + time.tv_usec * 1000; }
-void cposix_thread_time(int64_t *_Nonnull user, int64_t *_Nonnull system) {
-    struct rusage usage = {0};
-    getrusage(RUSAGE_THREAD, &usage);
-    *user = nanoseconds_of(usage.ru_utime);
-    *system = nanoseconds_of(usage.ru_stime);
-}
-int cposix_alarm(void) { CPOSIX_VALUE(int, timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)); }
-int cposix_set_alarm(int fd, int64_t nanoseconds) {
-    struct itimerspec moment = {
-        .it_value.tv_sec = nanoseconds / 1000000000, .it_value.tv_nsec = nanoseconds % 1000000000};
-    return CPOSIX_RESULT(timerfd_settime(fd, TFD_TIMER_ABSTIME, &moment, NULL));
 }
 const char *_Nonnull cposix_resolver_error(int code) { return gai_strerror(code); }

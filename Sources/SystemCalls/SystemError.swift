@@ -43,7 +43,7 @@ package enum SystemCall: String, Sendable {
         recvmmsg, rename
     case recvmsg, send, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit, setsid, setsockopt
     case setuid, sigaction, sigprocmask, sockDiag = "sock_diag", socket, socketpair, spawn = "fork and exec", stat,
-        unlink, waitpid, write
+        timerfdCreate = "timerfd_create", timerfdSettime = "timerfd_settime", unlink, waitpid, write
     case writev
 }
 

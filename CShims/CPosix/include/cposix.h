@@ -3,11 +3,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 //
-// One-to-one wrappers around system calls: no loop, no retry, no policy, no allocation.
+// Wrappers around system calls: no retry, no policy, no allocation, and one call each but for the files below.
 // Every function returns >= 0 on success or -errno, so that no code between the call and its
 // check can disturb errno, and Swift never reads that variable.
-// Exceptions that hold state, each because a signal handler or a forked child needs it:
-// `watchdog.c` and `spawn.c` (see there).
+//
+// Longer, because Swift cannot say it: `sockets.c` (the macros of ancillary data), `queue.c` (one question to the
+// kernel's sock_diag(7): its records, too, are read with macros), `epoll.c` (what a number is, told by two calls),
+// `memory.c` (dl_iterate_phdr(3) calls back).
+// With state, because a signal handler or a forked child needs it: `watchdog.c` and `spawn.c`.
 
 #ifndef CPOSIX_H
 #define CPOSIX_H
@@ -73,10 +76,6 @@ int cposix_listen(int fd, int backlog);
 int cposix_accept(int fd, int blocking);
 int cposix_set_option(int fd, int level, int name, int value);
 int cposix_get_option(int fd, int level, int name);
-/// recvfrom(2) with MSG_DONTWAIT; with `back`, sendto(2) of the same bytes to the sender. The size of the datagram.
-long cposix_receive_and_return(int fd, void *_Nonnull buffer, size_t size, int back);
-/// SO_LINGER with no time: close(2) resets.
-int cposix_reset_on_close(int fd);
 int cposix_socket_name(int fd, int peer, void *_Nonnull address, unsigned *_Nonnull size);
 /// Connections that wait for accept(2) at a listening socket (queue.c).
 int cposix_tcp_queue(int fd);
@@ -163,11 +162,6 @@ void cposix_self_destruct(unsigned seconds);
 // MARK: clocks and names
 
 int64_t cposix_monotonic_nanoseconds(void);
-/// getrusage(2) of the calling thread, in nanoseconds.
-void cposix_thread_time(int64_t *_Nonnull user, int64_t *_Nonnull system);
-/// timerfd_create(2) on the monotonic clock, non-blocking; timerfd_settime(2) to one absolute moment.
-int cposix_alarm(void);
-int cposix_set_alarm(int fd, int64_t nanoseconds);
 /// strftime(3) of local time into `buffer`: bytes written.
 size_t cposix_format_time(char *_Nonnull buffer, size_t size, const char *_Nonnull format, int64_t seconds);
 /// Message of strerror(3) for a positive error number: bytes written.
@@ -188,6 +182,9 @@ int cposix_epoll_delete(int epoll, int fd);
 
 // MARK: memory (memory.c)
 
-#include "cposix_memory.h"
+/// Gives back what only the start needed: free memory of the heap (malloc_trim(3)), the unused part of the stack, and
+/// the pages of programs and libraries that are mapped but not written to (madvise(2) MADV_DONTNEED); those that are
+/// used again come back from the page cache.
+void cposix_forget_start(void);
 
 #endif

@@ -1,0 +1,49 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: signals and what they tell of children
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+#include "internal.h"
+
+static int set_action(int signal, void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler};
+    sigemptyset(&action.sa_mask);
+    return CPOSIX_RESULT(sigaction(signal, &action, NULL));
+}
+
+int cposix_ignore_signal(int signal) { return set_action(signal, SIG_IGN); }
+int cposix_default_signal(int signal) { return set_action(signal, SIG_DFL); }
+
+int cposix_unblock_signals(void) {
+    sigset_t none;
+    sigemptyset(&none);
+    return CPOSIX_RESULT(sigprocmask(SIG_SETMASK, &none, NULL));
+}
+
+static int decode(int pid, int status, int *kind, int *value) {
+    if (pid <= 0)
+        return pid;
+    if (WIFEXITED(status)) {
+        *kind = 0;
+        *value = WEXITSTATUS(status);
+    } else if (WIFSIGNALED(status)) {
+        *kind = 1;
+        *value = WTERMSIG(status);
+    } else {
+        *kind = 2;
+        *value = WSTOPSIG(status);
+    }
+    return pid;
+}
+
+int cposix_reap(int *kind, int *value) {
+    int status = 0;
+    int pid = waitpid(-1, &status, WNOHANG);
+    return pid == -1 ? -errno : decode(pid, status, kind, value);
+}
+
+int cposix_wait_for(int child, int *kind, int *value) {
+    int status = 0;
+    int pid = waitpid(child, &status, 0);
+    return pid == -1 ? -errno : decode(pid, status, kind, value);
+}
