@@ -7,15 +7,12 @@ import Diagnostics
 import MasterConfig
 import MasterProtocol
 import SystemCalls
+import SystemPackage
 
-/// Why an endpoint cannot be made; `text` is the whole message.
-struct EndpointFailure: Error { let text: String }
-
-/// One configured endpoint to be made: what master.cf says, with addresses resolved.
-enum EndpointPlan: Equatable, Sendable {
-    case inet([SocketAddress])
-    /// Path relative to the queue directory.
-    case path(String, Transport)
+/// Why an endpoint cannot be made; `text` is the whole message, `code` what the kernel said, if it was asked.
+struct EndpointFailure: Error {
+    let text: String
+    var code: Errno?
 }
 
 /// Permissions of endpoints; who may reach one is decided by the permissions of its directory.
@@ -81,7 +78,7 @@ enum Endpoint {
     private static func unix(_ path: String, _ kind: SocketKind, backlog: Int) throws(EndpointFailure) -> Descriptor {
         let prefix = kind == .datagram ? "unix_dgram_listen: " : ""
         guard let address = SocketAddress(unixPath: path) else {
-            throw EndpointFailure(text: "\(prefix)unix-domain name too long: \(path)")
+            throw EndpointFailure(text: "\(prefix)unix-domain name too long: \(path)", code: .fileNameTooLong)
         }
         let socket = try step("\(prefix)socket") { () throws(SystemError) in
             try makeSocket(.unix, kind).moved(atLeast: ChildImage.lowestSource)
@@ -89,12 +86,14 @@ enum Endpoint {
         let number = socket.number
         try step("remove \(path)") { () throws(SystemError) in try removeFile(path) }
         try step("bind: \(path)") { () throws(SystemError) in try number.bind(to: address) }
-        try step("chmod socket \(path)") { () throws(SystemError) in
-            try changeMode(ofPath: path, socketMode)
-        }
-        try step("fcntl") { () throws(SystemError) in try number.setNonBlocking(true) }
-        if kind == .stream {
-            try step("listen") { () throws(SystemError) in try number.listen(backlog: Int32(clamping: backlog)) }
+        try orRemove(path) { () throws(EndpointFailure) in
+            try step("chmod socket \(path)") { () throws(SystemError) in
+                try changeMode(ofPath: path, socketMode)
+            }
+            try step("fcntl") { () throws(SystemError) in try number.setNonBlocking(true) }
+            if kind == .stream {
+                try step("listen") { () throws(SystemError) in try number.listen(backlog: Int32(clamping: backlog)) }
+            }
         }
         return socket
     }
@@ -105,6 +104,10 @@ enum Endpoint {
         try step("\(me)create fifo \(path)") { () throws(SystemError) in
             try makeFifo(path, mode: fifoMode)
         }
+        return try orRemove(path) { () throws(EndpointFailure) in try opened(path, me) }
+    }
+
+    private static func opened(_ path: String, _ me: String) throws(EndpointFailure) -> Descriptor {
         let opened = try step("\(me)open \(path)") { () throws(SystemError) in try openFifo(path) }
         let number = opened.number
         let kind = try step("\(me)fstat \(path)") { () throws(SystemError) in try number.facts().kind }
@@ -122,14 +125,27 @@ enum Endpoint {
         return try openFile(path, [.readOnly, .nonBlocking]).moved(atLeast: ChildImage.lowestSource)
     }
 
-    private static func step<Result: ~Copyable>(
+    /// Runs what is left to do for a file that was just made, and takes the file away when that fails.
+    private static func orRemove<Result: ~Copyable>(
+        _ path: String,
+        _ body: () throws(EndpointFailure) -> Result
+    ) throws(EndpointFailure) -> Result {
+        do throws(EndpointFailure) {
+            return try body()
+        } catch {
+            try? removeFile(path)
+            throw error
+        }
+    }
+
+    static func step<Result: ~Copyable>(
         _ what: String,
         _ body: () throws(SystemError) -> Result
     ) throws(EndpointFailure) -> Result {
         do throws(SystemError) {
             return try body()
         } catch {
-            throw EndpointFailure(text: "\(what): \(error.reason)")
+            throw EndpointFailure(text: "\(what): \(error.reason)", code: error.code)
         }
     }
 }

@@ -41,15 +41,14 @@ extension Master {
         report(builder.problems)
         guard let model, let destination else { return keepOld() }
         // A service that is being removed has given up its sockets: one of the same name makes its own.
-        var fresh = FreshEndpoints(running: services.compactMap { $0 }.filter { isActive($0) }.map(\.plan))
-        do throws(FreshEndpoints.Failure) {
-            try fresh.prepare(model, log)
+        var store = EndpointStore(running: services.compactMap { $0 }.filter { isActive($0) })
+        do throws(EndpointStore.Failure) {
+            try store.prepare(model, log)
         } catch {
             report([error.problem])
-            fresh.discard(MailOwner(model.owner), log)
             return keepOld()
         }
-        apply(model, &fresh)
+        apply(model, &store)
         log.redirect(to: destination)
         takeLogSettings()
         spawner.refreshEnvironment()
@@ -69,25 +68,35 @@ extension Master {
         )
     }
 
-    /// From here on nothing can fail: kept services get a new channel, new ones start, the others go.
-    private func apply(_ model: Model, _ fresh: inout FreshEndpoints) {
+    /// Takes the model up, at start as at a reload: kept services get a new channel, new ones start, the others go.
+    func apply(_ model: Model, _ store: inout EndpointStore) {
         for service in services { if let service { drain(service.id) } }
         carryOut()
         settings = model.settings
         clientCounter = ClientCounter()
         owner = MailOwner(model.owner)
-        var gone: [ServiceIdentity: RunningService] = [:]
-        for service in services.compactMap({ $0 }) where isActive(service) { gone[service.plan.identity] = service }
         for plan in model.services {
-            if let service = gone.removeValue(forKey: plan.identity) {
-                update(service, plan)
-            } else if let new = fresh.take(plan.identity, owner, log) {
-                add(new)
+            switch store.take(plan.identity) {
+            case .kept(let service)?: update(service, plan)
+            case .made(let service)?: takeUp(service, &store)
+            case nil: break
             }
         }
-        for service in services.compactMap({ $0 }) where gone[service.plan.identity]?.id == service.id {
+        for service in store.leftovers.sorted(by: { $0.id.index < $1.id.index }) {
             policy.removeService(service.id, now: now)
             carryOut()
+        }
+    }
+
+    /// A service that cannot have its path leaves it to the one that has it, which stays as it is.
+    private func takeUp(_ service: RunningService, _ store: inout EndpointStore) {
+        do throws(EndpointFailure) {
+            try service.settle(owner, log)
+            add(service)
+        } catch {
+            log.warning("service \(service.plan.entry.nameAsWritten) stays as it was: \(error.text)")
+            service.removeFile(owner, log)
+            if let path = service.plan.endpoint.path { _ = store.takeHolder(ofPath: path) }
         }
     }
 

@@ -150,9 +150,9 @@ final class Master {
     }
 
     /// Takes a service up: its endpoints and its status channel exist already.
-    func add(_ fresh: FreshService) {
-        let id = policy.addService(rules(of: fresh.plan), now: now)
-        let service = RunningService(id: id, fresh)
+    func add(_ service: RunningService) {
+        let id = policy.addService(rules(of: service.plan), now: now)
+        service.id = id
         prepareArguments(service)
         while services.count <= Int(id.index) { services.append(nil) }
         services[Int(id.index)] = service

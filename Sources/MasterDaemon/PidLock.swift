@@ -6,6 +6,12 @@
 import Diagnostics
 import SystemCalls
 
+/// The locks that keep a second master out; held as long as the process lives.
+struct MasterLocks: ~Copyable {
+    let pid: PidLock
+    let data: PidLock
+}
+
 /// Takes and fills a lock file: an exclusive flock(2), and the pid right-justified in 32 columns, as scripts read it.
 /// The file is neither truncated first nor ever removed, so that no reader finds it empty.
 struct PidLock: ~Copyable {

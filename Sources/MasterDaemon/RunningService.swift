@@ -13,7 +13,8 @@ import SystemCalls
 /// The deeds' side of one service; what is decided about it is the policy's. Owns the endpoints and both ends of the
 /// status channel. The endpoints live until the service is removed; the channel is replaced at every reload.
 final class RunningService {
-    let id: ServiceID
+    /// The policy's number for the service, from `Master.add` on.
+    var id = ServiceID(index: -1, generation: 0)
     var plan: ServicePlan
     var listeners: DescriptorList
     /// One watcher an endpoint, made when first needed.
@@ -22,15 +23,20 @@ final class RunningService {
     var channelWatch: WatchID?
     /// A child that writes garbage may do so for ever; the log hears of it once a while.
     var garbageGate = MessageGate(intervalSeconds: 60)
+    /// Where the endpoint is for now, while its path belongs to another service that may yet stay.
+    var temporaryPath: String?
     private var vector: ArgumentVector?
 
-    /// Takes over what `fresh` has.
-    init(id: ServiceID, _ fresh: FreshService) {
-        self.id = id
-        plan = fresh.plan
-        listeners = DescriptorList()
-        swap(&listeners, &fresh.listeners)
-        channel = fresh.channel.take()
+    init(
+        _ plan: ServicePlan,
+        listeners: consuming DescriptorList,
+        channel: consuming StatusChannel,
+        temporaryPath: String?
+    ) {
+        self.plan = plan
+        self.listeners = listeners
+        self.channel = consume channel
+        self.temporaryPath = temporaryPath
     }
 
     /// Builds the children's argument vector; the socket count is that of the sockets we hold, whatever the

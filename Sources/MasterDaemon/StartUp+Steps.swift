@@ -10,12 +10,6 @@ import MasterConfig
 import MasterProtocol
 import SystemCalls
 
-/// The locks that keep a second master out; held as long as the process lives.
-struct MasterLocks: ~Copyable {
-    let pid: PidLock
-    let data: PidLock
-}
-
 /// How long one turn of master's loop may take before the watchdog stops it.
 private let watchdogSeconds: UInt32 = 1000
 
@@ -114,14 +108,14 @@ extension MasterMain {
         }
     }
 
-    /// One service at a time, in the order of the file.
+    /// Every socket of the model, or the end: the first one that cannot be had is named.
     static func startServices(_ model: Model, _ master: Master) {
-        for plan in model.services {
-            do throws(EndpointFailure) {
-                master.add(try FreshService.make(plan, owner: master.owner, settings: model.settings, master.log))
-            } catch {
-                master.log.fatal(error.text)
-            }
+        var store = EndpointStore(running: [])
+        do throws(EndpointStore.Failure) {
+            try store.prepare(model, master.log)
+        } catch {
+            master.log.fatal(error.problem.text + (error.problem.cure.map { " (\($0))" } ?? ""))
         }
+        master.apply(model, &store)
     }
 }

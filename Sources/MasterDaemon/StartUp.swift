@@ -102,7 +102,7 @@ package enum MasterMain {
 
         let services = builder.readServices(main.settings)
         let model = required(
-            Model(dictionary: main.dictionary, settings: main.settings, owner: main.owner, services: services),
+            Model(settings: main.settings, owner: main.owner, services: services),
             &builder,
             log
         )

@@ -186,7 +186,9 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
                 FaultPlan.fail(call, with: .noBufferSpace, afterPassing: passing)
                 #expect(failure(plan, windowSize: 1024) == "\(text): No buffer space available")
                 FaultPlan.clear()
+                #expect((try? facts(ofPath: path)) == nil, "no file is left of it: \(text)")
                 #expect(failure(plan, windowSize: 1024) == nil, "nothing is left of the failure: \(text)")
+                try removeFile(path)
             }
         }
     }

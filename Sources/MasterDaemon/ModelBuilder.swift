@@ -5,42 +5,12 @@
 
 import ConfigLoading
 import MasterConfig
-import MasterPolicy
 import MasterProtocol
 import SystemCalls
-
-/// One service as it shall be.
-struct ServicePlan: Sendable {
-    let entry: ServiceEntry
-    let identity: ServiceIdentity
-    let endpoint: EndpointPlan
-    let backlog: Int
-
-    var isLocalOnly: Bool {
-        if let byType = entry.isLocalOnlyByType { return byType }
-        guard case .inet(let addresses) = endpoint else { return true }
-        return addresses.allSatisfy { $0.isLoopback }
-    }
-
-    func rules(throttleSeconds: Int, concurrentStarts: Int) -> ServiceRules {
-        ServiceRules(
-            processLimit: Int32(clamping: entry.processLimit),
-            throttleSeconds: Int32(clamping: throttleSeconds),
-            wakeupSeconds: Int32(clamping: entry.wakeupSeconds),
-            isWakeupConditional: entry.wakeupIsConditional,
-            isLocalOnly: isLocalOnly,
-            concurrentStarts: Int32(clamping: concurrentStarts)
-        )
-    }
-
-    /// The name that messages show: `"smtp" (25)` without the quotes and brackets.
-    var shown: (name: String, canonical: String) { (entry.nameAsWritten, identity.canonicalName) }
-}
 
 /// A complete reading of main.cf and master.cf. It is built whole, with every problem collected on the way, before
 /// anybody acts on it; nothing that runs is touched.
 struct Model: Sendable {
-    var dictionary: MainDictionary
     var settings: MainSettings
     var owner: UserAccount
     var services: [ServicePlan]
@@ -71,7 +41,7 @@ struct ModelBuilder {
     }
 
     /// main.cf alone: enough to log, to change directory and to take locks.
-    mutating func readMain() -> (dictionary: MainDictionary, settings: MainSettings, owner: UserAccount)? {
+    mutating func readMain() -> (settings: MainSettings, owner: UserAccount)? {
         var loaded = loadMainConfig(directory: configDirectory, processName: processName)
         problems += loaded.problems
         if loaded.problems.hasFatal { return nil }
@@ -83,7 +53,7 @@ struct ModelBuilder {
         problems += identity
         if found.hasFatal || identity.hasFatal { return nil }
         guard let owner = userAccount(named: settings.mailOwner) else { return nil }
-        return (loaded.dictionary, settings, owner)
+        return (settings, owner)
     }
 
     /// Ordinary users run everything as themselves, so only their own account has to exist.
@@ -158,12 +128,7 @@ struct ModelBuilder {
         guard let main = readMain() else { return nil }
         let services = readServices(main.settings)
         if problems.hasFatal { return nil }
-        return Model(
-            dictionary: main.dictionary,
-            settings: main.settings,
-            owner: main.owner,
-            services: services
-        )
+        return Model(settings: main.settings, owner: main.owner, services: services)
     }
 
     /// Ports by name: `known_tcp_ports` first, then services(5) for the names that master.cf uses.
