@@ -25,13 +25,11 @@ package struct ServePlan: Sendable {
 }
 
 /// One process, one event loop, no protocol: accepts, reads, writes. What a client cannot take at once is lost with its
-/// connection, since nobody measures a limit with clients that do not read.
+/// connection: a limit is measured with clients that read.
 package struct BareServer: ~Copyable {
-    private enum Token {
-        static let listener: UInt32 = 1
-        static let client: UInt32 = 2
-        static let datagrams: UInt32 = 3
-        static let signal: UInt32 = 4
+    private enum Token: UInt32 {
+        case listener = 1
+        case client, datagrams, signal
     }
 
     /// Clients taken in one turn, so that those who are there get theirs.
@@ -67,7 +65,7 @@ package struct BareServer: ~Copyable {
         return socket
     }
 
-    /// A socket that nobody listens on is in the way; everything else stays, and bind(2) will complain.
+    /// A socket without a listener is in the way; everything else stays, and bind(2) will complain.
     private static func removeLeftBehind(_ address: SocketAddress) throws(SystemError) {
         guard let facts = try? facts(ofPath: address.hostText, followingLinks: false), facts.kind == .socket else {
             return
@@ -83,9 +81,9 @@ package struct BareServer: ~Copyable {
         try removeFile(address.hostText)
     }
 
-    private static func makeLoop(watching socket: DescriptorNumber, _ kind: UInt32) throws(SystemError) -> EventLoop {
+    private static func makeLoop(watching socket: DescriptorNumber, _ kind: Token) throws(SystemError) -> EventLoop {
         var loop = try EventLoop(capacity: 256)
-        _ = try loop.watch(socket, for: .readable, token: EventToken(kind: kind))
+        _ = try loop.watch(socket, for: .readable, token: EventToken(kind: kind.rawValue))
         return loop
     }
 
@@ -98,8 +96,8 @@ package struct BareServer: ~Copyable {
     /// Serves until SIGINT or SIGTERM.
     package mutating func run() throws(SystemError) {
         try unblockAllSignals()
-        _ = try loop.watchSignal(.interrupt, token: EventToken(kind: Token.signal))
-        _ = try loop.watchSignal(.terminate, token: EventToken(kind: Token.signal))
+        _ = try loop.watchSignal(.interrupt, token: EventToken(kind: Token.signal.rawValue))
+        _ = try loop.watchSignal(.terminate, token: EventToken(kind: Token.signal.rawValue))
         while !isEnding { try turn(waitingAtMost: nil) }
         if let address = plan.target.address, address.family == .unix { try removeFile(address.hostText) }
     }
@@ -108,11 +106,12 @@ package struct BareServer: ~Copyable {
     package mutating func turn(waitingAtMost limit: Int64?) throws(SystemError) {
         try loop.turn(waitingAtMost: limit)
         while let occurrence = loop.next() {
-            switch occurrence.token.kind {
-            case Token.listener: try accept()
-            case Token.client: serve(DescriptorNumber(Int32(occurrence.token.index)))
-            case Token.datagrams: try receive()
-            default: isEnding = true
+            switch Token(rawValue: occurrence.token.kind) {
+            case .listener?: try accept()
+            case .client?: serve(DescriptorNumber(Int32(occurrence.token.index)))
+            case .datagrams?: try receive()
+            case .signal?: isEnding = true
+            case nil: preconditionFailure("an event that nobody watches")
             }
         }
     }
@@ -123,7 +122,7 @@ package struct BareServer: ~Copyable {
             let number = client.number
             if !plan.greeting.isEmpty, !isSaid(plan.greeting, to: number, count: plan.greeting.count) { continue }
             while watches.count <= Int(number.rawValue) { watches.append(nil) }
-            let token = EventToken(kind: Token.client, index: UInt32(number.rawValue))
+            let token = EventToken(kind: Token.client.rawValue, index: UInt32(number.rawValue))
             watches[Int(number.rawValue)] = try loop.watch(number, for: .readable, token: token)
             _ = client.release()
         }

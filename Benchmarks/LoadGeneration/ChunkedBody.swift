@@ -21,9 +21,9 @@ package struct ChunkedBody: Sendable {
         case incomplete, complete, wrong
     }
 
-    /// Larger chunks are nobody's, and their size would not fit.
+    /// A larger chunk is a mistake, and its size would not fit.
     private static let largestChunk = 1 << 50
-    /// Bytes of extensions and trailers in one body; nobody means more.
+    /// Bytes of extensions and trailers in one body; more is a mistake.
     package static let mostSmallPrint = 65536
 
     private var state = State.firstDigit

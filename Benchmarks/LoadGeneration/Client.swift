@@ -58,9 +58,8 @@ struct Client {
     var lastStep = 0
     var sent = 0
     var received = 0
-    /// How the rest of a reply is known to be complete; nil: by what the script expects.
-    var body: ResponseHead.Body?
-    var chunks = ChunkedBody()
+    /// The rest of a response of HTTP; nil: the reply is complete by what the script expects.
+    var body: ResponseBody?
 
     /// When the exchange was meant to begin.
     var intended: Int64 = 0

@@ -28,7 +28,7 @@ package struct ResponseHead: Equatable, Sendable {
 
 extension CompiledScript {
     /// The head must have arrived as a whole. Interim responses, of class 1, are passed over.
-    func matchHTTP(_ buffer: [UInt8], _ start: Int, _ count: Int) -> Match {
+    func matchHTTP(_ buffer: [UInt8], _ start: Int, _ count: Int, hasBody: Bool = true) -> Match {
         let end = start + count
         var text = start
         while true {
@@ -37,7 +37,8 @@ extension CompiledScript {
             case .wrong?: return .wrong
             case .interim(let next)?: text = next
             case .head(let body, let next, let closes)?:
-                return .head(ResponseHead(body: body, length: next - start, closes: closes))
+                let rest = hasBody ? body : .length(0)
+                return .head(ResponseHead(body: rest, length: next - start, closes: closes))
             }
         }
     }
@@ -63,7 +64,7 @@ private struct HeadReader {
         static let keepAlive = Array("keep-alive".utf8)
     }
 
-    /// Longer bodies than this are nobody's.
+    /// A longer body is a mistake.
     private static let mostBytes = 1 << 50
 
     private var status = 0
@@ -110,7 +111,7 @@ private struct HeadReader {
             guard (48...57).contains(bytes[index]) else { return false }
             status = status * 10 + Int(bytes[index]) - 48
         }
-        // Nobody asked for other protocols, which is 101.
+        // 101 is another protocol, which was not asked for.
         return (100...399).contains(status) && status != 101
     }
 

@@ -5,7 +5,7 @@
 
 /// All bytes of a script in one array, and steps that are numbers only: running through it touches no reference count.
 package struct CompiledScript: Sendable {
-    package enum Kind: UInt8, Sendable { case nothing, exact, framed, smtp, http }
+    package enum Kind: UInt8, Sendable { case nothing, exact, framed, smtp, http, httpHead }
 
     package struct Step: Sendable {
         var sendStart = 0
@@ -47,8 +47,8 @@ package struct CompiledScript: Sendable {
             compiled.kind = .smtp
             (compiled.beginStart, compiled.beginCount) = place(digits)
             replyRoom = max(replyRoom, 4096)
-        case .http:
-            compiled.kind = .http
+        case .http, .httpHead:
+            compiled.kind = step.expect == .http ? .http : .httpHead
             replyRoom = max(replyRoom, 8192)
         }
         steps.append(compiled)
@@ -78,6 +78,7 @@ extension CompiledScript {
         case .framed: matchFramed(step, buffer, start, count, known)
         case .smtp: matchSMTP(step, buffer, start, count)
         case .http: matchHTTP(buffer, start, count)
+        case .httpHead: matchHTTP(buffer, start, count, hasBody: false)
         }
     }
 

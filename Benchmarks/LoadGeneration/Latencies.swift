@@ -40,6 +40,8 @@ package struct Latencies: Sendable {
         return Int64(level == 100 ? histogram.maxRecorded : histogram.valueAtPercentile(level))
     }
 
+    package var percentiles: Percentiles { Percentiles(count: count, nanoseconds) }
+
     /// Nil when nothing was recorded.
     package func report(_ name: PhaseReport.Name) -> PhaseReport? {
         if count == 0 { return nil }

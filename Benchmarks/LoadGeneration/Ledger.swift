@@ -56,7 +56,7 @@ package struct Ledger: Sendable {
 
     package mutating func settle(_ outcome: Outcome) { counts[outcome.rawValue] += 1 }
 
-    /// Exchanges that nobody came to begin.
+    /// Exchanges for which no client was free before the end.
     package mutating func miss(_ number: Int) {
         opened += number
         counts[Outcome.notBegun.rawValue] += number

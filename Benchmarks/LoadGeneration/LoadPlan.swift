@@ -5,22 +5,6 @@
 
 package import SystemCalls
 
-/// The kinds of load.
-package enum LoadShape: String, CaseIterable, Sendable {
-    /// A connection for every exchange.
-    case storm
-    /// Connections that stay, with one exchange after the other.
-    case kept
-    /// All clients at once, one exchange each; their connections stay until the last is answered.
-    case burst
-    /// A storm of clients that send byte by byte.
-    case slow
-    /// Connections that are held open and say nothing more.
-    case idle
-    /// Datagrams, or writes to a FIFO, from sockets that stay.
-    case datagrams
-}
-
 /// When a run ends: no exchange begins after `exchanges` of them, nor after `nanoseconds`. Those under way are
 /// finished.
 package struct LoadLimit: Equatable, Sendable {

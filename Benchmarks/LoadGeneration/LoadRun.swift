@@ -8,9 +8,9 @@ import Foundation
 package import LoadReports
 package import SystemCalls
 
-/// One run of a plan: starts the workers, each in a thread of its own, minds the signals and the seconds, and adds up.
+/// One run of a plan: starts the workers, each in a thread of its own, watches signals and seconds, and adds up.
 package struct LoadRun {
-    /// With two bytes from each, a pipe that nobody reads takes this many.
+    /// With two bytes from each, a pipe takes this many before anybody reads.
     package static let mostThreads = 1024
 
     private let plan: LoadPlan
@@ -27,19 +27,19 @@ package struct LoadRun {
         if case .fifo = plan.target.place { try Signal.pipe.ignore() }
         let go = try makePipe(nonBlocking: false)
         let news = try makePipe(nonBlocking: true)
-        var desk = try Desk(plan, links: links, news: news.first.number)
+        var monitor = try RunMonitor(plan, links: links, news: news.first.number)
         for index in links.indices {
             startThread(index, go: go.first.number, news: news.second.number)
         }
-        try desk.waitUntilReady()
+        try monitor.waitUntilReady()
         // A thread that cannot begin spoils it for all.
         for link in links where links.contains(where: \.hasFailed) { link.abort() }
         let start = Clock.monotonicNanoseconds()
         let startedAt = Date().timeIntervalSince1970 + Double(plan.warmUpNanoseconds) / 1e9
         for link in links { link.begin(at: start) }
         _ = try go.second.number.write([0])
-        try desk.mindUntilFinished(from: start, tell)
-        return try report(startedAt: startedAt, measuredFrom: start + plan.warmUpNanoseconds, desk.intervals)
+        try monitor.watchUntilFinished(from: start, tell)
+        return try report(startedAt: startedAt, measuredFrom: start + plan.warmUpNanoseconds, monitor.intervals)
     }
 
     private func startThread(_ index: Int, go: DescriptorNumber, news: DescriptorNumber) {
@@ -85,18 +85,10 @@ package struct LoadRun {
                 userSeconds: Double(user) / 1e9,
                 systemSeconds: Double(system) / 1e9,
                 busiestThread: busiest,
-                lateStarts: sum.lateStarts
+                lateStarts: sum.lateStarts,
+                lateForClients: sum.lateForClients
             ),
             firstProblem: sum.firstProblem
         )
-    }
-}
-
-extension Account {
-    mutating func add(_ other: Account) {
-        ledger.add(other.ledger)
-        phases.add(other.phases)
-        lateStarts += other.lateStarts
-        firstProblem = firstProblem ?? other.firstProblem
     }
 }

@@ -39,9 +39,7 @@ package enum Preset: String, CaseIterable, Sendable {
             let start = Array("Jan 01 00:00:00 localhost postfix/bench-accept[1]: ".utf8)
             return Script(request: Array((start + Self.filler(size - start.count)).prefix(size)))
         case .http:
-            let ending = keepsConnections ? "" : "Connection: close\r\n"
-            let request = "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench-accept\r\n\(ending)\r\n"
-            return Script(exchange: [ScriptStep(send: Array(request.utf8), expect: .http)])
+            return HTTPRequestText().script(keepsConnections: keepsConnections)
         }
     }
 

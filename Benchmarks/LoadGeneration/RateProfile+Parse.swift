@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import LoadReports
+
 extension RateProfile {
     /// What cannot be read, in words for the person who typed it.
     package struct Problem: Error, Equatable, CustomStringConvertible {
@@ -97,26 +99,25 @@ extension RateProfile {
     }
 
     private static func range(_ text: Substring, _ wanted: String) throws(Problem) -> (Double, Double) {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[1].isEmpty else { throw Problem(description: "expected \(wanted)") }
-        let (from, to) = (try rate(parts[0], wanted), try rate(parts[2], wanted))
+        guard let dots = text.firstRange(of: "..") else { throw Problem(description: "expected \(wanted)") }
+        let (from, to) = (try rate(text[..<dots.lowerBound], wanted), try rate(text[dots.upperBound...], wanted))
         if from + to == 0 { throw Problem(description: "no rate above zero; expected \(wanted)") }
         return (from, to)
     }
 
     private static func rate(_ text: Substring, _ wanted: String) throws(Problem) -> Double {
-        guard let rate = Int(text), rate >= 0, Double(rate) <= highestRate else {
+        guard let rate = try? UnitTable.rate.read(text).value, rate <= highestRate else {
             throw Problem(
-                description: "\"\(text)\" is no rate, a whole number up to \(Int(highestRate)); expected \(wanted)"
+                description: "\"\(text)\" is no rate, a number such as 500 or 10k, up to 10M; expected \(wanted)"
             )
         }
-        return Double(rate)
+        return rate
     }
 
     private static func seconds(_ text: Substring, _ wanted: String) throws(Problem) -> Double {
-        guard text.last == "s", let seconds = Double(text.dropLast()), (0.001...86_400).contains(seconds) else {
-            throw Problem(description: "\"\(text)\" is no time, from 0.001s to 86400s; expected \(wanted)")
+        guard let time = try? UnitTable.time.read(text).value, (1e6...86_400e9).contains(time) else {
+            throw Problem(description: "\"\(text)\" is no time, from 1ms to 24h; expected \(wanted)")
         }
-        return seconds
+        return time / 1e9
     }
 }

@@ -11,6 +11,8 @@ package enum ReplyRule: Equatable, Sendable {
     /// A response of HTTP/1.x with a status below 400, up to the end that its head says: by Content-Length, in chunks,
     /// or when the peer closes.
     case http
+    /// The same, of a response to HEAD, which has a head only.
+    case httpHead
 }
 
 /// Something to say, something to hear, or first the one and then the other.

@@ -36,6 +36,18 @@ package struct Target: Equatable, Sendable {
         description = "tcp \(text)"
     }
 
+    /// Where a URL leads.
+    package init(url: String) throws(Problem) {
+        let request: HTTPRequestText
+        do {
+            request = try HTTPRequestText(url: url)
+        } catch {
+            throw Problem(description: error.description)
+        }
+        place = .socket(try Self.address(of: request.endPoint), .stream)
+        description = url
+    }
+
     /// The same for UDP.
     package init(udp text: String) throws(Problem) {
         place = .socket(try Self.address(of: text), .datagram)
@@ -60,7 +72,7 @@ package struct Target: Equatable, Sendable {
 
     package var isTCP: Bool { isStream && address?.family != .unix }
 
-    /// Nobody can reply on it.
+    /// There is no way back for a reply.
     package var isOneWay: Bool {
         switch place {
         case .socket(let address, let kind): kind == .datagram && address.family == .unix

@@ -35,9 +35,7 @@ struct Timeline {
             answered: sum[.answered] - ledger[.answered],
             refused: sum[.refused] - ledger[.refused],
             failed: sum.failures - ledger.failures,
-            median: total.nanoseconds(atPercentile: 50),
-            p99: total.nanoseconds(atPercentile: 99),
-            maximum: total.nanoseconds(atPercentile: 100),
+            percentiles: total.percentiles,
             open: open
         )
         if isShort, let before = soFar.intervals.popLast() { report.takeOver(before) }
@@ -68,8 +66,8 @@ extension IntervalReport {
         answered += before.answered
         refused += before.refused
         failed += before.failed
-        median = before.median
-        p99 = before.p99
-        maximum = max(maximum, before.maximum)
+        let largest = [percentiles.max, before.percentiles.max].compactMap(\.self).max()
+        percentiles = before.percentiles
+        percentiles.max = largest
     }
 }

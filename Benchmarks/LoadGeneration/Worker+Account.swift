@@ -7,40 +7,6 @@ import LoadReports
 import SystemCalls
 import SystemPackage
 
-/// What one worker has counted.
-struct Account: Sendable {
-    var ledger = Ledger()
-    var phases = Phases()
-    /// Whole exchanges since the last time somebody asked.
-    var recent = Latencies(isCoarse: true)
-    var lateStarts = 0
-    var firstProblem: String?
-    var lastAnswer: Int64 = 0
-
-    mutating func retried(_ client: Client) {
-        if client.isMeasured { ledger.retries += 1 }
-    }
-
-    /// How long the parts of an answered exchange took.
-    @inline(__always)
-    mutating func note(_ client: Client, at now: Int64, isStream: Bool) {
-        if !client.isMeasured { return }
-        if client.isNew, isStream {
-            phases.connect.record(nanoseconds: client.connected - client.began)
-            if client.firstByte > 0 { phases.firstByte.record(nanoseconds: client.firstByte - client.connected) }
-        }
-        phases.exchange.record(nanoseconds: now - (client.isNew ? client.connected : client.began))
-        phases.total.record(nanoseconds: now - client.intended)
-        recent.record(nanoseconds: now - client.intended)
-    }
-
-    @inline(__always)
-    mutating func settle(_ outcome: Outcome, at now: Int64) {
-        ledger.settle(outcome)
-        if outcome == .answered { lastAnswer = now }
-    }
-}
-
 extension Worker {
     /// Whether another exchange may begin in a closed loop. The first time it may not, the run is over.
     mutating func mayBegin(at now: Int64) -> Bool {
@@ -67,11 +33,7 @@ extension Worker {
         clients[slot].began = now
         clients[slot].firstByte = 0
         clients[slot].deadline = now + plan.timeoutNanoseconds
-        switch plan.shape {
-        case .storm, .slow: clients[slot].lastStep = script.steps.count
-        case .kept, .burst, .datagrams: clients[slot].lastStep = script.repeatEnd
-        case .idle: clients[slot].lastStep = script.repeatStart
-        }
+        clients[slot].lastStep = traits.lastStep(of: script)
         if !isConnected { clients[slot].isCounted = false }
         if isMeasured {
             time.noteWarmUp(at: now)
@@ -90,19 +52,19 @@ extension Worker {
     mutating func settle(_ slot: Int, _ outcome: Outcome) {
         let now = Clock.monotonicNanoseconds()
         if clients[slot].isMeasured { account.settle(outcome, at: now) }
-        let isHeld = plan.shape == .idle && clients[slot].phase == .resting
+        let isHeld = traits.holdsConnection && clients[slot].phase == .resting
         if outcome == .answered, !isHeld { account.note(clients[slot], at: now, isStream: plan.target.isStream) }
         if outcome.isFailure, account.firstProblem == nil { account.firstProblem = describe(outcome, slot) }
         clients[slot].isBusy = false
         clients[slot].isWaiting = false
         if clients[slot].isConnected { clients[slot].phase = .resting }
         leave(slot, outcome, at: now)
-        goOn(slot, outcome, at: now)
+        makeReady(slot, outcome, at: now)
     }
 
     /// The end of the connection, where the end of the exchange is one.
     private mutating func leave(_ slot: Int, _ outcome: Outcome, at now: Int64) {
-        let isOver = plan.shape == .storm || plan.shape == .slow || outcome != .answered || clients[slot].isSpent
+        let isOver = !traits.keepsConnection || outcome != .answered || clients[slot].isSpent
         if !isOver { return }
         disconnect(slot)
         if outcome == .answered, clients[slot].isMeasured, plan.target.isStream {
@@ -110,10 +72,12 @@ extension Worker {
         }
     }
 
-    private mutating func goOn(_ slot: Int, _ outcome: Outcome, at now: Int64) {
-        if plan.shape == .burst || plan.shape == .idle || (isOpenLoop && isStopping) {
+    /// Puts the client where it waits for its next exchange.
+    private mutating func makeReady(_ slot: Int, _ outcome: Outcome, at now: Int64) {
+        if traits.exchangesOnce || (isOpenLoop && isStopping) {
             retire(slot)
         } else if isOpenLoop {
+            if free.isEmpty { freeSince = now }
             free.append(slot)
         } else if outcome.wantsRest {
             wakes[slot] = now + RunTime.rest

@@ -15,8 +15,8 @@ extension Worker {
             try open(slot)
             return try dial(slot)
         case .dialing: return try dial(slot)
-        case .connecting: return try greet(slot)
-        case .resting where plan.shape == .idle: return try drain(slot)
+        case .connecting: return try completeConnection(slot)
+        case .resting where traits.holdsConnection: return try drain(slot)
         case .resting, .sending: return try send(slot)
         case .receiving: return try receive(slot)
         }
@@ -29,7 +29,7 @@ extension Worker {
         switch plan.target.place {
         case .fifo(let path):
             let descriptor = try openFile(path, [.writeOnly, .nonBlocking])
-            // A file or device that has come to this name is nobody's to write to.
+            // What has come to this name meanwhile may be a file or a device, and is not written to.
             guard try descriptor.number.facts().kind == .fifo else { throw SystemError(.open, .invalidArgument) }
             clients[slot].number = descriptor.release()
         case .socket(let address, let kind):
@@ -52,7 +52,7 @@ extension Worker {
                 if error.code == .resourceTemporarilyUnavailable, address.family == .unix { return .retry }
                 if error.code != .nowInProgress { throw error }
                 clients[slot].phase = .connecting
-                return try greet(slot)
+                return try completeConnection(slot)
             }
         }
         noteConnection(slot, at: Clock.monotonicNanoseconds())
@@ -61,11 +61,11 @@ extension Worker {
 
     /// On loopback TCP is connected by the time connect(2) returns, whatever it says; elsewhere the first call waits
     /// and reports how it went.
-    private mutating func greet(_ slot: Int) throws(SystemError) -> Progress {
+    private mutating func completeConnection(_ slot: Int) throws(SystemError) -> Progress {
         let now = Clock.monotonicNanoseconds()
         let step = clients[slot].step
         if step < clients[slot].lastStep, script.steps[step].sendCount > 0 {
-            let chunk = plan.shape == .slow ? 1 : script.steps[step].sendCount
+            let chunk = traits.sendsByteByByte ? 1 : script.steps[step].sendCount
             let start = script.steps[step].sendStart
             guard case .bytes(let count) = try clients[slot].number.send(script.bytes, at: start, count: chunk) else {
                 return .blocked(.writable)
@@ -75,7 +75,7 @@ extension Worker {
             return .blocked(.writable)
         }
         noteConnection(slot, at: now)
-        if plan.shape == .slow, clients[slot].sent > 0 { return pauseOrGoOn(slot) }
+        if traits.sendsByteByByte, clients[slot].sent > 0 { return pauseOrReceive(slot) }
         return try send(slot)
     }
 
@@ -94,7 +94,7 @@ extension Worker {
             let step = script.steps[clients[slot].step]
             while clients[slot].sent < step.sendCount {
                 guard try sendSome(slot, step) else { return .blocked(.writable) }
-                if plan.shape == .slow { return pauseOrGoOn(slot) }
+                if traits.sendsByteByByte { return pauseOrReceive(slot) }
             }
             if step.kind != .nothing {
                 clients[slot].received = 0
@@ -113,7 +113,7 @@ extension Worker {
 
     private mutating func sendSome(_ slot: Int, _ step: CompiledScript.Step) throws(SystemError) -> Bool {
         let sent = clients[slot].sent
-        let count = plan.shape == .slow ? 1 : step.sendCount - sent
+        let count = traits.sendsByteByByte ? 1 : step.sendCount - sent
         let transfer =
             address == nil
             ? try clients[slot].number.write(script.bytes, at: step.sendStart + sent, count: count)
@@ -124,7 +124,7 @@ extension Worker {
     }
 
     /// A slow client rests between two bytes, but not behind the last one.
-    private mutating func pauseOrGoOn(_ slot: Int) -> Progress {
+    private mutating func pauseOrReceive(_ slot: Int) -> Progress {
         let step = script.steps[clients[slot].step]
         if clients[slot].sent < step.sendCount { return .pause }
         if step.kind == .nothing { return .pause }
@@ -148,51 +148,42 @@ extension Worker {
             }
             if isBody {
                 clients[slot].received = count
-                return try swallow(slot, from: start, count)
+                return try takeBody(slot, from: start, count)
             }
-            return try judge(slot, known: known, count: known + count)
+            return try checkReply(slot, known: known, count: known + count)
         }
     }
 
-    private mutating func judge(_ slot: Int, known: Int, count: Int) throws(SystemError) -> Progress {
+    private mutating func checkReply(_ slot: Int, known: Int, count: Int) throws(SystemError) -> Progress {
         clients[slot].received = count
         let step = script.steps[clients[slot].step]
         switch script.match(step, received, start: slot * room, count: count, known: known) {
-        case .complete: return try goOn(slot)
+        case .complete: return try nextAfterReply(slot)
         case .incomplete where count < room: return .later
         case .incomplete, .wrong: return .failed(.wrongReply)
         case .head(let head):
-            clients[slot].body = head.body
-            clients[slot].chunks = ChunkedBody()
+            clients[slot].body = ResponseBody(head.body)
             if head.closes { clients[slot].isSpent = true }
-            return try swallow(slot, from: slot * room + head.length, count - head.length)
+            return try takeBody(slot, from: slot * room + head.length, count - head.length)
         }
     }
 
     /// The next bytes of a response's body.
-    private mutating func swallow(_ slot: Int, from start: Int, _ count: Int) throws(SystemError) -> Progress {
-        switch clients[slot].body {
-        case .length(let left)?:
-            if count > left { return .failed(.wrongReply) }
-            clients[slot].body = .length(left - count)
-            return count == left ? try goOn(slot) : .later
-        case .chunked?:
-            switch clients[slot].chunks.take(received, from: start, count: count) {
-            case .incomplete: return .later
-            case .complete: return try goOn(slot)
-            case .wrong: return .failed(.wrongReply)
-            }
-        case .untilClose?, nil: return .later
+    private mutating func takeBody(_ slot: Int, from start: Int, _ count: Int) throws(SystemError) -> Progress {
+        switch clients[slot].body?.take(received, from: start, count: count) {
+        case .complete?: return try nextAfterReply(slot)
+        case .wrong?: return .failed(.wrongReply)
+        case .incomplete?, nil: return .later
         }
     }
 
     private mutating func endOfFile(_ slot: Int) throws(SystemError) -> Progress {
-        if clients[slot].body == .untilClose { return try goOn(slot) }
+        if clients[slot].body?.endsWithConnection == true { return try nextAfterReply(slot) }
         return .failed(clients[slot].received == 0 ? .closedEarly : .shortReply)
     }
 
     /// The reply was right.
-    private mutating func goOn(_ slot: Int) throws(SystemError) -> Progress {
+    private mutating func nextAfterReply(_ slot: Int) throws(SystemError) -> Progress {
         clients[slot].body = nil
         nextStep(slot)
         return clients[slot].step < clients[slot].lastStep ? try send(slot) : .done

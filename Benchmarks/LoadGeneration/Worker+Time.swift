@@ -6,57 +6,9 @@
 import Events
 import SystemCalls
 
-/// The moments of a run on one thread, on the monotonic clock in nanoseconds.
-struct RunTime: Sendable {
-    /// How long a client waits that was turned away.
-    static let rest: Int64 = 10_000_000
-    /// Nobody who gives orders waits longer than this.
-    static let longestNap: Int64 = 10_000_000
-
-    private let warmUp: Int64
-    private let duration: Int64
-    /// How often timeouts are looked after.
-    private let sweepEvery: Int64
-
-    private(set) var measureFrom: Int64 = 0
-    /// No exchange begins from here on.
-    private(set) var endAt: Int64 = .max
-    var stoppedAt: Int64 = 0
-    var nextSweep: Int64 = 0
-    private(set) var spentBefore = ProcessorTime(userNanoseconds: 0, systemNanoseconds: 0)
-    private(set) var spentFrom: Int64 = 0
-    private(set) var isMeasuring = false
-
-    init(plan: LoadPlan) {
-        warmUp = plan.warmUpNanoseconds
-        duration = plan.limit.nanoseconds
-        sweepEvery = max(min(plan.timeoutNanoseconds / 10, 250_000_000), 1_000_000)
-    }
-
-    mutating func begin(at start: Int64) {
-        measureFrom = start + warmUp
-        endAt = duration == .max ? .max : measureFrom + duration
-        noteWarmUp(at: start)
-    }
-
-    mutating func noteWarmUp(at now: Int64) {
-        if isMeasuring || now < measureFrom { return }
-        isMeasuring = true
-        spentBefore = ProcessorTime.ofThisThread()
-        spentFrom = now
-    }
-
-    /// Whether it is time to look after timeouts.
-    mutating func takeSweep(at now: Int64) -> Bool {
-        if now < nextSweep { return false }
-        nextSweep = now + sweepEvery
-        return true
-    }
-}
-
 extension Worker {
     /// What is due.
-    mutating func mind(_ now: Int64) throws(SystemError) {
+    mutating func handleDue(_ now: Int64) throws(SystemError) {
         time.noteWarmUp(at: now)
         if isOpenLoop { try beginDue() }
         if !isStopping, now >= time.endAt || link.isStopping || (isOpenLoop && starts.next == nil) { stop(at: now) }
@@ -74,7 +26,7 @@ extension Worker {
             account.ledger.miss(starts.takeMissed(before: time.stoppedAt))
             while let slot = free.popFirst() { retire(slot) }
         }
-        if plan.shape == .idle {
+        if traits.holdsConnection {
             for slot in clients.indices where clients[slot].isBusy && clients[slot].phase == .resting {
                 settle(slot, .answered)
             }
@@ -97,7 +49,10 @@ extension Worker {
             if due > now || due >= time.endAt { return }
             _ = free.popFirst()
             starts.advance()
-            if now - due > StartClock.tolerance, due >= time.measureFrom { account.lateStarts += 1 }
+            if now - due > StartClock.tolerance, due >= time.measureFrom {
+                account.lateStarts += 1
+                if due < freeSince { account.lateForClients += 1 }
+            }
             begin(slot, at: now, intended: due)
             try step(slot)
         }

@@ -12,18 +12,19 @@ import SystemCalls
 /// second time is registered with the event loop. A fast peer therefore costs the system calls of the exchange and
 /// little else. All memory is there from the start: an exchange allocates nothing.
 ///
-/// Here is who takes a step when; `Worker+Talk` makes the calls, `Worker+Account` counts, `Worker+Time` minds the
-/// clock.
+/// Here is who takes a step when; `Worker+Talk` makes the calls, `Worker+Account` counts, `Worker+Time` keeps to
+/// the clock.
 struct Worker: ~Copyable {
-    enum Token {
-        static let client: UInt32 = 1
-        static let alarm: UInt32 = 2
+    enum Token: UInt32 {
+        case client = 1
+        case alarm
     }
 
     /// Steps between two looks at the event loop.
     static let stepsPerTurn = 64
 
     let plan: LoadPlan
+    let traits: ShapeTraits
     let share: LoadShare
     let script: CompiledScript
     let link: WorkerLink
@@ -47,6 +48,8 @@ struct Worker: ~Copyable {
     var wakes: [Int64]
     /// Clients of an open loop that wait for the next intended start.
     var free: SlotQueue
+    /// When the last client came back while no other was free: what was due before found none.
+    var freeSince: Int64 = 0
     let isOpenLoop: Bool
     var starts: StartClock
 
@@ -62,6 +65,7 @@ struct Worker: ~Copyable {
 
     init(_ plan: LoadPlan, share: LoadShare, link: WorkerLink) throws(SystemError) {
         self.plan = plan
+        traits = plan.shape.traits
         self.share = share
         self.link = link
         script = CompiledScript(plan.script)
@@ -96,7 +100,7 @@ struct Worker: ~Copyable {
         if isOpenLoop {
             try starts.begin(at: start, measuringFrom: time.measureFrom)
             if let alarm = starts.alarm {
-                _ = try loop.watch(alarm, for: .readable, token: EventToken(kind: Token.alarm))
+                _ = try loop.watch(alarm, for: .readable, token: EventToken(kind: Token.alarm.rawValue))
             }
         }
         for slot in clients.indices {
@@ -104,7 +108,7 @@ struct Worker: ~Copyable {
         }
         while working > 0 {
             try takeSteps()
-            if working > 0 { try look() }
+            if working > 0 { try pollEvents() }
             if link.isAborting {
                 abandonAll()
                 break
@@ -159,7 +163,7 @@ struct Worker: ~Copyable {
     }
 
     private mutating func finish(_ slot: Int) throws(SystemError) {
-        if plan.shape == .idle, !isStopping { try hold(slot) } else { settle(slot, .answered) }
+        if traits.holdsConnection, !isStopping { try hold(slot) } else { settle(slot, .answered) }
     }
 
     /// From now on an idle connection only has to stay.
@@ -172,7 +176,7 @@ struct Worker: ~Copyable {
 
     /// Through with everything. The connections of a burst stay until the end.
     mutating func retire(_ slot: Int) {
-        if plan.shape != .burst { disconnect(slot) }
+        if !traits.staysToTheEnd { disconnect(slot) }
         working -= 1
     }
 
@@ -187,17 +191,17 @@ struct Worker: ~Copyable {
 
     // MARK: the event loop
 
-    /// Collects what happened; waits when nobody has anything to do.
-    private mutating func look() throws(SystemError) {
+    /// Collects what happened; waits when no client can go on.
+    private mutating func pollEvents() throws(SystemError) {
         let now = Clock.monotonicNanoseconds()
-        try mind(now)
+        try handleDue(now)
         if watchCount > 0 || line.isEmpty || isOpenLoop {
             try loop.turn(waitingAtMost: line.isEmpty && working > 0 ? try patience(at: now) : 0)
             while let occurrence = loop.next() {
-                if occurrence.token.kind == Token.client {
-                    try react(Int(occurrence.token.index))
-                } else {
-                    starts.hasRung = true
+                switch Token(rawValue: occurrence.token.kind) {
+                case .client?: try react(Int(occurrence.token.index))
+                case .alarm?: starts.hasRung = true
+                case nil: preconditionFailure("an event that nobody watches")
                 }
             }
         }
@@ -216,11 +220,11 @@ struct Worker: ~Copyable {
     }
 
     private mutating func wait(_ slot: Int, for interest: Interest) throws(SystemError) {
-        if plan.shape == .datagrams, interest == .writable { account.retried(clients[slot]) }
+        if traits.isConnectionless, interest == .writable { account.retried(clients[slot]) }
         clients[slot].isWaiting = true
         if clients[slot].watch != nil, clients[slot].interest == interest { return }
         unwatch(slot)
-        let token = EventToken(kind: Token.client, index: UInt32(slot))
+        let token = EventToken(kind: Token.client.rawValue, index: UInt32(slot))
         clients[slot].watch = try loop.watch(clients[slot].number, for: interest, token: token)
         clients[slot].interest = interest
         watchCount += 1

@@ -29,7 +29,7 @@ struct WorkerResult: Sendable {
     let nanoseconds: Int64
 }
 
-/// One worker's orders and deliveries. Both sides look at it when they have time; nobody waits for the other.
+/// One worker's orders and deliveries. Both sides look at it when they have time; neither waits for the other.
 final class WorkerLink: Sendable {
     private let order = Atomic<Int>(0)
     private let asked = Atomic<Int>(0)

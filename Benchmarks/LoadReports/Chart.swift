@@ -25,7 +25,7 @@ struct Chart {
         let parts = horizontalGrid + verticalGrid + axisNames + lines.enumerated().flatMap { drawn($1, $0) } + key
         let box = "0 0 \(fixed(Self.width, 0)) \(fixed(Self.height, 0))"
         return "<svg viewBox=\"\(box)\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\n"
-            + "<title>\(HTML.escaped(title))</title>\n" + parts.map { $0 + "\n" }.joined() + "</svg>\n"
+            + "<title>\(Markup.escaped(title))</title>\n" + parts.map { $0 + "\n" }.joined() + "</svg>\n"
     }
 
     private func placeX(_ value: Double) -> Double { Self.left + x.place(value) * (Self.right - Self.left) }
@@ -63,7 +63,7 @@ struct Chart {
         let dashes = index < 6 ? "" : " stroke-dasharray=\"5 3\""
         let marks = zip(places, line.labels).map { place, label in
             "<circle class=\"\(look)\" cx=\"\(place.0)\" cy=\"\(place.1)\" r=\"2.5\">"
-                + "<title>\(HTML.escaped(label))</title></circle>"
+                + "<title>\(Markup.escaped(label))</title></circle>"
         }
         return places.isEmpty ? [] : ["<path class=\"line \(look)\"\(dashes) d=\"\(path)\"/>"] + marks
     }
@@ -85,6 +85,6 @@ struct Chart {
     private func text(_ text: String, x: Double, y: Double, anchor: String, look: String? = nil) -> String {
         let look = look.map { " class=\"\($0)\"" } ?? ""
         return "<text\(look) x=\"\(fixed(x, 1))\" y=\"\(fixed(y, 1))\" text-anchor=\"\(anchor)\">"
-            + "\(HTML.escaped(text))</text>"
+            + "\(Markup.escaped(text))</text>"
     }
 }

@@ -4,8 +4,10 @@
 //===----------------------------------------------------------------------===//
 
 extension Comparison {
-    static func differences(_ baseline: LoadRecord, _ candidate: LoadRecord) -> [String] {
-        setups(baseline.setup, candidate.setup) + machines(baseline.machine, candidate.machine)
+    /// Two loads that are measured by turns differ because somebody wants to know.
+    static func differences(_ baseline: LoadRecord, _ candidate: LoadRecord, _ order: Order) -> [String] {
+        let setups = order == .byTurns ? [] : setups(baseline.setup, candidate.setup)
+        return setups + machines(baseline.machine, candidate.machine)
             + troubles("baseline", baseline.runs) + troubles("candidate", candidate.runs)
     }
 

@@ -9,7 +9,8 @@ extension Comparison {
             "baseline:  \(baseline.line), \(baselineRuns) run\(baselineRuns == 1 ? "" : "s")",
             "candidate: \(candidate.line), \(candidateRuns) run\(candidateRuns == 1 ? "" : "s")", "",
         ]
-        lines.append(Self.row("median of the runs", ["baseline", "candidate", "change", "chance"], "verdict"))
+        let titles = ["baseline", "candidate", "change", "middle half", "chance"]
+        lines.append(Self.row("median of the runs", titles, "verdict"))
         lines += self.lines.map(row)
         lines += [""] + warnings.map { "warning: \($0)" }
         lines.append("verdict: \(verdict.rawValue)\(advice)")
@@ -20,24 +21,33 @@ extension Comparison {
 
     private func row(_ line: ComparedFigure) -> String {
         Self.row(
-            "\(line.name.rawValue), \(line.name.unit)",
+            line.name.rawValue,
             [
-                fixed(line.baseline, 2), fixed(line.candidate, 2), line.change.map { signedPercent($0) } ?? "-",
+                line.name.text(line.baseline), line.name.text(line.candidate),
+                line.change.map { signedPercent($0) } ?? "-", quartiles(line),
                 line.probability.map { fixed($0, 3) } ?? "-",
             ],
             line.verdict.rawValue
         )
     }
 
+    private func quartiles(_ line: ComparedFigure) -> String {
+        guard let low = line.lowerQuartile, let high = line.upperQuartile else { return "-" }
+        return fixed(low * 100, 1) + "…" + signedPercent(high)
+    }
+
     private static func row(_ title: String, _ cells: [String], _ verdict: String) -> String {
-        TableRow.text(title, cells, titleWidth: 24) + "  " + verdict
+        TableRow.text(title, cells, titleWidth: 18, width: 15) + "  " + verdict
     }
 
     private var advice: String {
+        if lines.isEmpty { return ": no figure is in both; was anything answered?" }
         switch verdict {
-        case .tooFewRuns where lines.isEmpty: ": no figure is in both; was anything answered?"
-        case .tooFewRuns: ": measure both with --repeat \(ComparedFigure.fewestRuns) or more, by turns"
-        case .better, .worse, .noDifferenceShown: ""
+        case .tooFewRounds: return ": it takes --rounds \(ComparedFigure.fewestRounds) or more"
+        case .notByTurns:
+            return
+                ": what the machine did between the two records is in the change; measure with compare --run … --run …"
+        case .better, .worse, .noDifferenceShown: return ""
         }
     }
 }

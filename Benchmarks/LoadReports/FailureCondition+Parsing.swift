@@ -79,26 +79,19 @@ extension FailureCondition {
     private static func word(_ phase: PhaseReport.Name) -> String { phase.rawValue.replacing(" ", with: "-") }
 
     private static func bound(_ text: String, for figure: Figure) throws(Complaint) -> (value: Double, isShare: Bool) {
-        let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-        let unit = String(text.dropFirst(digits.count))
-        guard let value = number(digits) else {
-            throw Complaint(reason: "\"\(printable(text))\" does not begin with a number")
+        do throws(UnitProblem) {
+            let (value, unit) = try units(of: figure).read(text[...])
+            return (value, unit == "%")
+        } catch {
+            throw Complaint(reason: error.description)
         }
-        let scales = units(of: figure)
-        guard let scale = scales.first(where: { $0.name == unit })?.scale else {
-            let names = scales.map { $0.name.isEmpty ? "none" : $0.name }.joined(separator: ", ")
-            let found = unit.isEmpty ? "there is no unit" : "\"\(printable(unit))\" is no unit here"
-            throw Complaint(reason: "\(found): there are \(names)")
-        }
-        return (value * scale, unit == "%")
     }
 
-    private static func units(of figure: Figure) -> [(name: String, scale: Double)] {
+    private static func units(of figure: Figure) -> UnitTable {
         switch figure {
-        case .percentile, .minimum, .maximum, .mean, .cpu:
-            [("ns", 1), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9)]
-        case .rate: [("", 1), ("/s", 1), ("k", 1e3), ("k/s", 1e3)]
-        case .count: [("", 1), ("%", 0.01)]
+        case .percentile, .minimum, .maximum, .mean, .cpu: .time
+        case .rate: .rate
+        case .count: UnitTable(("", 1), ("%", 0.01))
         }
     }
 

@@ -54,13 +54,13 @@ package struct FailureCondition: Equatable, Sendable {
 
     /// What is wrong with this run, with the value found; nil: nothing.
     package func violation(in run: RunReport) -> String? {
-        guard let value = value(in: run) else { return "cannot be told: \(absence)" }
+        guard let value = value(in: run) else { return "cannot be told: \(absence(in: run))" }
         return relation.holds(value, bound) ? "it is \(told(value))" : nil
     }
 
     private func value(in run: RunReport) -> Double? {
         switch figure {
-        case .percentile(let phase, let level): run.phase(phase).map { Double($0.value(atPercentile: level)) }
+        case .percentile(let phase, let level): run.phase(phase)?.carried(atPercentile: level).map(Double.init)
         case .minimum(let phase): run.phase(phase).map { Double($0.minimum) }
         case .maximum(let phase): run.phase(phase).map { Double($0.maximum) }
         case .mean(let phase): run.phase(phase)?.mean
@@ -70,8 +70,10 @@ package struct FailureCondition: Equatable, Sendable {
         }
     }
 
-    private var absence: String {
+    private func absence(in run: RunReport) -> String {
         switch figure {
+        case .percentile(let phase, let level) where run.phase(phase) != nil:
+            "\(run.phase(phase)?.count ?? 0) exchanges are too few, it takes \(PercentileLevel.fewestValues(for: level))"
         case .cpu: "nobody watched the server (--pid), or nothing was answered"
         case .percentile(let phase, _), .minimum(let phase), .maximum(let phase), .mean(let phase):
             phase == .total ? "nothing was answered" : "there was no phase \"\(phase.rawValue)\""

@@ -1,23 +1,7 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: which percentiles reports show, and what runs say of each
+// Quartermaster: figures that are computed from what was measured
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
-
-/// A point of a distribution.
-package struct PercentileLevel: Equatable, Sendable {
-    /// As a report names it: `99.9`, `max`.
-    package let name: String
-    /// 0 to 100.
-    package let level: Double
-
-    /// What every report shows.
-    package static let shown = [
-        PercentileLevel(name: "50", level: 50), PercentileLevel(name: "90", level: 90),
-        PercentileLevel(name: "99", level: 99), PercentileLevel(name: "99.9", level: 99.9),
-        PercentileLevel(name: "99.99", level: 99.99), PercentileLevel(name: "99.999", level: 99.999),
-        PercentileLevel(name: "max", level: 100),
-    ]
-}
 
 extension PhaseReport {
     /// As a report names it.
@@ -29,7 +13,15 @@ extension PhaseReport {
         }
     }
 
-    func microseconds(atPercentile level: Double) -> Double { Double(value(atPercentile: level)) / 1000 }
+    /// Nil when there are too few values to carry this percentile.
+    package func carried(atPercentile level: Double) -> Int64? {
+        count >= PercentileLevel.fewestValues(for: level) ? value(atPercentile: level) : nil
+    }
+
+    var percentiles: Percentiles { Percentiles(count: count, value) }
+
+    /// For a table; `-` for what the number of values does not carry.
+    func text(atPercentile level: Double) -> String { carried(atPercentile: level).map { duration($0) } ?? "-" }
 }
 
 extension RunReport {
@@ -37,9 +29,9 @@ extension RunReport {
         phases.first { $0.name == name && $0.count > 0 }
     }
 
-    /// Nil when no exchange was answered.
-    func microseconds(atPercentile level: Double) -> Double? {
-        phase(.total)?.microseconds(atPercentile: level)
+    /// Of the whole exchange, in nanoseconds; nil when too few were answered.
+    func nanoseconds(atPercentile level: Double) -> Double? {
+        phase(.total)?.carried(atPercentile: level).map(Double.init)
     }
 
     /// CPU of the server for one exchange; nil when nobody watched it, or nothing was answered.

@@ -4,29 +4,12 @@
 //===----------------------------------------------------------------------===//
 
 enum HTML {
-    /// Fit for an element and for an attribute in double quotes. A control character, which HTML has no way to say,
-    /// becomes its name.
-    static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in printable(text).unicodeScalars {
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "'": result += "&#39;"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
-
     /// Texts, not markup, in all cells; the first column names the row.
     static func table(header: [String], rows: [[String]]) -> String {
-        let head = header.map { "<th scope=\"col\">\(escaped($0))</th>" }.joined()
+        let head = header.map { "<th scope=\"col\">\(Markup.escaped($0))</th>" }.joined()
         let body = rows.map { row in
             let cells = row.enumerated().map { index, cell in
-                index == 0 ? "<th scope=\"row\">\(escaped(cell))</th>" : "<td>\(escaped(cell))</td>"
+                index == 0 ? "<th scope=\"row\">\(Markup.escaped(cell))</th>" : "<td>\(Markup.escaped(cell))</td>"
             }
             return "<tr>\(cells.joined())</tr>\n"
         }.joined()
@@ -35,12 +18,12 @@ enum HTML {
     }
 
     static func list(_ pairs: [(name: String, value: String)]) -> String {
-        let items = pairs.map { "<dt>\(escaped($0.name))</dt><dd>\(escaped($0.value))</dd>\n" }.joined()
+        let items = pairs.map { "<dt>\(Markup.escaped($0.name))</dt><dd>\(Markup.escaped($0.value))</dd>\n" }.joined()
         return "<dl>\n\(items)</dl>\n"
     }
 
     static func figure(_ chart: Chart, caption: String) -> String {
-        "<figure>\n<figcaption>\(escaped(caption))</figcaption>\n\(chart.svg)</figure>\n"
+        "<figure>\n<figcaption>\(Markup.escaped(caption))</figcaption>\n\(chart.svg)</figure>\n"
     }
 
     /// Light and dark as the reader's system has it; on paper as on a screen.

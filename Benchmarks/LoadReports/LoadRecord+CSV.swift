@@ -8,12 +8,13 @@ extension LoadRecord {
     package var csv: String {
         let header = [
             "run", "started_at", "shape", "target", "clients", "at_s", "length_s", "answered", "refused", "failed",
-            "rate_per_s", "p50_us", "p99_us", "max_us", "open",
+            "rate_per_s",
         ]
+        let times = Percentiles.names.map { $0 + "_us" }
         let rows = runs.enumerated().flatMap { index, run in
             run.timeline.map { row(run: index + 1, startedAt: run.startedAt, $0) }
         }
-        return ([header] + rows).map { $0.map(csvField).joined(separator: ",") + "\r\n" }.joined()
+        return ([header + times + ["open"]] + rows).map { $0.map(csvField).joined(separator: ",") + "\r\n" }.joined()
     }
 
     private func row(run: Int, startedAt: Double, _ interval: IntervalReport) -> [String] {
@@ -21,12 +22,13 @@ extension LoadRecord {
             String(run), fixed(startedAt, 3), setup.shape, setup.target, String(setup.clients),
             fixed(interval.at, 3), fixed(interval.seconds, 3),
             String(interval.answered), String(interval.refused), String(interval.failed), fixed(interval.rate, 3),
-            microseconds(interval.median), microseconds(interval.p99), microseconds(interval.maximum),
-            String(interval.open),
-        ]
+        ] + interval.percentiles.values.map(microseconds) + [String(interval.open)]
     }
 
-    private func microseconds(_ nanoseconds: Int64) -> String { fixed(Double(nanoseconds) / 1000, 3) }
+    /// Empty where too few exchanges were answered.
+    private func microseconds(_ nanoseconds: Int64?) -> String {
+        nanoseconds.map { fixed(Double($0) / 1000, 3) } ?? ""
+    }
 }
 
 /// In quotes, its own doubled, when it holds a comma, a quote or an end of line.

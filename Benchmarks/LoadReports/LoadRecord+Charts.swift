@@ -29,29 +29,25 @@ extension LoadRecord {
 extension RunReport {
     /// Median, 99 % and maximum of the whole exchange over time.
     var timeChart: Chart? {
-        let answered = timeline.filter { $0.maximum > 0 }
-        if answered.isEmpty { return nil }
         let lines = [
-            line("50%", answered, \.median), line("99%", answered, \.p99), line("max", answered, \.maximum),
-        ]
+            line("50%", \.percentiles.p50), line("99%", \.percentiles.p99), line("max", \.percentiles.max),
+        ].filter { !$0.points.isEmpty }
+        if lines.isEmpty { return nil }
         let values = lines.flatMap { $0.points.map(\.y) }
         return Chart(
             title: "Latency of the whole exchange over time",
-            x: .time(to: answered.map(\.at).max() ?? 0),
+            x: .time(to: timeline.map(\.at).max() ?? 0),
             y: .nanoseconds(from: values.min() ?? 1, to: values.max() ?? 1),
             lines: lines
         )
     }
 
-    private func line(
-        _ name: String,
-        _ intervals: [IntervalReport],
-        _ value: (IntervalReport) -> Int64
-    ) -> Chart.Line {
-        Chart.Line(
+    private func line(_ name: String, _ value: (IntervalReport) -> Int64?) -> Chart.Line {
+        let told = timeline.compactMap { interval in value(interval).map { (interval.at, $0) } }
+        return Chart.Line(
             name: name,
-            points: intervals.map { ($0.at, Double(value($0))) },
-            labels: intervals.map { "\(fixed($0.at, 1)) s: \(name) \(duration(value($0)))" }.few
+            points: told.map { ($0.0, Double($0.1)) },
+            labels: told.map { "\(fixed($0.0, 1)) s: \(name) \(duration($0.1))" }.few
         )
     }
 

@@ -13,12 +13,12 @@ extension LoadRecord {
             <head>
             <meta charset="utf-8"/>
             <meta name="viewport" content="width=device-width, initial-scale=1"/>
-            <title>\(HTML.escaped(title))</title>
+            <title>\(Markup.escaped(title))</title>
             <style>
             \(HTML.style)</style>
             </head>
             <body>
-            <h1>\(HTML.escaped(title))</h1>
+            <h1>\(Markup.escaped(title))</h1>
             \(setupList)\(overview)\(rateFigure)\(runSections)</body>
             </html>
 
@@ -44,7 +44,7 @@ extension LoadRecord {
 
     private func row(_ index: Int, _ run: RunReport) -> [String] {
         let latencies = [50, 99, 99.9, 100].map { level in
-            run.phase(.total).map { duration($0.value(atPercentile: level)) } ?? "-"
+            run.phase(.total)?.text(atPercentile: level) ?? "-"
         }
         return [String(index + 1), String(run.ledger.answered), fixed(run.rate, 1)] + latencies
             + [String(run.ledger.errors), String(run.ledger.refused)]
@@ -65,7 +65,7 @@ extension LoadRecord {
 
 extension RunReport {
     fileprivate var html: String {
-        let warnings = notes.map { "<p class=\"warning\">\(HTML.escaped($0))</p>\n" }.joined()
+        let warnings = notes.map { "<p class=\"warning\">\(Markup.escaped($0))</p>\n" }.joined()
         let curve = percentileChart.map {
             HTML.figure($0, caption: "By percentile: each step to the right is ten times as rare")
         }
@@ -77,7 +77,7 @@ extension RunReport {
         let occurred = phases.filter { $0.count > 0 }
         if occurred.isEmpty { return "<p>Nothing was answered.</p>\n" }
         let rows = occurred.map { phase in
-            [phase.title] + PercentileLevel.shown.map { duration(phase.value(atPercentile: $0.level)) }
+            [phase.title] + PercentileLevel.shown.map { phase.text(atPercentile: $0.level) }
         }
         let names = PercentileLevel.shown.map { $0.name == "max" ? $0.name : $0.name + "%" }
         return HTML.table(header: ["phase"] + names, rows: rows)
@@ -89,7 +89,7 @@ extension RunReport {
             [["answered", String(ledger.answered), share(ledger.answered)]]
             + [["refused", String(ledger.refused), share(ledger.refused)]] + failures
         return HTML.table(header: ["outcome", "exchanges", "share"], rows: rows)
-            + "<p><code>\(HTML.escaped(ledger.account))</code></p>\n"
+            + "<p><code>\(Markup.escaped(ledger.account))</code></p>\n"
     }
 
     private func share(_ count: Int) -> String {

@@ -56,23 +56,21 @@ extension LoadRecord {
     }
 }
 
-/// What one line of the overview shows of a run.
+/// What one column of the overview shows of a run.
 private struct RunFigure {
     let title: String
-    let decimals: Int
+    let text: (Double) -> String
     let value: (RunReport) -> Double?
 
-    func text(_ value: Double?) -> String { value.map { fixed($0, decimals) } ?? "-" }
+    func text(_ value: Double?) -> String { value.map(text) ?? "-" }
 
     static var all: [RunFigure] {
-        [
-            RunFigure(title: "per second", decimals: 1) { $0.rate },
-            RunFigure(title: "50% µs", decimals: 1) { $0.microseconds(atPercentile: 50) },
-            RunFigure(title: "99% µs", decimals: 1) { $0.microseconds(atPercentile: 99) },
-            RunFigure(title: "99.9% µs", decimals: 1) { $0.microseconds(atPercentile: 99.9) },
-            RunFigure(title: "max µs", decimals: 1) { $0.microseconds(atPercentile: 100) },
-            RunFigure(title: "failed", decimals: 0) { Double($0.ledger.errors) },
-            RunFigure(title: "server µs", decimals: 2) { $0.serverMicroseconds },
+        let percentiles = [("50%", 50), ("99%", 99), ("99.9%", 99.9), ("max", 100)].map { title, level in
+            RunFigure(title: title, text: { duration(Int64($0)) }, value: { $0.nanoseconds(atPercentile: level) })
+        }
+        return [RunFigure(title: "per second", text: { fixed($0, 1) }, value: { $0.rate })] + percentiles + [
+            RunFigure(title: "failed", text: { fixed($0, 0) }, value: { Double($0.ledger.errors) }),
+            RunFigure(title: "server CPU", text: { fixed($0, 2) + " µs" }, value: { $0.serverMicroseconds }),
         ]
     }
 }

@@ -7,7 +7,7 @@
 /// writes and `compare` reads; its shape is described in `docs/bench-accept.schema.json`.
 package struct LoadRecord: Codable, Equatable, Sendable {
     /// Of this shape; a reader refuses any other.
-    package static let currentSchema = 1
+    package static let currentSchema = 2
 
     package var schema = Self.currentSchema
     /// Name and version of the program that wrote it.
@@ -35,7 +35,7 @@ package struct LoadSetup: Codable, Equatable, Sendable {
     /// Clients at work, or connections held, at the same time.
     package var clients: Int
     package var threads: Int
-    /// Exchanges a second that an open loop intends at the start; nil: closed loop.
+    /// Exchanges a second that an open loop intends; nil: a closed loop, or a profile.
     package var intendedRate: Double?
     /// How the rate changes: `ramp`, `step` or `spike` with its figures, or a file's name; nil: it does not.
     package var profile: String?

@@ -12,7 +12,9 @@ extension LoadSetup {
         if let preset { parts.append("preset \(printable(preset))") }
         parts.append(number(clients, isDatagrams ? "sender" : "client"))
         parts.append(number(threads, "thread"))
-        if let intendedRate { parts.append("intended \(fixed(intendedRate, 0))/s") }
+        if let intendedRate, profile == nil {
+            parts.append("intended \(fixed(intendedRate, intendedRate < 10 ? 3 : 0))/s")
+        }
         if let profile { parts.append("profile \(printable(profile))") }
         if warmUpSeconds > 0 { parts.append("warm-up \(fixed(warmUpSeconds, 1)) s") }
         if closesWithReset { parts.append("closed with a reset") }

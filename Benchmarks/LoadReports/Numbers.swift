@@ -54,7 +54,7 @@ private func threeDigits(_ value: Double, mostDecimals: Int) -> String {
 }
 
 /// A name of somebody else's, fit for a terminal: nothing in it moves the cursor or ends the line.
-func printable(_ text: String) -> String {
+package func printable(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
         switch scalar {

@@ -25,12 +25,9 @@ extension RunReport {
         let occurred = phases.filter { $0.count > 0 }
         if occurred.isEmpty { return [] }
         let names = PercentileLevel.shown.map { $0.name == "max" ? $0.name : $0.name + "%" }
-        return ["", TableRow.text("microseconds", names)]
+        return ["", TableRow.text("time", names)]
             + occurred.map { phase in
-                TableRow.text(
-                    phase.title,
-                    PercentileLevel.shown.map { fixed(phase.microseconds(atPercentile: $0.level), 1) }
-                )
+                TableRow.text(phase.title, PercentileLevel.shown.map { phase.text(atPercentile: $0.level) })
             }
     }
 
@@ -55,12 +52,7 @@ extension RunReport {
                     + "server can do more; give --threads, or judge by the server's CPU per exchange (--pid)"
             )
         }
-        if generator.lateStarts > 0 {
-            notes.append(
-                "warning: \(generator.lateStarts) exchanges began late: their wait counts, from the intended start; "
-                    + "more --clients may be needed for this rate"
-            )
-        }
+        if let lateness = generator.lateness { notes.append(lateness) }
         if let unreadable = server?.unreadable, unreadable > 0 {
             notes.append(
                 "warning: the memory of \(unreadable) server processes could not be read: the sums are too low; "
@@ -72,6 +64,17 @@ extension RunReport {
 }
 
 extension GeneratorReport {
+    /// Why exchanges of an open loop began late, and what helps.
+    fileprivate var lateness: String? {
+        if lateStarts == 0 { return nil }
+        let late = "warning: \(lateStarts) exchanges began late: their wait counts, from the intended start; "
+        if lateForClients == 0 {
+            return late
+                + "a client was free each time, the generator's thread was not: give more --threads, or a processor"
+        }
+        return late + "\(lateForClients) of them found no free client: give more --clients for this rate"
+    }
+
     var line: String {
         "\(fixed(userSeconds, 2)) s user + \(fixed(systemSeconds, 2)) s system, "
             + "busiest thread \(percent(busiestThread))"

@@ -95,6 +95,30 @@ package struct PhaseReport: Codable, Equatable, Sendable {
     package var maximum: Int64
     package var mean: Double
 
+    /// What is computed from the buckets is written for whoever reads the record, and not read back.
+    private enum CodingKeys: String, CodingKey {
+        case name, buckets, minimum, maximum, mean, percentiles
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        name = try members.decode(Name.self, forKey: .name)
+        buckets = try members.decode([Bucket].self, forKey: .buckets)
+        minimum = try members.decode(Int64.self, forKey: .minimum)
+        maximum = try members.decode(Int64.self, forKey: .maximum)
+        mean = try members.decode(Double.self, forKey: .mean)
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var members = encoder.container(keyedBy: CodingKeys.self)
+        try members.encode(name, forKey: .name)
+        try members.encode(buckets, forKey: .buckets)
+        try members.encode(minimum, forKey: .minimum)
+        try members.encode(maximum, forKey: .maximum)
+        try members.encode(mean, forKey: .mean)
+        try members.encode(percentiles, forKey: .percentiles)
+    }
+
     /// As JSON a pair of value and count, since there may be thousands.
     package struct Bucket: Codable, Equatable, Sendable {
         package var nanoseconds: Int64
@@ -151,10 +175,8 @@ package struct IntervalReport: Codable, Equatable, Sendable {
     package var answered: Int
     package var refused: Int
     package var failed: Int
-    /// Of `total`, in nanoseconds.
-    package var median: Int64
-    package var p99: Int64
-    package var maximum: Int64
+    /// Of `total`.
+    package var percentiles: Percentiles
     /// Connections open at the end of the slice.
     package var open: Int
 
@@ -164,9 +186,7 @@ package struct IntervalReport: Codable, Equatable, Sendable {
         answered: Int,
         refused: Int,
         failed: Int,
-        median: Int64,
-        p99: Int64,
-        maximum: Int64,
+        percentiles: Percentiles,
         open: Int
     ) {
         self.at = at
@@ -174,9 +194,7 @@ package struct IntervalReport: Codable, Equatable, Sendable {
         self.answered = answered
         self.refused = refused
         self.failed = failed
-        self.median = median
-        self.p99 = p99
-        self.maximum = maximum
+        self.percentiles = percentiles
         self.open = open
     }
 
@@ -191,12 +209,21 @@ package struct GeneratorReport: Codable, Equatable, Sendable {
     package var busiestThread: Double
     /// Exchanges of an open loop that began late because no client was free or the thread was busy.
     package var lateStarts: Int
+    /// Those of them for which no client was free.
+    package var lateForClients: Int
 
-    package init(userSeconds: Double, systemSeconds: Double, busiestThread: Double, lateStarts: Int = 0) {
+    package init(
+        userSeconds: Double,
+        systemSeconds: Double,
+        busiestThread: Double,
+        lateStarts: Int = 0,
+        lateForClients: Int = 0
+    ) {
         self.userSeconds = userSeconds
         self.systemSeconds = systemSeconds
         self.busiestThread = busiestThread
         self.lateStarts = lateStarts
+        self.lateForClients = lateForClients
     }
 
     /// From here on the result says more about the generator than about the server.

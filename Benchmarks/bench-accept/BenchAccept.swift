@@ -4,6 +4,8 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
+import LoadGeneration
+import LoadReports
 
 /// The command and its subcommands. Exit status 0: everything was answered, or refused by name; 1: something failed,
 /// nobody was answered, or the ledger does not add up; 2: a condition of `--fail-if` holds, or a comparison shows
@@ -16,25 +18,75 @@ struct BenchAccept: ParsableCommand {
         discussion: """
             One of the kinds of load comes first: bench-accept storm --tcp HOST:PORT
             --preset echo. Each has its own --help with all options; bench-accept(1)
-            explains them. Shell completions: --generate-completion-script SHELL.
+            explains them. TLS is not spoken: load the plain port behind it.
+            Shell completions: --generate-completion-script SHELL.
             """,
         version: programVersion,
         subcommands: [
-            Storm.self, Kept.self, Burst.self, Slow.self, Idle.self, Datagrams.self, Compare.self, Serve.self,
+            Generate<StormKind>.self, Generate<KeptKind>.self, Generate<BurstKind>.self, Generate<SlowKind>.self,
+            Generate<IdleKind>.self, Generate<DatagramsKind>.self, Compare.self, Serve.self,
         ]
     )
 
     static func main() {
-        main(withJSONPlace(Array(CommandLine.arguments.dropFirst())))
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if let word = arguments.first, !word.hasPrefix("-"), !subcommandNames.contains(word) {
+            complain(unknown(word))
+            exit(withError: ExitCode.validationFailure)
+        }
+        main(spelledOut(arguments))
     }
 
-    /// `--json` may come without a place, which is standard output then.
-    static func withJSONPlace(_ arguments: [String]) -> [String] {
-        arguments.enumerated().map { index, argument in
-            let next = index + 1 < arguments.count ? arguments[index + 1] : "--"
-            return argument == "--json" && next.hasPrefix("--") ? "--json=-" : argument
+    /// `--json` may come without a place, which is standard output then; and a negative number is the value of the
+    /// option before it, which can say what it thinks of it.
+    static func spelledOut(_ arguments: [String]) -> [String] {
+        var result: [String] = []
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            let next = rest.first ?? "--"
+            if argument == "--json", next.hasPrefix("--") {
+                result.append("--json=-")
+            } else if argument.hasPrefix("--"), !argument.contains("="), isNegative(next) {
+                result.append("\(argument)=\(next)")
+                rest.removeFirst()
+            } else {
+                result.append(argument)
+            }
         }
+        return result
+    }
+
+    private static func isNegative(_ text: String) -> Bool {
+        text.first == "-" && text.dropFirst().first?.isNumber == true
+    }
+
+    private static var subcommandNames: [String] {
+        LoadShape.allCases.map(\.rawValue) + ["compare", "serve", "help"]
+    }
+
+    private static func unknown(_ word: String) -> String {
+        let names = subcommandNames
+        let nearest = names.map { ($0, spellingDistance(word, $0)) }.min { $0.1 < $1.1 }
+        let guess = nearest.flatMap { $0.1 <= 2 ? "; did you mean \($0.0)?" : nil } ?? ""
+        return
+            "unknown subcommand \"\(printable(word))\"\(guess.isEmpty ? "." : guess) There are \(names.joined(separator: ", "))."
     }
 }
 
-let programVersion = "bench-accept 0.2.0"
+/// How many letters are wrong, missing, or too many (Levenshtein).
+func spellingDistance(_ first: String, _ second: String) -> Int {
+    let letters = Array(second)
+    var row = Array(0...letters.count)
+    for (index, letter) in first.enumerated() {
+        var diagonal = row[0]
+        row[0] = index + 1
+        for column in letters.indices {
+            let replaced = diagonal + (letters[column] == letter ? 0 : 1)
+            diagonal = row[column + 1]
+            row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
+        }
+    }
+    return row[letters.count]
+}
+
+let programVersion = "bench-accept 0.3.0"

@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: two records side by side
+// Quartermaster: two loads by turns, or two records side by side
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -9,14 +9,24 @@ import SystemCalls
 
 struct Compare: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Says what changed between two records, and whether it is more than noise."
+        abstract: "Measures two loads by turns and says whether they differ.",
+        discussion: """
+            bench-accept compare --run 'kept --unix /run/old --preset echo'
+                                 --run 'kept --unix /run/new --preset echo'
+            The first --run is the baseline. Who comes first is drawn by lot in
+            each round. Two files that --json wrote are put side by side, without
+            a verdict: what the machine did in between cannot be told apart.
+            """
     )
 
-    @Argument(help: ArgumentHelp("A record that --json wrote.", valueName: "baseline"), completion: .file())
-    var baseline: String
+    @Option(name: .customLong("run"), help: ArgumentHelp("A load as on a command line; twice.", valueName: "load"))
+    var loads: [String] = []
 
-    @Argument(help: ArgumentHelp("A later one.", valueName: "candidate"), completion: .file())
-    var candidate: String
+    @Option(help: ArgumentHelp("Runs of each, 1 to 200 (default: 12).", valueName: "number"))
+    var rounds: Quantity?
+
+    @Argument(help: ArgumentHelp("Two records that --json wrote.", valueName: "file"), completion: .file())
+    var files: [String] = []
 
     @Option(help: ArgumentHelp("The smallest change worth a verdict, such as 5.", valueName: "percent"))
     var minimumEffect: Double?
@@ -24,27 +34,38 @@ struct Compare: ParsableCommand {
     @Option(help: ArgumentHelp("Write the result as JSON; - prints it.", valueName: "file"), completion: .file())
     var json: String?
 
-    func validate() throws {
-        if let minimumEffect, !(0...1000).contains(minimumEffect) {
-            throw ValidationError("--minimum-effect wants percent, from 0 to 1000")
-        }
-    }
-
     func run() throws {
         let comparison: Comparison
         do {
-            comparison = Comparison(
-                baseline: try record(baseline),
-                candidate: try record(candidate),
-                minimumEffect: minimumEffect.map { $0 / 100 }
-            )
+            comparison = try compare()
             if let json { try place(comparison.json(), json) }
+        } catch let error as ValidationError {
+            throw refusal(error, of: "compare")
         } catch {
             complain("\(error)")
             throw ExitCode.failure
         }
         if json != "-" { _ = print(comparison.table, to: .standardOutput) }
         if comparison.exitStatus != 0 { throw ExitCode(comparison.exitStatus) }
+    }
+
+    private func compare() throws -> Comparison {
+        if let minimumEffect, !(0...1000).contains(minimumEffect) {
+            throw ValidationError("--minimum-effect wants percent, from 0 to 1000")
+        }
+        let effect = minimumEffect.map { $0 / 100 }
+        switch (loads.count, files.count) {
+        case (2, 0):
+            let count = try rounds?.count("--rounds", 1...200) ?? 12
+            var turns = Turns(try TurnLoad(loads[0]).load, try TurnLoad(loads[1]).load, rounds: count)
+            let (baseline, candidate) = try turns.measure()
+            return Comparison(baseline: baseline, candidate: candidate, order: .byTurns, minimumEffect: effect)
+        case (0, 2):
+            if rounds != nil { throw ValidationError("--rounds is for --run") }
+            let (baseline, candidate) = (try record(files[0]), try record(files[1]))
+            return Comparison(baseline: baseline, candidate: candidate, order: .apart, minimumEffect: effect)
+        default: throw ValidationError("give --run twice, baseline and candidate, or two files")
+        }
     }
 
     private func record(_ path: String) throws -> LoadRecord {

@@ -5,60 +5,57 @@
 
 import ArgumentParser
 import LoadGeneration
+import SystemCalls
 
-/// A subcommand that loads a service; only its shape differs.
+/// A subcommand that loads a service, whatever its kind.
 protocol LoadCommand: ParsableCommand {
-    static var shape: LoadShape { get }
-    var options: LoadOptions { get }
+    /// `usualSeconds`: how long it lasts when the command line says nothing of it.
+    func makeLoad(usualSeconds: Int64) throws -> Load
+    var faces: FaceOptions { get }
 }
 
-extension LoadCommand {
-    /// What makes no sense is said before anything is begun.
-    func validate() throws {
-        _ = try options.makePlan(Self.shape)
-        _ = try options.faces.makeConditions()
-        try options.faces.checkOutput()
+struct Generate<Kind: LoadKind>: LoadCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: Kind.shape.rawValue,
+            abstract: Kind.abstract,
+            discussion: "TLS is not spoken. Times: 500ms, 2.5s, 1m, or seconds; numbers: 500, 10k, 2M."
+        )
+    }
+
+    @OptionGroup var options: LoadOptions<Kind>
+
+    var faces: FaceOptions { options.faces }
+
+    func makeLoad(usualSeconds: Int64) throws -> Load {
+        Load(
+            plan: try options.makePlan(usualSeconds: usualSeconds),
+            preset: options.words.isHTTP(options.place) ? .http : options.words.preset,
+            profile: options.amount.profile,
+            watcher: try options.faces.makeWatcher()
+        )
     }
 
     func run() throws {
-        var session = try Session(options, plan: options.makePlan(Self.shape))
+        var session: Session
+        do {
+            let conditions = try faces.makeConditions()
+            try faces.checkOutput()
+            let load = try makeLoad(usualSeconds: 5)
+            session = Session(load, faces: faces, conditions: conditions, repeats: try options.amount.repeats())
+        } catch let error as ValidationError {
+            throw refusal(error, of: Kind.shape.rawValue)
+        }
         let status = try session.run()
         if status != 0 { throw ExitCode(status) }
     }
 }
 
-struct Storm: LoadCommand {
-    static let shape = LoadShape.storm
-    static let configuration = CommandConfiguration(abstract: "A connection for every exchange.")
-    @OptionGroup var options: LoadOptions
-}
-
-struct Kept: LoadCommand {
-    static let shape = LoadShape.kept
-    static let configuration = CommandConfiguration(abstract: "One exchange after the other on connections that stay.")
-    @OptionGroup var options: LoadOptions
-}
-
-struct Burst: LoadCommand {
-    static let shape = LoadShape.burst
-    static let configuration = CommandConfiguration(abstract: "All clients at once, one exchange each.")
-    @OptionGroup var options: LoadOptions
-}
-
-struct Slow: LoadCommand {
-    static let shape = LoadShape.slow
-    static let configuration = CommandConfiguration(abstract: "A storm of clients that send byte by byte.")
-    @OptionGroup var options: LoadOptions
-}
-
-struct Idle: LoadCommand {
-    static let shape = LoadShape.idle
-    static let configuration = CommandConfiguration(abstract: "Connections that are held open.")
-    @OptionGroup var options: LoadOptions
-}
-
-struct Datagrams: LoadCommand {
-    static let shape = LoadShape.datagrams
-    static let configuration = CommandConfiguration(abstract: "Datagrams or FIFO writes, from sockets that stay.")
-    @OptionGroup var options: LoadOptions
+/// Says what is wrong with a subcommand's options.
+func refusal(_ error: ValidationError, of subcommand: String) -> ExitCode {
+    _ = print(
+        "Error: \(error.message)\nSee 'bench-accept \(subcommand) --help' and bench-accept(1).\n",
+        to: .standardError
+    )
+    return .validationFailure
 }

@@ -9,59 +9,80 @@ import SystemCalls
 
 /// What the options mean together. Each complaint names the option and what it wants.
 extension LoadOptions {
-    func makePlan(_ shape: LoadShape) throws -> LoadPlan {
-        let target = try makeTarget(shape)
+    private var shape: LoadShape { Kind.shape }
+
+    func makePlan(usualSeconds: Int64) throws -> LoadPlan {
+        let target = try place.makeTarget()
         var plan = LoadPlan(
             shape: shape,
             target: target,
-            script: try words.makeScript(shape, target),
-            clients: try makeClients(shape),
-            limit: try makeLimit(shape)
+            script: try words.makeScript(target, place),
+            clients: try amount.makeClients(),
+            limit: try amount.makeLimit(usualSeconds: usualSeconds)
         )
-        plan.timeoutNanoseconds = try nanoseconds(manner.timeout ?? 10, "--timeout")
-        plan.warmUpNanoseconds = try amount.warmUp.map { try nanoseconds($0, "--warm-up") } ?? 0
-        plan.pace = try makePace(shape)
+        plan.timeoutNanoseconds = try manner.timeout?.nanoseconds("--timeout") ?? plan.timeoutNanoseconds
+        plan.warmUpNanoseconds = try amount.warmUp?.nanoseconds("--warm-up") ?? 0
+        plan.pace = try amount.makePace()
         plan.threads = try makeThreads(of: plan.clients)
         if let dribble = manner.dribble {
-            if shape != .slow { throw ValidationError("--dribble is for slow") }
-            plan.dribbleNanoseconds = try nanoseconds(dribble, "--dribble")
+            if !Kind.dribbles { throw ValidationError("--dribble is for slow") }
+            plan.dribbleNanoseconds = try dribble.nanoseconds("--dribble")
         }
         if let sources = manner.sources { plan.sources = try makeSources(sources, target) }
         plan.closesWithReset = manner.close == .rst
         if plan.closesWithReset, !target.isTCP {
             throw ValidationError("--close rst is for --tcp; nothing else resets")
         }
-        if shape == .burst || shape == .idle, plan.warmUpNanoseconds > 0 {
+        if !Kind.repeats, plan.warmUpNanoseconds > 0 {
             throw ValidationError("--warm-up does not go with \(shape.rawValue), which begins every connection once")
         }
         plan.stopsOnSignals = true
         return plan
     }
 
-    var repeats: Int { amount.repeat ?? 1 }
-
-    // MARK: where to
-
-    private func makeTarget(_ shape: LoadShape) throws -> Target {
-        let given = [place.unix, place.tcp, place.udp, place.fifo].compactMap(\.self).count
-        guard given <= 1 else { throw ValidationError("--unix, --tcp, --udp and --fifo exclude each other") }
-        do {
-            if let path = place.unix { return try Target(unixPath: path, shape == .datagrams ? .datagram : .stream) }
-            if let text = place.tcp {
-                if shape == .datagrams {
-                    throw ValidationError("datagrams do not go over TCP: give --unix, --udp or --fifo")
-                }
-                return try Target(tcp: text)
-            }
-            if shape != .datagrams, shape != .storm, given > 0 {
-                throw ValidationError("\(shape.rawValue) wants connections: give --unix or --tcp")
-            }
-            if let text = place.udp { return try Target(udp: text) }
-            if let path = place.fifo { return try makeFIFO(path) }
-        } catch let problem as Target.Problem {
-            throw ValidationError("\(optionOfPlace): \(problem)")
+    private func makeSources(_ text: String, _ target: Target) throws -> [SocketAddress] {
+        try reading("--sources") {
+            try SourceAddresses.parse(try fileOrText(text, "--sources"), family: target.address?.family ?? .unix)
         }
-        throw ValidationError("nowhere to go: give --unix or --tcp, or --udp or --fifo")
+    }
+
+    private func makeThreads(of clients: Int) throws -> Int {
+        let threads = try manner.threads?.count("--threads", 1...LoadRun.mostThreads) ?? 1
+        if threads > clients { throw ValidationError("--threads wants no more than there are clients, \(clients)") }
+        return threads
+    }
+}
+
+extension PlaceOptions {
+    func makeTarget() throws -> Target {
+        let given = [unix, tcp, udp, fifo].compactMap(\.self).count
+        guard given <= 1 else { throw ValidationError("--unix, --tcp, --udp and --fifo exclude each other") }
+        if url != nil, given > 0, unix == nil {
+            throw ValidationError("a URL says where to go itself: leave out --tcp, --udp and --fifo")
+        }
+        do {
+            return try makePlace(given)
+        } catch let problem as Target.Problem {
+            throw ValidationError(option.isEmpty ? problem.description : "\(option): \(problem)")
+        }
+    }
+
+    private func makePlace(_ given: Int) throws -> Target {
+        if let unix { return try Target(unixPath: unix, Kind.connects ? .stream : .datagram) }
+        if let url { return try Target(url: url) }
+        if let tcp {
+            if !Kind.connects { throw ValidationError("datagrams do not go over TCP: give --unix, --udp or --fifo") }
+            return try Target(tcp: tcp)
+        }
+        if !Kind.suitsDatagrams, given > 0 {
+            throw ValidationError("\(Kind.shape.rawValue) wants connections: give --unix or --tcp")
+        }
+        if let udp { return try Target(udp: udp) }
+        if let fifo { return try makeFIFO(fifo) }
+        let places =
+            Kind.suitsDatagrams
+            ? (Kind.connects ? "--unix or --tcp, or --udp or --fifo" : "--unix, --udp or --fifo") : "--unix or --tcp"
+        throw ValidationError("nowhere to go: give \(places)\(Kind.speaksHTTP ? ", or http://HOST:PORT/PATH" : "")")
     }
 
     /// What does not exist may come; what is something else would be overwritten.
@@ -72,87 +93,56 @@ extension LoadOptions {
         return try Target(fifo: path)
     }
 
-    private var optionOfPlace: String {
-        place.unix != nil ? "--unix" : place.tcp != nil ? "--tcp" : place.udp != nil ? "--udp" : "--fifo"
+    private var option: String {
+        if unix != nil { return "--unix" }
+        if url != nil { return "" }
+        return tcp != nil ? "--tcp" : udp != nil ? "--udp" : "--fifo"
+    }
+}
+
+extension AmountOptions {
+    func repeats() throws -> Int { try `repeat`?.count("--repeat", 1...1000) ?? 1 }
+
+    func makeClients() throws -> Int {
+        if !Kind.connects, clients != nil { throw ValidationError("--clients is not for datagrams; use --senders") }
+        if Kind.connects, senders != nil { throw ValidationError("--senders is for datagrams; use --clients") }
+        return Kind.connects
+            ? try clients?.count("--clients", 1...100_000) ?? 50 : try senders?.count("--senders", 1...100_000) ?? 2
     }
 
-    private func makeSources(_ text: String, _ target: Target) throws -> [SocketAddress] {
-        try reading("--sources") {
-            try SourceAddresses.parse(try fileOrText(text, "--sources"), family: target.address?.family ?? .unix)
-        }
-    }
-
-    // MARK: how much
-
-    private func makeClients(_ shape: LoadShape) throws -> Int {
-        let isDatagrams = shape == .datagrams
-        if isDatagrams, amount.clients != nil { throw ValidationError("--clients is not for datagrams; use --senders") }
-        if !isDatagrams, amount.senders != nil { throw ValidationError("--senders is for datagrams; use --clients") }
-        let number = isDatagrams ? amount.senders ?? 2 : amount.clients ?? 50
-        guard (1...100_000).contains(number) else {
-            throw ValidationError("\(isDatagrams ? "--senders" : "--clients") wants 1 to 100000")
-        }
-        return number
-    }
-
-    private func makeThreads(of clients: Int) throws -> Int {
-        let threads = manner.threads ?? 1
-        guard (1...min(clients, LoadRun.mostThreads)).contains(threads) else {
-            throw ValidationError("--threads wants 1 to \(LoadRun.mostThreads), and not more than there are clients")
-        }
-        return threads
-    }
-
-    private func makeLimit(_ shape: LoadShape) throws -> LoadLimit {
-        let (count, duration) = (amount.count, amount.duration)
-        guard (1...1000).contains(repeats) else { throw ValidationError("--repeat wants 1 to 1000") }
-        if let count, count < 1 { throw ValidationError("--count wants at least 1") }
-        if shape == .burst, count != nil || duration != nil {
+    func makeLimit(usualSeconds: Int64) throws -> LoadLimit {
+        let exchanges = try count?.count("--count", 1...Int.max)
+        if !Kind.hasDuration, count != nil || duration != nil {
             throw ValidationError("burst has one exchange of each client: leave out --count and --duration")
         }
-        if shape == .idle, count != nil {
-            throw ValidationError("idle holds as many as --clients says: leave out --count")
+        if !Kind.repeats, count != nil {
+            throw ValidationError("\(Kind.shape.rawValue) holds as many as --clients says: leave out --count")
         }
-        let time = try duration.map { try nanoseconds($0, "--duration") }
-        if shape == .burst || shape == .idle {
-            return LoadLimit(
-                exchanges: try makeClients(shape),
-                nanoseconds: shape == .idle ? time ?? 5_000_000_000 : .max
-            )
+        let time = try duration?.nanoseconds("--duration")
+        let usual = usualSeconds * 1_000_000_000
+        if !Kind.repeats {
+            return LoadLimit(exchanges: try makeClients(), nanoseconds: Kind.hasDuration ? time ?? usual : .max)
         }
-        if count == nil, time == nil { return LoadLimit(nanoseconds: 5_000_000_000) }
-        return LoadLimit(exchanges: count ?? .max, nanoseconds: time ?? .max)
+        if exchanges == nil, time == nil { return LoadLimit(nanoseconds: usual) }
+        return LoadLimit(exchanges: exchanges ?? .max, nanoseconds: time ?? .max)
     }
 
-    private func makePace(_ shape: LoadShape) throws -> RateProfile? {
-        if amount.rate == nil, amount.profile == nil { return nil }
-        if amount.rate != nil, amount.profile != nil {
-            throw ValidationError("--rate and --profile exclude each other")
+    func makePace() throws -> RateProfile? {
+        if rate == nil, profile == nil { return nil }
+        if rate != nil, profile != nil { throw ValidationError("--rate and --profile exclude each other") }
+        if !Kind.repeats {
+            throw ValidationError("\(Kind.shape.rawValue) begins at once: leave out --rate and --profile")
         }
-        if shape == .burst { throw ValidationError("burst begins at once: leave out --rate and --profile") }
-        if let rate = amount.rate {
-            guard rate >= 0.001, rate <= RateProfile.highestRate else {
-                throw ValidationError("--rate wants exchanges a second, from 0.001 to \(Int(RateProfile.highestRate))")
-            }
-            return RateProfile(constant: rate)
-        }
-        return try reading("--profile") { try profile(amount.profile ?? "") }
+        if let rate { return RateProfile(constant: try rate.rate("--rate", 0.001...RateProfile.highestRate)) }
+        return try reading("--profile") { try read(profile ?? "") }
     }
 
-    private func profile(_ text: String) throws -> RateProfile {
+    private func read(_ text: String) throws -> RateProfile {
         if let profile = try RateProfile.parse(text) { return profile }
         let wanted = "no ramp:, step: or spike:, and no file that can be read"
         guard let file = try? readFile(text) else { throw RateProfile.Problem(description: "\(text): \(wanted)") }
         return try RateProfile.parse(lines: String(decoding: file.bytes, as: UTF8.self), name: text)
     }
-}
-
-/// Seconds of the command line.
-func nanoseconds(_ seconds: Double, _ option: String) throws -> Int64 {
-    guard seconds >= 0.001, seconds <= 86_400 else {
-        throw ValidationError("\(option) wants seconds, from 0.001 to 86400")
-    }
-    return Int64(seconds * 1e9)
 }
 
 /// Says which option a complaint is about.

@@ -6,99 +6,117 @@
 import ArgumentParser
 import LoadGeneration
 
-/// All kinds of load take the same options; what does not go together is refused with a reason.
-struct LoadOptions: ParsableArguments {
-    @OptionGroup(title: "Where to") var place: PlaceOptions
-    @OptionGroup(title: "What to say (TEXT: with escapes, or @FILE)") var words: WordOptions
-    @OptionGroup(title: "How much") var amount: AmountOptions
-    @OptionGroup(title: "How") var manner: MannerOptions
+struct LoadOptions<Kind: LoadKind>: ParsableArguments {
+    @OptionGroup(title: "Where to") var place: PlaceOptions<Kind>
+    @OptionGroup(title: "What to say (TEXT: with escapes, or @FILE)") var words: WordOptions<Kind>
+    @OptionGroup(title: "How much") var amount: AmountOptions<Kind>
+    @OptionGroup(title: "How") var manner: MannerOptions<Kind>
     @OptionGroup(title: "What to show") var faces: FaceOptions
 }
 
-struct PlaceOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The service's UNIX socket.", valueName: "path"))
+struct PlaceOptions<Kind: LoadKind>: ParsableArguments {
+    @Argument(help: Kind.help("http://HOST:PORT/PATH: HTTP, as --preset http.", "url", if: Kind.speaksHTTP))
+    var url: String?
+
+    @Option(help: Kind.help("The service's UNIX socket.", "path"))
     var unix: String?
 
-    @Option(help: ArgumentHelp("The service's TCP end point.", valueName: "host:port"))
+    @Option(help: Kind.help("The service's TCP end point.", "host:port", if: Kind.connects))
     var tcp: String?
 
-    @Option(help: ArgumentHelp("The service's UDP end point.", valueName: "host:port"))
+    @Option(help: Kind.help("The service's UDP end point.", "host:port", if: Kind.suitsDatagrams))
     var udp: String?
 
-    @Option(help: ArgumentHelp("The service's FIFO.", valueName: "path"))
+    @Option(help: Kind.help("The service's FIFO.", "path", if: Kind.suitsDatagrams))
     var fifo: String?
 }
 
-struct WordOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("What a known service wants to hear.", valueName: "name"))
+struct WordOptions<Kind: LoadKind>: ParsableArguments {
+    @Option(help: Kind.help("What a known service wants to hear.", "name"))
     var preset: Preset?
 
-    @Option(help: ArgumentHelp("What the service says first.", valueName: "text"))
+    @Option(help: Kind.help("What the service says first.", "text", if: Kind.connects))
     var expectGreeting: String?
 
-    @Option(help: ArgumentHelp("What each client says.", valueName: "text"))
+    @Option(help: Kind.help("What each client says; for HTTP, the body.", "text", if: Kind.speaks))
     var send: String?
 
-    @Option(help: ArgumentHelp("The reply (default: any); '' awaits none.", valueName: "text"))
+    @Option(help: Kind.help("The reply (default: any); '' awaits none.", "text", if: Kind.speaks))
     var expect: String?
 
-    @Option(help: ArgumentHelp("Size of a made-up request (default: \(Preset.defaultSize)).", valueName: "bytes"))
-    var size: Int?
+    @Option(
+        help: Kind.help("Size of a made-up request (default: \(Preset.defaultSize)).", "bytes", if: Kind.speaks)
+    )
+    var size: Quantity?
+
+    @Option(help: Kind.help("The method of HTTP (default: GET).", "name", if: Kind.speaksHTTP))
+    var method: String?
+
+    @Option(help: Kind.help("A header field of HTTP. May be repeated.", "name: value", if: Kind.speaksHTTP))
+    var header: [String] = []
 }
 
-struct AmountOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Clients at a time (default: 50).", valueName: "number"))
-    var clients: Int?
+struct AmountOptions<Kind: LoadKind>: ParsableArguments {
+    @Option(help: Kind.help("Clients at a time (default: 50).", "number", if: Kind.connects))
+    var clients: Quantity?
 
-    @Option(help: ArgumentHelp("Datagram sockets at a time (default: 2).", valueName: "number"))
-    var senders: Int?
+    @Option(help: Kind.help("Datagram sockets at a time (default: 2).", "number", if: !Kind.connects))
+    var senders: Quantity?
 
-    @Option(help: ArgumentHelp("Exchanges in all.", valueName: "number"))
-    var count: Int?
-
-    @Option(help: ArgumentHelp("Instead of or beside --count (default: 5).", valueName: "seconds"))
-    var duration: Double?
-
-    @Option(help: ArgumentHelp("Load first that is not measured.", valueName: "seconds"))
-    var warmUp: Double?
-
-    @Option(help: ArgumentHelp("Open loop: exchanges a second, whoever waits.", valueName: "number"))
-    var rate: Double?
+    @Option(help: Kind.help("Exchanges in all.", "number", if: Kind.repeats))
+    var count: Quantity?
 
     @Option(
-        help: ArgumentHelp(
+        help: Kind.help(
+            Kind.repeats ? "Instead of or beside --count (default: 5s)." : "How long they are held (default: 5s).",
+            "time",
+            if: Kind.hasDuration
+        )
+    )
+    var duration: Quantity?
+
+    @Option(help: Kind.help("Load first that is not measured.", "time", if: Kind.repeats))
+    var warmUp: Quantity?
+
+    @Option(help: Kind.help("Open loop: exchanges a second, whoever waits.", "number", if: Kind.repeats))
+    var rate: Quantity?
+
+    @Option(
+        help: Kind.help(
             """
-            Open loop: a rate that changes. ramp:0..50000/10s, step:1000,+1000/2s, \
-            spike:1000..50000/0.5s@5s, or a file.
+            Open loop: a rate that changes. ramp:0..50k/10s, step:1k,+1k/2s, \
+            spike:1k..50k/500ms@5s, or a file.
             """,
-            valueName: "profile"
+            "profile",
+            if: Kind.repeats
         )
     )
     var profile: String?
 
-    @Option(help: ArgumentHelp("Runs of this, one after the other (default: 1).", valueName: "number"))
-    var `repeat`: Int?
+    @Option(help: Kind.help("Runs of this, one after the other (default: 1).", "number"))
+    var `repeat`: Quantity?
 }
 
-struct MannerOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Threads that make the load (default: 1).", valueName: "number"))
-    var threads: Int?
+struct MannerOptions<Kind: LoadKind>: ParsableArguments {
+    @Option(help: Kind.help("Threads that make the load (default: 1).", "number"))
+    var threads: Quantity?
 
-    @Option(help: ArgumentHelp("Limit of one exchange (default: 10).", valueName: "seconds"))
-    var timeout: Double?
+    @Option(help: Kind.help("Limit of one exchange (default: 10s).", "time"))
+    var timeout: Quantity?
 
-    @Option(help: ArgumentHelp("Between two bytes of slow clients (default: 0.1).", valueName: "seconds"))
-    var dribble: Double?
+    @Option(help: Kind.help("Between two bytes of slow clients (default: 100ms).", "time", if: Kind.dribbles))
+    var dribble: Quantity?
 
     @Option(
-        help: ArgumentHelp(
+        help: Kind.help(
             "Where connections come from: a network such as 127.0.0.0/8, a list a,b,c, @FILE, or none.",
-            valueName: "addresses"
+            "addresses",
+            if: Kind.connects
         )
     )
     var sources: String?
 
-    @Option(help: ArgumentHelp("How connections end (default: fin).", valueName: "fin|rst"))
+    @Option(help: Kind.help("How connections end (default: fin).", "fin|rst", if: Kind.connects))
     var close: Closing?
 }
 

@@ -62,9 +62,11 @@ struct Screen {
         state.ledger = soFar.ledger
         state.open = soFar.intervals.last?.open ?? 0
         state.intervals = soFar.intervals
-        state.percentiles = [("50", 50), ("90", 90), ("99", 99), ("99.9", 99.9), ("max", 100)].map { name, level in
-            LivePercentile(name: name, nanoseconds: soFar.total.nanoseconds(atPercentile: level))
-        }
+        let percentiles = soFar.total.percentiles
+        state.percentiles = [
+            ("50", percentiles.p50), ("90", percentiles.p90), ("99", percentiles.p99), ("99.9", percentiles.p999),
+            ("max", percentiles.max),
+        ].compactMap { name, value in value.map { LivePercentile(name: name, nanoseconds: $0) } }
         state.busiestThread = soFar.busiestThread
         let answered = Double(soFar.ledger.answered)
         state.serverMicroseconds = answered > 0 ? serverSeconds.map { $0 * 1e6 / answered } : nil

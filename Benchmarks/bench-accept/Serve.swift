@@ -10,7 +10,8 @@ import SystemCalls
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "A bare server on one event loop, to know the machine's limit.",
-        discussion: "It says again what it hears, or a fixed reply, until SIGINT or SIGTERM."
+        discussion:
+            "It says again what it hears, or a fixed reply, until SIGINT or SIGTERM. When it is ready it prints one line."
     )
 
     @Option(help: ArgumentHelp("Listen on a UNIX socket.", valueName: "path"))
@@ -39,7 +40,10 @@ struct Serve: ParsableCommand {
     func run() throws {
         do {
             try? raiseDescriptorLimit()
-            var server = try BareServer(try makePlan())
+            let plan = try makePlan()
+            var server = try BareServer(plan)
+            // Scripts wait for this line.
+            _ = print("serving \(plan.target.description)\n", to: .standardOutput)
             try server.run()
         } catch let error as SystemError {
             complain("\(place): \(error); no longer served")

@@ -6,32 +6,24 @@
 import ArgumentParser
 import LoadGeneration
 import LoadReports
-import ProcessWatching
 import SystemCalls
 
 /// Runs the plan as often as asked, shows it meanwhile, and hands the record to every face that was asked for.
 struct Session {
-    private let options: LoadOptions
-    private let plan: LoadPlan
+    private var load: Load
+    private let faces: FaceOptions
     private let conditions: [FailureCondition]
+    private let repeats: Int
     private var record: LoadRecord
-    private var watcher: ProcessWatcher?
     private var screen: Screen?
 
-    init(_ options: LoadOptions, plan: LoadPlan) throws {
-        self.options = options
-        self.plan = plan
-        conditions = try options.faces.makeConditions()
-        let setup = LoadSetup(plan, preset: options.words.preset, profile: options.amount.profile)
-        record = LoadRecord(tool: programVersion, setup: setup, machine: .here, runs: [])
-        screen = Screen(isWanted: options.faces.live, title: setup.line, plan: plan, runs: options.repeats)
-        if !options.faces.pid.isEmpty {
-            do {
-                watcher = try ProcessWatcher(options.faces.pid)
-            } catch {
-                throw ValidationError("--pid: \(error)")
-            }
-        }
+    init(_ load: Load, faces: FaceOptions, conditions: [FailureCondition], repeats: Int) {
+        self.load = load
+        self.faces = faces
+        self.conditions = conditions
+        self.repeats = repeats
+        record = load.emptyRecord
+        screen = Screen(isWanted: faces.live, title: load.setup.line, plan: load.plan, runs: repeats)
     }
 
     /// - Returns: the exit status.
@@ -39,8 +31,8 @@ struct Session {
         // More clients than this allows are counted as such.
         try? raiseDescriptorLimit()
         do {
-            for number in 1...options.repeats {
-                if try runOnce(number) { break }
+            for number in 1...repeats {
+                if try runOnce(number) == .interrupted { break }
             }
         } catch {
             screen?.clear()
@@ -48,35 +40,24 @@ struct Session {
             return 1
         }
         screen?.clear()
-        let areWritten = options.faces.show(record)
+        let areWritten = faces.show(record)
         return verdict(areWritten)
     }
 
-    /// - Returns: whether somebody wants no more.
-    private mutating func runOnce(_ number: Int) throws(SystemError) -> Bool {
+    private mutating func runOnce(_ number: Int) throws(SystemError) -> Load.End {
         screen?.begin(run: number)
-        var (server, isInterrupted) = (ServerReport?.none, false)
         // Borrowed for the length of the run.
-        var (watcher, screen) = (self.watcher, self.screen)
-        var report = try LoadRun(plan).run { news in
-            switch news {
-            case .measuring: watcher?.begin()
-            case .interval(let soFar):
-                watcher?.sample()
-                screen?.show(soFar, serverSeconds: watcher?.cpuSeconds)
-            case .ended(let early):
-                server = watcher?.finish()
-                isInterrupted = early
-            }
+        var screen = self.screen
+        let (report, end) = try load.run { soFar, serverSeconds in
+            screen?.show(soFar, serverSeconds: serverSeconds)
         }
-        (self.watcher, self.screen) = (watcher, screen)
-        report.server = server
+        self.screen = screen
         record.runs.append(report)
-        return isInterrupted
+        return end
     }
 
     private func verdict(_ areWritten: Bool) -> Int32 {
-        for pid in watcher?.missing ?? [] {
+        for pid in load.missing {
             complain("process \(pid) ended during the load; its last CPU is not counted")
         }
         let violations = conditions.flatMap { $0.violations(in: record) }
@@ -133,21 +114,5 @@ extension FaceOptions {
             complain("\(option): \(path): \(error.reason); this report is not written")
             return false
         }
-    }
-}
-
-extension LoadSetup {
-    init(_ plan: LoadPlan, preset: Preset?, profile: String?) {
-        self.init(
-            target: plan.target.description,
-            shape: plan.shape.rawValue,
-            preset: preset?.rawValue,
-            clients: plan.clients,
-            threads: plan.threads
-        )
-        intendedRate = plan.pace?.firstRate
-        self.profile = profile
-        warmUpSeconds = Double(plan.warmUpNanoseconds) / 1e9
-        closesWithReset = plan.closesWithReset
     }
 }

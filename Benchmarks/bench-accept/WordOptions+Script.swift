@@ -7,53 +7,86 @@ import ArgumentParser
 import LoadGeneration
 
 extension WordOptions {
+    func isHTTP(_ place: PlaceOptions<Kind>) -> Bool { place.url != nil || preset == .http }
+
     /// The preset's words, or filler for `--size`, with what was said on the command line in place of them.
-    func makeScript(_ shape: LoadShape, _ target: Target) throws -> Script {
-        if let size, !(1...65536).contains(size) { throw ValidationError("--size wants 1 to 65536 bytes") }
+    func makeScript(_ target: Target, _ place: PlaceOptions<Kind>) throws -> Script {
+        if !Kind.speaks, send != nil || expect != nil || size != nil {
+            throw ValidationError("\(Kind.shape.rawValue) says nothing: leave out --send, --expect and --size")
+        }
+        if isHTTP(place) { return try makeHTTPScript(target, place.url) }
+        if method != nil || !header.isEmpty {
+            throw ValidationError("--method and --header are for http://HOST:PORT/PATH and for --preset http")
+        }
+        let size = try size?.count("--size", 1...65536)
         if size != nil, send != nil { throw ValidationError("--size and --send exclude each other") }
-        var script = try makePresetScript(shape, target)
-        let reply = try makeReply(shape, target)
+        var script = try makePresetScript(target, size ?? Preset.defaultSize)
+        let reply = try makeReply(target)
         if let send {
             script.exchange = [ScriptStep(send: try bytes(send), expect: reply)]
         } else if expect != nil, !script.exchange.isEmpty {
             script.exchange[script.exchange.count - 1].expect = reply
-        } else if preset == nil, size != nil {
-            script.exchange = [ScriptStep(send: Preset.filler(size ?? 0), expect: reply)]
+        } else if preset == nil, let size {
+            script.exchange = [ScriptStep(send: Preset.filler(size), expect: reply)]
         }
         if let expectGreeting {
             let pattern = try pattern(expectGreeting, "--expect-greeting")
             script.opening = pattern.map { [ScriptStep(expect: .text($0))] + script.opening.dropFirst() } ?? []
         }
-        try check(script, shape, target)
+        try check(script, target)
         return script
     }
 
-    private func makePresetScript(_ shape: LoadShape, _ target: Target) throws -> Script {
-        guard let preset else { return Script() }
-        guard preset.suits(shape, target) else {
+    private func makeHTTPScript(_ target: Target, _ url: String?) throws -> Script {
+        try checkSuits(preset ?? .http, target)
+        if preset != nil, preset != .http { throw ValidationError("a URL is HTTP: leave out --preset") }
+        if !Kind.speaks, url != nil {
+            throw ValidationError("\(Kind.shape.rawValue) asks nothing: give --tcp or --unix")
+        }
+        if expect != nil || expectGreeting != nil || size != nil {
             throw ValidationError(
-                "--preset \(preset.rawValue) does not go with \(shape.rawValue) to \(target.description)"
+                "HTTP has its own replies: leave out --expect, --expect-greeting and --size; --send is the body"
             )
         }
+        var request = HTTPRequestText()
+        if let url {
+            do { request = try HTTPRequestText(url: url) } catch { throw ValidationError(error.description) }
+        }
+        if let method { try reading("--method") { try request.setMethod(method) } }
+        for field in header { try reading("--header") { try request.add(field: field) } }
+        if let send { request.body = try bytes(send) }
+        return request.script(keepsConnections: Kind.shape.traits.keepsConnection)
+    }
+
+    private func checkSuits(_ preset: Preset, _ target: Target) throws {
+        if preset.suits(Kind.shape, target) { return }
+        throw ValidationError(
+            "--preset \(preset.rawValue) does not go with \(Kind.shape.rawValue) to \(target.description)"
+        )
+    }
+
+    private func makePresetScript(_ target: Target, _ size: Int) throws -> Script {
+        guard let preset else { return Script() }
+        try checkSuits(preset, target)
         if preset == .smtp, send != nil || expect != nil || expectGreeting != nil {
             throw ValidationError("--preset smtp has its own words: leave out --send, --expect and --expect-greeting")
         }
-        return preset.script(size: size ?? Preset.defaultSize, keepsConnections: shape != .storm && shape != .slow)
+        return preset.script(size: size, keepsConnections: Kind.shape.traits.keepsConnection)
     }
 
     /// What `--expect` says of the last reply; without it any reply will do where one can come.
-    private func makeReply(_ shape: LoadShape, _ target: Target) throws -> ReplyRule? {
+    private func makeReply(_ target: Target) throws -> ReplyRule? {
         if let expect { return try pattern(expect, "--expect").map { .text($0) } }
-        return target.isOneWay || shape == .datagrams ? nil : .text(.anything)
+        return target.isOneWay || !Kind.connects ? nil : .text(.anything)
     }
 
-    private func check(_ script: Script, _ shape: LoadShape, _ target: Target) throws {
+    private func check(_ script: Script, _ target: Target) throws {
         if target.isOneWay, script.awaitsAnything {
             throw ValidationError(
-                "nobody replies to UNIX datagrams or on a FIFO: leave out --expect and --expect-greeting"
+                "no reply comes to UNIX datagrams or on a FIFO: leave out --expect and --expect-greeting"
             )
         }
-        if shape == .datagrams, !script.opening.isEmpty {
+        if !Kind.connects, !script.opening.isEmpty {
             throw ValidationError("--expect-greeting: there is no greeting without a connection")
         }
         let isSilent = script.exchange.allSatisfy { $0.send.isEmpty }
@@ -61,8 +94,8 @@ extension WordOptions {
             throw ValidationError("--expect is the reply to --send; what comes unasked is --expect-greeting")
         }
         // A connection alone is something here.
-        if shape == .idle || shape == .burst { return }
-        if isSilent, shape != .storm { throw ValidationError("nothing to say: give --preset, --send or --size") }
+        if Kind.shape.traits.exchangesOnce { return }
+        if isSilent, Kind.shape != .storm { throw ValidationError("nothing to say: give --preset, --send or --size") }
         if isSilent, script.opening.isEmpty {
             throw ValidationError("nothing to say or hear: give --preset, --send, --size or --expect-greeting")
         }

@@ -23,18 +23,92 @@ struct CommandTests {
         }
     }
 
-    @Test("each kind of load has all options", arguments: ["storm", "kept", "burst", "slow", "idle", "datagrams"])
+    /// What every kind of load has.
+    private static let common = [
+        "unix", "preset", "repeat", "threads", "timeout", "json", "csv", "hdr", "html", "live/--no-live", "fail-if",
+        "pid",
+    ]
+    /// What some have.
+    private static let special = [
+        "storm": "tcp udp fifo expect-greeting send expect size method header clients count duration warm-up rate "
+            + "profile sources close",
+        "kept": "tcp expect-greeting send expect size method header clients count duration warm-up rate profile "
+            + "sources close",
+        "burst": "tcp expect-greeting send expect size method header clients sources close",
+        "slow": "tcp expect-greeting send expect size method header clients count duration warm-up rate profile "
+            + "dribble sources close",
+        "idle": "tcp expect-greeting clients duration sources close",
+        "datagrams": "udp fifo send expect size senders count duration warm-up rate profile",
+    ]
+
+    @Test("the help of a kind of load shows what applies to it, and nothing else", arguments: special.keys.sorted())
     func options(shape: String) throws {
         let help = try Bench.run(shape, "--help")
         #expect(help.status == 0)
         #expect(help.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
-        for option in [
-            "unix", "tcp", "udp", "fifo", "preset", "expect-greeting", "send", "expect", "size", "clients", "senders",
-            "count", "duration", "warm-up", "rate", "profile", "repeat", "threads", "timeout", "dribble", "sources",
-            "close", "json", "csv", "hdr", "html", "live/--no-live", "fail-if", "pid",
-        ] {
-            #expect(help.output.contains("--\(option) "), "\(option)")
+        let words = help.output.split(whereSeparator: { " \n".contains($0) }).filter { $0.hasPrefix("--") }
+        let shown = Set(words.map { $0.dropFirst(2).prefix { $0 != "," } }.map(String.init))
+        let wanted = Set(Self.common + (Self.special[shape] ?? "").split(separator: " ").map(String.init))
+        // Options that other options' help mentions, and those of every program.
+        let mentioned = Set(["help", "version", "help-hidden", "count", "preset"])
+        #expect(shown.subtracting(mentioned) == wanted.subtracting(mentioned), "\(shape)")
+        #expect(help.output.contains("TLS is not spoken"))
+    }
+
+    @Test(
+        "a subcommand that does not exist is named, with the one that was meant",
+        arguments: [("strom", "did you mean storm?"), ("bursts", "did you mean burst?"), ("dance", "There are storm,")]
+    )
+    func misspelt(word: String, hint: String) throws {
+        let run = try Bench.run(word, "--unix", "x")
+        #expect(run.status == 64)
+        #expect(run.errors.contains("unknown subcommand \"\(word)\"") && run.errors.contains(hint), "\(run.errors)")
+    }
+
+    @Test("a profile is told as such, not as the rate it begins with")
+    func profile() throws {
+        let server = SmallServer(serve: echo)
+        let run = try Bench.run(
+            "storm",
+            "--unix",
+            server.path,
+            "--preset",
+            "echo",
+            "--count",
+            "0.02k",
+            "--profile",
+            "ramp:0..1k/100ms"
+        )
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(run.output.contains("profile ramp:0..1k/100ms") && !run.output.contains("intended 0"), "\(run.output)")
+        #expect(run.output.contains("opened 20 = answered 20"))
+    }
+
+    @Test("two loads are measured by turns, and too few rounds say so")
+    func turns() throws {
+        let server = SmallServer(serve: echo)
+        let load = "kept --unix '\(server.path)' --preset echo --clients 2 --count 200"
+        let run = try Bench.run("compare", "--run", load, "--run", "bench-accept " + load, "--rounds", "2")
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(run.output.contains(", 2 runs\n") && run.output.contains("verdict: too few rounds"), "\(run.output)")
+    }
+
+    @Test("a server that is half as fast is found by turns, with exit status 2")
+    func slower() throws {
+        let fast = SmallServer(serve: echo)
+        let slow = SmallServer { client in
+            while let text = hear(client) {
+                usleep(2000)
+                say(client, text)
+            }
         }
+        func load(_ server: SmallServer) -> String {
+            "kept --unix \(server.path) --preset echo --clients 1 --count 25"
+        }
+        let run = try Bench.run("compare", "--run", load(fast), "--run", load(slow), "--rounds", "8", "--json")
+        #expect(run.status == 2, "\(run.errors)")
+        let comparison = try JSONDecoder().decode(Comparison.self, from: Data(run.output.utf8))
+        #expect(comparison.verdict == .worse && comparison.order == .byTurns && comparison.baselineRuns == 8)
     }
 
     @Test("shell completions know the options", arguments: ["bash", "zsh", "fish"])

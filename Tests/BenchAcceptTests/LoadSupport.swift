@@ -72,19 +72,11 @@ final class Served {
 
     init(_ options: String...) throws {
         process = try RunningProcess([BuiltProducts.path("bench-accept"), "serve"] + options)
-        // Somebody has to be able to connect before the load does.
-        let target = options[1]
-        guard eventually(within: .seconds(30), { Self.isThere(options[0], target) }) else {
+        // It says so when a load can begin.
+        let process = process
+        guard eventually(within: .seconds(30), { process.output.hasPrefix("serving ") }) else {
             throw TestSupportError("serve does not serve: \(process.output)")
         }
-    }
-
-    private static func isThere(_ option: String, _ target: String) -> Bool {
-        if option.hasPrefix("--unix") { return access(target, F_OK) == 0 }
-        let port = target.split(separator: ":").last ?? ""
-        let table = option == "--udp" ? "/proc/net/udp" : "/proc/net/tcp"
-        let wanted = ":" + String(format: "%04X", UInt16(port) ?? 0) + " "
-        return ((try? String(contentsOfFile: table, encoding: .utf8)) ?? "").contains(wanted)
     }
 
     /// Ends it with SIGTERM.

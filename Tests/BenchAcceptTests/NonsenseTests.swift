@@ -47,14 +47,31 @@ struct NonsenseTests {
             (["storm", "--tcp", "127.0.0.1", "--preset", "echo"], "--tcp: 127.0.0.1: expected HOST:PORT"),
             (["burst", "--unix", "/a", "--preset", "echo", "--count", "3"], "leave out --count"),
             (["burst", "--unix", "/a", "--preset", "echo", "--rate", "3"], "burst begins at once"),
+            (["idle", "--unix", "/a", "--rate", "5"], "idle begins at once: leave out --rate"),
+            (["idle", "--unix", "/a", "--send", "x"], "idle says nothing"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--clients", "-5"], "--clients wants 1 to 100000; \"-5\""),
+            (["storm", "--unix", "/a", "--preset", "echo", "--count", "1.5"], "--count wants at least 1"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--duration", "3x"], "--duration wants a time"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--rate", "-3k"], "--rate wants"),
+            (["storm", "-n", "10", "http://127.0.0.1:1/"], "'-n'"),
+            (["storm", "https://127.0.0.1:1/"], "TLS is not spoken here"),
+            (["storm", "127.0.0.1:80"], "a URL begins with http://"),
+            (["storm", "http://u@127.0.0.1/"], "without a user's name"),
+            (["storm", "http://127.0.0.1:1/a b"], "stand as %XX"),
+            (["storm", "http://127.0.0.1:1/", "--tcp", "127.0.0.1:1"], "a URL says where to go"),
+            (["storm", "http://127.0.0.1:1/", "--header", "X"], "--header: \"X\": expected \"Name: value\""),
+            (["storm", "http://127.0.0.1:1/", "--header", "X: a\r\nY: b"], "expected \"Name: value\" on one line"),
+            (["storm", "http://127.0.0.1:1/", "--method", "GE T"], "--method: GE T: expected a method"),
+            (["storm", "http://127.0.0.1:1/", "--expect", "x"], "HTTP has its own replies"),
+            (["storm", "--unix", "/a", "--preset", "echo", "--method", "PUT"], "--method and --header are for"),
             (["idle", "--unix", "/a", "--warm-up", "3"], "--warm-up does not go with idle"),
             (["kept", "--udp", "127.0.0.1:1", "--preset", "echo"], "kept wants connections"),
             (["datagrams", "--tcp", "127.0.0.1:25", "--preset", "postlog"], "give --unix"),
             (["datagrams", "--unix", "/a", "--preset", "postlog", "--clients", "2"], "use --senders"),
-            (["datagrams", "--unix", "/a", "--send", "a", "--expect", "b"], "nobody replies to UNIX datagrams"),
+            (["datagrams", "--unix", "/a", "--send", "a", "--expect", "b"], "no reply comes to UNIX datagrams"),
             (
                 ["storm", "--fifo", "/a", "--send", "a", "--expect", "b"],
-                "nobody replies to UNIX datagrams or on a FIFO"
+                "no reply comes to UNIX datagrams or on a FIFO"
             ),
             (
                 ["storm", "--unix", "/a", "--preset", "echo", "--json", "-", "--csv", "-"],
@@ -62,7 +79,13 @@ struct NonsenseTests {
             ),
             (["serve"], "says where to listen"),
             (["serve", "--udp", "127.0.0.1:1", "--close"], "are for connections"),
-            (["compare", "a"], "candidate"),
+            (["compare", "a"], "give --run twice"),
+            (["compare", "--run", "storm --unix /a --preset echo", "--run", "dance"], "--run 'dance'"),
+            (["compare", "--run", "storm --unix /a", "--run", "x"], "nothing to say or hear"),
+            (["compare", "--run", "serve --unix /a", "--run", "x"], "a load begins with storm"),
+            (["compare", "--run", "storm --unix '/a", "--run", "x"], "the quote ' is not closed"),
+            (["compare", "--run", "kept --unix /a --preset echo --json -", "--run", "x"], "leave out --json"),
+            (["compare", "a", "b", "--rounds", "9"], "--rounds is for --run"),
         ]
     )
     func nonsense(arguments: [String], words: String) throws {

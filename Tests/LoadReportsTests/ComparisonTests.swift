@@ -8,61 +8,55 @@ import Testing
 
 @testable import LoadReports
 
-@Suite("the rank-sum test")
-struct RankTestTests {
+@Suite("the signed-rank test")
+struct SignedRankTestTests {
     @Test(
-        "two sets that do not overlap",
-        arguments: [(3, 2.0 / 20), (4, 2.0 / 70), (5, 2.0 / 252), (8, 2.0 / 12_870)] as [(Int, Double)]
+        "all differences to one side",
+        arguments: [(3, 2.0 / 8), (5, 2.0 / 32), (8, 2.0 / 256), (12, 2.0 / 4096)] as [(Int, Double)]
     )
-    func apart(size: Int, probability: Double) {
-        let (low, high) = ((0..<size).map(Double.init), (100..<(100 + size)).map(Double.init))
-        #expect(abs(RankTest.probability(low, high) - probability) < 1e-12)
-        #expect(abs(RankTest.probability(high, low) - probability) < 1e-12)
+    func oneSided(size: Int, probability: Double) {
+        let differences = (1...size).map(Double.init)
+        #expect(abs(SignedRankTest.probability(differences) - probability) < 1e-12)
+        #expect(abs(SignedRankTest.probability(differences.map { -$0 }) - probability) < 1e-12)
     }
 
-    @Test("equal figures, and none")
+    @Test("no differences, and none at all")
     func equal() {
-        #expect(RankTest.probability([5, 5, 5, 5], [5, 5, 5, 5]) == 1)
-        #expect(RankTest.probability([], [1, 2]) == 1)
-        #expect(RankTest.probability([1], []) == 1)
+        #expect(SignedRankTest.probability([0, 0, 0]) == 1)
+        #expect(SignedRankTest.probability([]) == 1)
+        #expect(SignedRankTest.probability([0, 3, 0]) == 1)
     }
 
     @Test("ties share the mean of their ranks")
-    func ranks() { #expect(RankTest.doubledRanks([3, 1, 3, 2, 3]) == [8, 2, 8, 4, 8]) }
+    func ranks() { #expect(SignedRankTest.doubledRanks([3, 1, 3, 2, 3]) == [8, 2, 8, 4, 8]) }
 
-    /// All ways to deal the ranks, one by one.
-    private func counted(_ first: [Double], _ second: [Double]) -> Double {
-        let ranks = RankTest.doubledRanks(first + second).map(Double.init)
-        let mean = ranks.reduce(0, +) * Double(first.count) / Double(ranks.count)
-        let distance = abs(ranks[..<first.count].reduce(0, +) - mean)
-        var (all, extreme) = (0.0, 0.0)
-        for choice in 0..<(1 << ranks.count) where choice.nonzeroBitCount == first.count {
-            let sum = ranks.indices.reduce(0) { $0 + (choice >> $1 & 1 == 1 ? ranks[$1] : 0) }
-            all += 1
-            if abs(sum - mean) >= distance - 1e-9 { extreme += 1 }
+    /// All ways to choose the signs, one by one.
+    private func counted(_ differences: [Double]) -> Double {
+        let ranks = SignedRankTest.doubledRanks(differences.map(abs))
+        func distance(_ isPositive: (Int) -> Bool) -> Int {
+            abs(ranks.indices.reduce(0) { $0 + (isPositive($1) ? ranks[$1] : -ranks[$1]) })
         }
-        return extreme / all
+        let observed = distance { differences[$0] > 0 }
+        let choices = 0..<(1 << ranks.count)
+        let extreme = choices.count { choice in distance { choice >> $0 & 1 == 1 } >= observed }
+        return Double(extreme) / Double(choices.count)
     }
 
     @Test(
-        "as many orders as counting them one by one finds",
-        arguments: [
-            ([1, 2, 3, 4], [2, 3, 4, 5]), ([1, 5, 9, 12, 13], [2, 3, 4]), ([7], [1, 2, 3, 7, 8]),
-            ([1, 1, 2, 2, 3], [2, 2, 3, 3, 3]), ([4, 6, 8, 10], [5, 7, 9, 30]),
-        ] as [([Double], [Double])]
+        "as many signs as counting them one by one finds",
+        arguments: [[1, -2, 3, 4], [2, 2, -2, 5, 6], [-1, -1, -1, 4], [3, -1, 4, -1, 5, -9, 2, 6]] as [[Double]]
     )
-    func exact(first: [Double], second: [Double]) {
-        #expect(abs(RankTest.probability(first, second) - counted(first, second)) < 1e-9)
+    func exact(differences: [Double]) {
+        #expect(abs(SignedRankTest.probability(differences) - counted(differences)) < 1e-9)
     }
 
-    @Test("the approximation for many runs goes on where counting stops")
-    func approximation() {
-        for shift in [1.5, 4.5, 7.5] {
-            let few = RankTest.probability((0..<20).map(Double.init), (0..<20).map { Double($0) + shift })
-            let many = RankTest.probability((0..<20).map(Double.init), (0..<21).map { Double($0) + shift - 0.5 })
-            #expect(abs(few - many) < 0.03, "\(few) \(many)")
-        }
-        #expect(RankTest.probability([Double](repeating: 1, count: 30), [Double](repeating: 1, count: 30)) == 1)
+    @Test("Holm's correction: the smallest counts as often as there are figures, and none becomes smaller than it")
+    func corrected() {
+        let found = SignedRankTest.corrected([0.04, 0.01, 0.02, 0.9])
+        let wanted = [0.08, 0.04, 0.06, 0.9]
+        #expect(zip(found, wanted).allSatisfy { abs($0 - $1) < 1e-12 })
+        #expect(SignedRankTest.corrected([0.6, 0.5]) == [1, 1])
+        #expect(SignedRankTest.corrected([]) == [])
     }
 }
 
@@ -72,7 +66,11 @@ struct ComparisonTests {
         Sample.record(rates.map { Sample.run(rate: $0, scale: scale, server: server) })
     }
 
-    private let base = [1000, 1010, 990, 1005, 995]
+    private let base = [1000, 1010, 990, 1005, 995, 1002, 998, 1007, 993, 1001]
+
+    private func compare(_ baseline: LoadRecord, _ candidate: LoadRecord, minimumEffect: Double? = nil) -> Comparison {
+        Comparison(baseline: baseline, candidate: candidate, order: .byTurns, minimumEffect: minimumEffect)
+    }
 
     private func verdicts(_ comparison: Comparison) -> [ComparedFigure.Name: Comparison.Verdict] {
         Dictionary(uniqueKeysWithValues: comparison.lines.map { ($0.name, $0.verdict) })
@@ -80,9 +78,9 @@ struct ComparisonTests {
 
     @Test("slower in everything")
     func worse() {
-        let comparison = Comparison(
-            baseline: record(base),
-            candidate: record(base.map { $0 * 8 / 10 }, scale: 2, server: 0.4)
+        let comparison = compare(
+            record(base),
+            record(base.map { $0 * 8 / 10 }, scale: 2, server: 0.4)
         )
         #expect(comparison.lines.count == 5)
         #expect(Set(comparison.lines.map(\.verdict)) == [.worse])
@@ -92,9 +90,9 @@ struct ComparisonTests {
 
     @Test("faster in everything")
     func better() {
-        let comparison = Comparison(
-            baseline: record(base.map { $0 * 8 / 10 }, scale: 2, server: 0.4),
-            candidate: record(base)
+        let comparison = compare(
+            record(base.map { $0 * 8 / 10 }, scale: 2, server: 0.4),
+            record(base)
         )
         #expect(Set(comparison.lines.map(\.verdict)) == [.better])
         #expect(comparison.verdict == .better)
@@ -103,64 +101,70 @@ struct ComparisonTests {
 
     @Test("better in one, worse in another is worse")
     func mixed() {
-        let comparison = Comparison(baseline: record(base), candidate: record(base.map { $0 * 2 }, scale: 2))
+        let comparison = compare(record(base), record(base.map { $0 * 2 }, scale: 2))
         #expect(verdicts(comparison)[.rate] == .better)
         #expect(verdicts(comparison)[.p50] == .worse)
         #expect(comparison.verdict == .worse)
     }
 
-    @Test("noise that overlaps shows nothing")
+    @Test("noise to both sides shows nothing")
     func noise() {
-        let comparison = Comparison(baseline: record(base), candidate: record([1200, 800, 1001, 1100, 900]))
+        let comparison = compare(record(base), record([1200, 800, 1001, 1100, 900, 1001, 1050, 950, 1020, 990]))
         #expect(verdicts(comparison)[.rate] == .noDifferenceShown)
     }
 
     @Test("a change that is real but tiny shows nothing, unless it is asked for")
     func tiny() {
         let candidate = record(base.map { $0 + 16 }, server: 0.2 * 1.016)
-        #expect(
-            Comparison(baseline: record([1000, 1001, 1002, 1003, 1004]), candidate: candidate).verdict
-                == .noDifferenceShown
-        )
-        let strict = Comparison(
-            baseline: record([990, 991, 992, 993, 994]),
-            candidate: candidate,
-            minimumEffect: 0.001
-        )
-        #expect(verdicts(strict)[.rate] == .better)
+        #expect(compare(record(base), candidate).verdict == .noDifferenceShown)
+        #expect(verdicts(compare(record(base), candidate, minimumEffect: 0.001))[.rate] == .better)
     }
 
-    @Test("too few runs to tell, however far apart", arguments: [1, 3])
+    @Test("too few rounds to tell, however far apart", arguments: [1, 7])
     func tooFew(runs: Int) {
-        let comparison = Comparison(baseline: record(base), candidate: record(Array(repeating: 1, count: runs)))
-        #expect(Set(comparison.lines.map(\.verdict)) == [.tooFewRuns])
-        #expect(comparison.verdict == .tooFewRuns)
+        let comparison = compare(record(base), record(Array(repeating: 100, count: runs)))
+        #expect(Set(comparison.lines.map(\.verdict)) == [.tooFewRounds])
+        #expect(comparison.verdict == .tooFewRounds)
         #expect(comparison.exitStatus == 0)
-        #expect(comparison.table.contains("verdict: too few runs to tell: measure both with --repeat 4 or more"))
+        #expect(comparison.table.contains("verdict: too few rounds to tell: it takes --rounds 8 or more"))
     }
 
-    @Test("four runs each are enough")
-    func four() {
-        let comparison = Comparison(
-            baseline: record([1000, 1001, 1002, 1003]),
-            candidate: record([500, 501, 502, 503])
-        )
+    @Test("eight rounds are enough")
+    func eight() {
+        let rates = Array(base.prefix(8))
+        #expect(verdicts(compare(record(rates), record(rates.map { $0 / 2 })))[.rate] == .worse)
+    }
+
+    @Test("the drift of the machine, which meets both, hides no change")
+    func drift() {
+        let drifting = (0..<12).map { 1000 + 300 * $0 }
+        let comparison = compare(record(drifting), record(drifting.map { $0 * 95 / 100 }))
         #expect(verdicts(comparison)[.rate] == .worse)
+        #expect(comparison.lines[0].change.map { abs($0 + 0.05) < 0.002 } == true)
+    }
+
+    @Test("records taken one after the other get no verdict, however far apart")
+    func apart() {
+        let comparison = Comparison(baseline: record(base), candidate: record(base.map { $0 / 2 }), order: .apart)
+        #expect(Set(comparison.lines.map(\.verdict)) == [.notByTurns])
+        #expect(comparison.lines[0].change.map { abs($0 + 0.5) < 0.001 } == true)
+        #expect(comparison.exitStatus == 0)
+        #expect(comparison.table.contains("verdict: not measured by turns: what the machine did"))
     }
 
     @Test("no runs, nothing answered, nobody watched")
     func absent() throws {
-        let none = Comparison(baseline: Sample.record([]), candidate: record(base))
+        let none = compare(Sample.record([]), record(base))
         #expect(none.lines.isEmpty)
         #expect(none.table.contains("no figure is in both"))
-        let empty = Sample.record(Array(repeating: Sample.emptyRun, count: 5))
-        let silent = Comparison(baseline: empty, candidate: record(base))
+        let empty = Sample.record(Array(repeating: Sample.emptyRun, count: 10))
+        let silent = compare(empty, record(base))
         #expect(silent.lines.map(\.name) == [.rate])
         #expect(silent.lines[0].change == nil)
         #expect(silent.verdict == .better)
         #expect(try !silent.json().isEmpty)
-        #expect(Comparison(baseline: empty, candidate: empty).verdict == .noDifferenceShown)
-        let unwatched = Comparison(baseline: record(base, server: nil), candidate: record(base))
+        #expect(compare(empty, empty).verdict == .noDifferenceShown)
+        let unwatched = compare(record(base, server: nil), record(base))
         #expect(unwatched.lines.map(\.name) == [.rate, .p50, .p99, .p999])
     }
 
@@ -175,7 +179,7 @@ struct ComparisonTests {
         other.runs[0].ledger.opened += 1
         other.runs[1].generator.busiestThread = 1
         other.runs[2].ledger.failed = ["reset": 4]
-        let warnings = Comparison(baseline: record(base), candidate: other).warnings
+        let warnings = Comparison(baseline: record(base), candidate: other, order: .apart).warnings
         #expect(
             warnings == [
                 "the setups differ: target tcp 127.0.0.1:2525 and tcp [::1]:25",
@@ -184,17 +188,18 @@ struct ComparisonTests {
                 "the machines differ: 2 × Example 3000, Linux 6.1.0 and 64 × Example 3000, Linux 6.1.0",
                 "candidate: 4 exchanges failed; they are in no figure below",
                 "candidate: the ledger of 2 of its runs does not add up",
-                "candidate: in 1 of 5 runs the generator was the limit",
+                "candidate: in 1 of 10 runs the generator was the limit",
             ]
         )
-        #expect(Comparison(baseline: record(base), candidate: record(base)).warnings.isEmpty)
+        #expect(compare(record(base), record(base)).warnings.isEmpty)
+        #expect(!compare(record(base), other).warnings.contains { $0.contains("setups") })
     }
 
     @Test("as a table, and as JSON that is read back")
     func faces() throws {
         var candidate = record(base.map { $0 * 7 / 10 })
         candidate.machine.kernel = "Linux 7.0"
-        let comparison = Comparison(baseline: record(base), candidate: candidate)
+        let comparison = compare(record(base), candidate)
         try Golden.expect(comparison.table, equals: "comparison.txt")
         #expect(try JSONDecoder().decode(Comparison.self, from: Data(comparison.json().utf8)) == comparison)
     }

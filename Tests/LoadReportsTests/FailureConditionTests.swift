@@ -36,7 +36,7 @@ struct FailureConditionTests {
         "untrue ones are silent",
         arguments: [
             "p50>100us", "p99<200us", "max>=5.1ms", "rate<1000", "errors>2", "errors>0.1%", "refused>3", "cpu>100us",
-            "connect.max>10us", "unaccounted>0", "late>0", "p99.999>5ms",
+            "connect.max>10us", "unaccounted>0", "late>0", "p99.9>5ms",
         ]
     )
     func kept(text: String) throws { #expect(try violations(text, Sample.run(failed: ["reset": 2])) == []) }
@@ -64,6 +64,10 @@ struct FailureConditionTests {
                 == ["fail-if cpu>1s: cannot be told: nobody watched the server (--pid), or nothing was answered"]
         )
         #expect(try violations("errors>0", Sample.emptyRun) == [])
+        #expect(
+            try violations("p99.9>1s", Sample.run(rate: 50))
+                == ["fail-if p99.9>1s: cannot be told: 100 exchanges are too few, it takes 1000"]
+        )
     }
 
     @Test(
@@ -75,7 +79,7 @@ struct FailureConditionTests {
             ("dance.p50>1s", "\"dance.p50\" is no figure"), ("connect.errors>1", "is no figure"),
             ("p99>", "does not begin with a number"), ("p99>ms", "does not begin with a number"),
             ("p99>-1ms", "does not begin with a number"), ("p99>1.2.3ms", "does not begin with a number"),
-            ("p99>10", "there is no unit: there are ns, us, µs, ms, s"), ("p99>10m", "\"m\" is no unit here"),
+            ("p99>10", "there is no unit: there are ns, us, µs, ms, s"), ("p99>10y", "\"y\" is no unit here"),
             ("errors>1ms", "\"ms\" is no unit here: there are none, %"), ("rate<5%", "is no unit here"),
             ("cpu>5", "there is no unit"), ("errors>>1", "does not begin with a number"),
             ("p99\u{1b}>1s", "\"p99\\u{1b}\""),

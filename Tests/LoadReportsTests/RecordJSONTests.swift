@@ -36,7 +36,7 @@ struct RecordJSONTests {
     @Test(
         "the schema notices what is wrong",
         arguments: [
-            ("\"schema\":1", "\"schema\":2", "$.schema: not 1"),
+            ("\"schema\":2", "\"schema\":3", "$.schema: not 2"),
             ("\"tool\":", "\"fool\":", "$: tool is missing"),
             ("\"tool\":", "\"fool\":", "$: fool is not known"),
             ("\"clients\":50", "\"clients\":\"50\"", "$.setup.clients: not integer"),
@@ -66,7 +66,7 @@ struct RecordJSONTests {
         "a file that is none is refused by name",
         arguments: [
             ("", "it is not JSON"), ("{", "it is not JSON"), ("[]", "has another type"), ("{}", "schema is missing"),
-            ("{\"schema\": 2}", "schema 2, this program reads 1"), ("{\"schema\": 1}", "is missing"),
+            ("{\"schema\": 1}", "schema 1, this program reads 2"), ("{\"schema\": 2}", "is missing"),
         ] as [(String, String)]
     )
     func unreadable(text: String, words: String) {

@@ -84,9 +84,9 @@ enum Sample {
             answered: rate,
             refused: 1,
             failed: 0,
-            median: 100_000 * scale,
-            p99: 200_000 * scale,
-            maximum: 5_000_000 * scale,
+            percentiles: Percentiles(count: rate) { level in
+                level == 100 ? 5_000_000 * scale : level >= 99 ? 200_000 * scale : 100_000 * scale
+            },
             open: 50
         )
     }

@@ -23,6 +23,7 @@ struct TableTests {
         var limited = Sample.run(rate: 1200, server: 0.3)
         limited.generator.busiestThread = 0.99
         limited.generator.lateStarts = 4
+        limited.generator.lateForClients = 3
         let runs = [Sample.run(rate: 900), limited, Sample.run(rate: 1000, scale: 2), Sample.run(rate: 1100)]
         try Golden.expect(Sample.record(runs).table, equals: "several-runs.txt")
     }
@@ -159,4 +160,36 @@ struct NumberTests {
         #expect(phase.value(atPercentile: level) == value)
         #expect(Sample.phase(.total, [:]).value(atPercentile: level) == 0)
     }
+
+    @Test(
+        "a percentile is told only when the values carry it",
+        arguments: [(50, 1, 2), (90, 9, 10), (99, 99, 100), (99.9, 999, 1000), (99.99, 9999, 10_000), (100, 0, 1)]
+            as [(Double, Int, Int)]
+    )
+    func carried(level: Double, tooFew: Int, enough: Int) {
+        func phase(_ count: Int) -> PhaseReport { Sample.phase(.total, count == 0 ? [:] : [1000: count]) }
+        #expect(phase(tooFew).text(atPercentile: level) == "-")
+        #expect(phase(enough).text(atPercentile: level) == "1.00 µs")
+    }
+
+    @Test("late starts are blamed on clients only when none was free")
+    func lateness() {
+        var run = Sample.run()
+        run.generator.lateStarts = 7
+        #expect(run.notes.contains { $0.contains("a client was free each time") })
+        #expect(!run.notes.contains { $0.contains("--clients") })
+        run.generator.lateForClients = 2
+        #expect(run.notes.contains { $0.contains("2 of them found no free client: give more --clients") })
+    }
+
+    @Test(
+        "numbers with units",
+        arguments: [("1s", 1e9), ("500ms", 5e8), ("1.5m", 90e9), ("2h", 7200e9), ("3us", 3000)] as [(String, Double)]
+    )
+    func times(text: String, nanoseconds: Double) throws {
+        #expect(try UnitTable.time.read(text[...]).value == nanoseconds)
+    }
+
+    @Test("a number without its unit, or with a wrong one", arguments: ["1", "1x", "s", "", "1..5s", "-1s", "1e3s"])
+    func noTimes(text: String) { #expect(throws: UnitProblem.self) { try UnitTable.time.read(text[...]) } }
 }

@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: where a run is minded while its workers work
+// Quartermaster: what watches a run while its workers work
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -9,10 +9,10 @@ import SystemCalls
 
 /// The thread that started a run, between start and end: signals become orders, and every second becomes an entry of
 /// the timeline.
-struct Desk: ~Copyable {
-    private enum Token {
-        static let signal: UInt32 = 1
-        static let news: UInt32 = 2
+struct RunMonitor: ~Copyable {
+    private enum Token: UInt32 {
+        case signal = 1
+        case news
     }
 
     private static let second: Int64 = 1_000_000_000
@@ -37,12 +37,12 @@ struct Desk: ~Copyable {
 
     private static func makeLoop(_ plan: LoadPlan, _ news: DescriptorNumber) throws(SystemError) -> EventLoop {
         var loop = try EventLoop(capacity: 4)
-        _ = try loop.watch(news, for: .readable, token: EventToken(kind: Token.news))
+        _ = try loop.watch(news, for: .readable, token: EventToken(kind: Token.news.rawValue))
         if plan.stopsOnSignals {
             // Whoever started us may have left them blocked.
             try unblockAllSignals()
-            _ = try loop.watchSignal(.interrupt, token: EventToken(kind: Token.signal))
-            _ = try loop.watchSignal(.terminate, token: EventToken(kind: Token.signal))
+            _ = try loop.watchSignal(.interrupt, token: EventToken(kind: Token.signal.rawValue))
+            _ = try loop.watchSignal(.terminate, token: EventToken(kind: Token.signal.rawValue))
         }
         return loop
     }
@@ -53,7 +53,7 @@ struct Desk: ~Copyable {
         while heard < links.count { try turn(until: .max) }
     }
 
-    mutating func mindUntilFinished(from start: Int64, _ tell: (LoadNews) -> Void) throws(SystemError) {
+    mutating func watchUntilFinished(from start: Int64, _ tell: (LoadNews) -> Void) throws(SystemError) {
         let measureFrom = start + plan.warmUpNanoseconds
         while Clock.monotonicNanoseconds() < measureFrom, !isFinished { try turn(until: measureFrom) }
         tell(.measuring)
@@ -88,10 +88,10 @@ struct Desk: ~Copyable {
         let left = moment == .max ? nil : max((moment - Clock.monotonicNanoseconds() + 999_999) / 1_000_000, 0)
         try loop.turn(waitingAtMost: left)
         while let occurrence = loop.next() {
-            if occurrence.token.kind == Token.news {
-                heard += try news.read(atMost: 64)?.count ?? 0
-            } else {
-                for link in links { link.stop() }
+            switch Token(rawValue: occurrence.token.kind) {
+            case .news?: heard += try news.read(atMost: 64)?.count ?? 0
+            case .signal?: for link in links { link.stop() }
+            case nil: preconditionFailure("an event that nobody watches")
             }
         }
     }
