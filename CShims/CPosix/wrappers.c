@@ -15,7 +15,7 @@ int cposix_status_flags(int fd) { CPOSIX_VALUE(int, fcntl(fd, F_GETFL)); }
 int cposix_set_status_flags(int fd, int flags) { return CPOSIX_RESULT(fcntl(fd, F_SETFL, flags)); }
 int cposix_set_descriptor_flags(int fd, int flags) { return CPOSIX_RESULT(fcntl(fd, F_SETFD, flags)); }
 int cposix_close_range(unsigned first, unsigned last) { return CPOSIX_RESULT(close_range(first, last, 0)); }
-int cposix_peek(int fd) {
+int cposix_unread_bytes(int fd) {
     int count = 0;
     return ioctl(fd, FIONREAD, &count) == -1 ? -errno : count;
 }

@@ -101,7 +101,7 @@ extension StreamCore {
     /// Whether a client that became readable has sent something rather than hung up.
     mutating func hasInput(_ id: ClientID) -> Bool {
         guard let number = connections.withElement(id.slot, { $0.descriptor.number }) else { return false }
-        return (try? number.peek()) ?? 0 > 0
+        return (try? number.unreadBytes()) ?? 0 > 0
     }
 
     mutating func blockingClient(_ id: ClientID) -> BlockingClient {

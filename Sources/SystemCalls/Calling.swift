@@ -19,7 +19,10 @@ func calling<Value: SignedInteger>(
     while true {
         let result = body()
         if result >= 0 { return result }
-        if result != Value(-EINTR) { throw SystemError(name, Errno(rawValue: CInt(-result))) }
+        if result == Value(-EINTR) { continue }
+        // No file, peer or configuration makes an address of ours wrong.
+        precondition(result != Value(-EFAULT), "a system call was given a wrong address")
+        throw SystemError(name, Errno(rawValue: CInt(-result)))
     }
 }
 

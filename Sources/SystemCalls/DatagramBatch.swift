@@ -17,7 +17,7 @@ package struct DatagramBatch: ~Copyable {
     private var buffers: FixedBytes
     private var vectors: FixedBytes
     private var records: FixedBytes
-    /// Lengths of the last batch, and the vectors of `writeLines`.
+    /// The vectors of `writeLines`: what is left to write of each datagram.
     private var outgoing: FixedBytes
     package private(set) var count = 0
     /// Whether the last thing written was a part of a line.
@@ -84,11 +84,7 @@ package struct DatagramBatch: ~Copyable {
             unsafe start.storeBytes(of: UInt8(ascii: "\n"), toByteOffset: length, as: UInt8.self)
             unsafe outgoingPointer(index).initialize(to: iovec(iov_base: start, iov_len: length + 1))
         }
-        if endsInsideLine {
-            // An earlier batch broke off in the middle of a line, for want of space: that line ends here.
-            guard case .bytes(1) = try file.write([UInt8(ascii: "\n")]) else { return }
-            endsInsideLine = false
-        }
+        if endsInsideLine { try endBrokenLine(of: file) }
         var first = 0
         var isInsideLine = false
         while first < count {
@@ -115,6 +111,15 @@ package struct DatagramBatch: ~Copyable {
                 unsafe outgoingPointer(first).pointee.iov_len -= written
             }
         }
+    }
+
+    /// An earlier batch broke off in the middle of a line, for want of space: that line ends here.
+    private mutating func endBrokenLine(of file: DescriptorNumber) throws(SystemError) {
+        while try file.write([UInt8(ascii: "\n")]) != .bytes(1) {
+            if try file.waitForOutput(milliseconds: 1000) { continue }
+            throw SystemError(.write, .resourceTemporarilyUnavailable)
+        }
+        endsInsideLine = false
     }
 
     private func vectorPointer(_ index: Int) -> UnsafeMutablePointer<iovec> {

@@ -17,7 +17,9 @@ package struct Descriptor: ~Copyable, Sendable {
     }
 
     deinit {
-        _ = cposix_close(number.rawValue)
+        let result = cposix_close(number.rawValue)
+        // Somebody else closed it: the next descriptor of that number would be closed under its owner's feet.
+        assert(result != -EBADF, "descriptor \(number.rawValue) was closed by somebody who does not own it")
     }
 
     /// close(2).
@@ -74,11 +76,6 @@ extension DescriptorNumber {
 
     /// isatty(3).
     package var isTerminal: Bool { isatty(rawValue) == 1 }
-
-    /// ioctl(2) FIONREAD: bytes a read would find (`peekfd` in Postfix).
-    package func peek() throws(SystemError) -> Int {
-        Int(try calling(.ioctl) { cposix_peek(rawValue) })
-    }
 }
 
 /// close_range(2): closes every descriptor from `lowest` up.

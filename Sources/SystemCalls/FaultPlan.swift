@@ -8,7 +8,7 @@ package import SystemPackage
 
 /// The fake kernel of the tests: the n-th call of a name fails with a given error. Debug builds only.
 ///
-/// One process is one thread here, so the plan is a plain global; tests that set it run serialized.
+/// The plan is a plain global: tests set it in processes of their own, which have one thread that makes calls.
 package enum FaultPlan {
     private struct Fault {
         let call: SystemCall

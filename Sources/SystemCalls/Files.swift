@@ -94,6 +94,29 @@ extension DescriptorNumber {
     }
 }
 
+extension DescriptorNumber {
+    /// flock(2) LOCK_EX|LOCK_NB: whether we hold the lock now.
+    package func tryExclusiveLock() throws(SystemError) -> Bool {
+        do throws(SystemError) {
+            _ = try calling(.flock) { cposix_flock(rawValue, LOCK_EX | LOCK_NB) }
+            return true
+        } catch {
+            if error.code == .resourceTemporarilyUnavailable { return false }
+            throw error
+        }
+    }
+
+    /// flock(2) LOCK_EX: waits until we hold the lock.
+    package func lockExclusively() throws(SystemError) {
+        _ = try calling(.flock) { cposix_flock(rawValue, LOCK_EX) }
+    }
+
+    /// flock(2) LOCK_UN.
+    package func unlock() throws(SystemError) {
+        _ = try calling(.flock) { cposix_flock(rawValue, LOCK_UN) }
+    }
+}
+
 /// Reads a whole file; with the time it was last modified, in seconds since 1970.
 package func readFile(_ path: String) throws(SystemError) -> (bytes: [UInt8], modifiedSeconds: Int64) {
     let file = try openFile(path, .readOnly)

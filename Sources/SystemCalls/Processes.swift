@@ -168,3 +168,7 @@ package func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
 
 /// usleep(3); a signal ends it early.
 package func pause(microseconds: UInt32) { usleep(microseconds) }
+
+/// malloc_trim(3), and madvise(2) of pages that are only mapped: a process that is about to wait for work looks as
+/// small as it is. What it needs again comes back from the page cache.
+package func forgetStart() { cposix_forget_start() }

@@ -72,14 +72,44 @@ extension DescriptorNumber {
         }
     }
 
+    /// recv(2) with MSG_PEEK and MSG_DONTWAIT: what is there stays there.
+    package func peek(into buffer: inout MutableRawSpan) throws(SystemError) -> Transfer {
+        let number = rawValue
+        let flags = Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)
+        return try transferring(.recv, zeroIsEnd: true) {
+            unsafe buffer.withUnsafeMutableBytes { bytes in
+                unsafe Int(cposix_receive(number, bytes.baseAddress!, bytes.count, flags))
+            }
+        }
+    }
+
+    /// ioctl(2) FIONREAD: bytes a read would find (`peekfd` in Postfix).
+    package func unreadBytes() throws(SystemError) -> Int {
+        Int(try calling(.ioctl) { cposix_unread_bytes(rawValue) })
+    }
+
     /// poll(2) for input: whether there is something (or an end of file) within the limit; negative waits for ever.
     package func waitForInput(milliseconds: CInt) throws(SystemError) -> Bool {
-        try calling(.poll) { cposix_poll(rawValue, CShort(POLLIN), milliseconds) } != 0
+        try wait(for: CShort(POLLIN), milliseconds: milliseconds)
     }
 
     /// poll(2) for room to write.
     package func waitForOutput(milliseconds: CInt) throws(SystemError) -> Bool {
-        try calling(.poll) { cposix_poll(rawValue, CShort(POLLOUT), milliseconds) } != 0
+        try wait(for: CShort(POLLOUT), milliseconds: milliseconds)
+    }
+
+    /// The limit counts from the call on, however many signals interrupt the wait.
+    private func wait(for events: CShort, milliseconds: CInt) throws(SystemError) -> Bool {
+        let begun = milliseconds > 0 ? Clock.monotonicNanoseconds() : 0
+        var left = milliseconds
+        return try calling(.poll) {
+            let result = cposix_poll(rawValue, events, left)
+            if result == -EINTR, milliseconds > 0 {
+                let waited = (Clock.monotonicNanoseconds() - begun) / 1_000_000
+                left = CInt(max(Int64(milliseconds) - waited, 0))
+            }
+            return result
+        } != 0
     }
 }
 

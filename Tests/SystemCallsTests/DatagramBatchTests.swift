@@ -143,6 +143,12 @@ import Testing
         } catch {
             #expect(error == SystemError(.writev, .resourceTemporarilyUnavailable))
         }
+        do throws(SystemError) {
+            try batch.writeLines(to: pipe.second.number)
+            Issue.record("a batch was dropped without a word")
+        } catch {
+            #expect(error.code == .resourceTemporarilyUnavailable)
+        }
         #expect(try pipe.first.number.read(atMost: 8192)?.count == 4096)
         for text in [expected, "b\n"] {
             try send(["b"], to: pair.second.number)

@@ -143,8 +143,8 @@ import Testing
     @Test func peekingTakesNothing() throws {
         let pair = try makeSocketPair()
         _ = try pair.first.number.write(Array("abc".utf8))
-        #expect(try pair.second.number.peek() == 3)
-        #expect(try pair.second.number.peek() == 3)
+        #expect(try pair.second.number.unreadBytes() == 3)
+        #expect(try pair.second.number.unreadBytes() == 3)
         #expect(try pair.second.number.read(atMost: 10) == Array("abc".utf8))
     }
 }

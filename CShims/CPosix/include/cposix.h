@@ -29,7 +29,7 @@ int cposix_set_status_flags(int fd, int flags);
 int cposix_set_descriptor_flags(int fd, int flags);
 int cposix_close_range(unsigned first, unsigned last);
 /// FIONREAD: bytes that a read would find.
-int cposix_peek(int fd);
+int cposix_unread_bytes(int fd);
 
 // MARK: bytes
 
