@@ -22,7 +22,6 @@ let settings = testSettings + [.strictMemorySafety()]
 /// Rooms that hand out spans of memory they own say how long such a span lives.
 let spanSettings = settings + [.enableExperimentalFeature("Lifetimes")]
 
-let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -40,8 +39,7 @@ let package = Package(
         .executable(name: "micro-counts", targets: ["micro-counts"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
@@ -54,13 +52,13 @@ var lowRooms: [Target] {
         .target(name: "CPosix", path: "CShims/CPosix"),
         .target(name: "CEvent", path: "CShims/CEvent"),
         .target(name: "FixedMemory", swiftSettings: spanSettings),
-        .target(name: "SystemCalls", dependencies: ["CPosix", "FixedMemory", system], swiftSettings: spanSettings),
+        .target(name: "SystemCalls", dependencies: ["CPosix", "FixedMemory"], swiftSettings: spanSettings),
         .target(
             name: "Events",
-            dependencies: ["CEvent", "FixedMemory", "SystemCalls", system],
+            dependencies: ["CEvent", "FixedMemory", "SystemCalls"],
             swiftSettings: settings
         ),
-        .target(name: "Diagnostics", dependencies: ["SystemCalls", system], swiftSettings: settings),
+        .target(name: "Diagnostics", dependencies: ["SystemCalls"], swiftSettings: settings),
     ]
 }
 
@@ -84,7 +82,7 @@ var master: [Target] {
             name: "MasterDaemon",
             dependencies: [
                 "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterPolicy",
-                "MasterProtocol", "SystemCalls", system,
+                "MasterProtocol", "SystemCalls",
             ],
             swiftSettings: settings
         ),
@@ -98,7 +96,7 @@ var skeletons: [Target] {
             name: "ServerSkeleton",
             dependencies: [
                 "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterProtocol",
-                "SystemCalls", system,
+                "SystemCalls",
             ],
             swiftSettings: spanSettings
         ),
@@ -116,14 +114,14 @@ var loadGeneration: [Target] {
         .target(name: "LoadReports", path: "Benchmarks/LoadReports", swiftSettings: settings),
         .target(
             name: "ProcessWatching",
-            dependencies: ["LoadReports", "SystemCalls", system],
+            dependencies: ["LoadReports", "SystemCalls"],
             path: "Benchmarks/ProcessWatching",
             swiftSettings: settings
         ),
         .target(
             name: "LoadGeneration",
             dependencies: [
-                "CLoad", "Events", "LoadReports", "SystemCalls", system,
+                "CLoad", "Events", "LoadReports", "SystemCalls",
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             path: "Benchmarks/LoadGeneration",
@@ -190,9 +188,9 @@ var tests: [Target] {
             swiftSettings: testSettings
         ),
         test("FixedMemoryTests", ["FixedMemory"]),
-        test("SystemCallsTests", ["SystemCalls", "TestSupport", system]),
+        test("SystemCallsTests", ["SystemCalls", "TestSupport"]),
         test("EventsTests", ["Events", "FixedMemory", "SystemCalls"]),
-        test("DiagnosticsTests", ["Diagnostics", "SystemCalls", "TestSupport", system]),
+        test("DiagnosticsTests", ["Diagnostics", "SystemCalls", "TestSupport"]),
         test("MasterConfigTests", ["MasterConfig", "MasterProtocol"], exclude: ["Golden"]),
         test("MasterProtocolTests", ["MasterProtocol"]),
         test("MasterPolicyTests", ["MasterPolicy", "MasterProtocol"]),
@@ -200,14 +198,14 @@ var tests: [Target] {
             "MasterDaemonTests",
             [
                 "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterDaemon", "MasterPolicy",
-                "MasterProtocol", "SystemCalls", "TestSupport", system,
+                "MasterProtocol", "SystemCalls", "TestSupport",
             ]
         ),
         test(
             "ServerSkeletonTests",
             [
                 "Diagnostics", "ServerSkeleton", "ServiceLogging", "SystemCalls", "TestSupport", "test-service", "echo",
-                "anvil", "postlogd", "http-answer", system, logging,
+                "anvil", "postlogd", "http-answer", logging,
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),

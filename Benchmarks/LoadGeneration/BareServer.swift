@@ -5,7 +5,6 @@
 
 import Events
 package import SystemCalls
-import SystemPackage
 
 /// What a bare server does.
 package struct ServePlan: Sendable {

@@ -5,7 +5,6 @@
 
 import CLoad
 package import SystemCalls
-import SystemPackage
 
 // `unsafe` stands here because C takes addresses; each is that of an array for the time of one call.
 

@@ -5,7 +5,6 @@
 
 import LoadReports
 import SystemCalls
-import SystemPackage
 
 extension Worker {
     /// Whether another exchange may begin in a closed loop. The first time it may not, the run is over.

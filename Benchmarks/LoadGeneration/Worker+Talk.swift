@@ -5,7 +5,6 @@
 
 import Events
 import SystemCalls
-import SystemPackage
 
 extension Worker {
     /// As much of the exchange as can be done without waiting.

@@ -5,7 +5,6 @@
 
 import Foundation
 import SystemCalls
-import SystemPackage
 
 /// Reads and takes apart what the kernel writes; decides nothing.
 enum ProcFile {

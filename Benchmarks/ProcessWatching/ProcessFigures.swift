@@ -4,7 +4,6 @@
 //===----------------------------------------------------------------------===//
 
 import SystemCalls
-import SystemPackage
 
 /// What /proc/PID/stat says; proc_pid_stat(5).
 struct ProcessStat: Equatable {

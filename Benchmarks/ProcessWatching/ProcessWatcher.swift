@@ -6,7 +6,6 @@
 import Glibc
 package import LoadReports
 import SystemCalls
-import SystemPackage
 
 /// Samples the processes given and all their descendants, which are looked up again each time: children that are forked
 /// meanwhile count from their first moment, those that end keep what they used. It never stops or signals anybody.

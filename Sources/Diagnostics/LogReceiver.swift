@@ -4,7 +4,6 @@
 //===----------------------------------------------------------------------===//
 
 import SystemCalls
-import SystemPackage
 
 /// The connection to syslog or postlog. A receiver that was restarted is found again by the line that notices.
 struct LogReceiver: ~Copyable {

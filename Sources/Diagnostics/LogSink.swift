@@ -4,7 +4,6 @@
 //===----------------------------------------------------------------------===//
 
 package import SystemCalls
-import SystemPackage
 
 /// Where the log of this process goes; exactly one destination is active.
 package enum LogDestination: Equatable, Sendable {

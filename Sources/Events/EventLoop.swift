@@ -6,7 +6,6 @@
 import CEvent
 import FixedMemory
 package import SystemCalls
-import SystemPackage
 
 /// One libevent base and its watchers. A turn waits and collects; `next` hands out what happened, one value at a
 /// time, so that no Swift code ever runs inside libevent and nothing re-enters the loop. A watcher removed in the

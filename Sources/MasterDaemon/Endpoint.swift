@@ -7,7 +7,6 @@ import Diagnostics
 import MasterConfig
 import MasterProtocol
 import SystemCalls
-import SystemPackage
 
 /// Why an endpoint cannot be made; `text` is the whole message, `code` what the kernel said, if it was asked.
 struct EndpointFailure: Error {

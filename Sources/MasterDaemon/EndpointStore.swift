@@ -7,7 +7,6 @@ import Diagnostics
 import MasterConfig
 import MasterProtocol
 import SystemCalls
-import SystemPackage
 
 /// Asked by identity, it hands over the sockets that exist, with the service that has them, or makes them. Start and
 /// reload both get every socket from here.

@@ -7,7 +7,6 @@ import MasterConfig
 import MasterPolicy
 import MasterProtocol
 import SystemCalls
-import SystemPackage
 
 /// One service as the configuration wants it: its line in master.cf, with names resolved and defaults filled in. It
 /// says what is to be made and never whether that exists.

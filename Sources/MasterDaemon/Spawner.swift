@@ -6,7 +6,6 @@
 import MasterConfig
 import MasterProtocol
 import SystemCalls
-import SystemPackage
 
 /// Prepares everything a child gets and starts it: fixed descriptors, argv, environment.
 struct Spawner: ~Copyable {

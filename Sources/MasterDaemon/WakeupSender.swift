@@ -10,7 +10,6 @@ import MasterConfig
 import MasterPolicy
 import MasterProtocol
 import SystemCalls
-import SystemPackage
 
 /// Sends wake-ups without ever waiting: connects, writes `W` (and a NUL to sockets), and keeps the connection until the
 /// peer closes it or its time is up. The byte goes through the service's own endpoint, like any client's.

@@ -8,7 +8,6 @@ import Events
 import FixedMemory
 import MasterProtocol
 import SystemCalls
-import SystemPackage
 
 /// The sender's connection, on which one descriptor comes, then a list of attributes. Closing it tells the sender that
 /// both have arrived.

@@ -5,7 +5,6 @@
 
 import CPosix
 import Glibc
-import SystemPackage
 
 /// Makes one call by the rule of `CPosix`: a result >= 0 or -errno; interrupted calls are made again.
 @inline(__always)

@@ -3,8 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import SystemPackage
-
 /// Why a careful open refused: a system call, or what was found.
 package enum CarefulOpenError: Error, Equatable, Sendable {
     case cannot(doing: String, SystemError)

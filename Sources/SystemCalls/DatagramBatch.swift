@@ -6,7 +6,6 @@
 import CPosix
 import FixedMemory
 import Glibc
-import SystemPackage
 
 /// A ring of receive buffers and the vectors that recvmmsg(2) wants, wired once. The buffers belong to this value;
 /// a span of a datagram lives until the next `receive`.

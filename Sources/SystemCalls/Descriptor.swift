@@ -5,7 +5,6 @@
 
 import CPosix
 import Glibc
-import SystemPackage
 
 /// Owns one descriptor: it is closed when this value ends, or earlier by `close()`, which reports errors.
 package struct Descriptor: ~Copyable, Sendable {

@@ -4,7 +4,6 @@
 //===----------------------------------------------------------------------===//
 
 #if DEBUG
-package import SystemPackage
 
 /// The fake kernel of the tests: the n-th call of a name fails with a given error. Debug builds only.
 ///

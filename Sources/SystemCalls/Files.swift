@@ -5,7 +5,6 @@
 
 import CPosix
 import Glibc
-import SystemPackage
 
 /// What stat(2) says of a file, as far as anybody here asks.
 package struct FileFacts: Equatable, Sendable {

@@ -5,7 +5,6 @@
 
 import CPosix
 import Glibc
-import SystemPackage
 
 /// One account of passwd(5).
 package struct UserAccount: Equatable, Sendable {

@@ -5,7 +5,6 @@
 
 import CPosix
 import Glibc
-import SystemPackage
 
 /// Why a name has no address: the text of gai_strerror(3).
 package struct NameError: Error, Equatable, Sendable {

@@ -5,7 +5,6 @@
 
 import CPosix
 import Glibc
-import SystemPackage
 
 /// Everything a new process gets, prepared before the fork: path, argv, environment and descriptor moves.
 package struct ChildImage: Sendable {

@@ -5,7 +5,6 @@
 
 import CPosix
 import Glibc
-import SystemPackage
 
 /// The kinds of socket this project makes.
 package enum SocketKind: Sendable {

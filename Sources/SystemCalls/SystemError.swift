@@ -3,8 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-package import SystemPackage
-
 /// What failed: which call, with which error number. Two trivial fields; text is made only when somebody logs it.
 package struct SystemError: Error, Equatable, Sendable {
     package let call: SystemCall

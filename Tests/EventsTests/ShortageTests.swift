@@ -5,7 +5,6 @@
 
 import Events
 import SystemCalls
-import SystemPackage
 import Testing
 
 @Suite struct ShortageTests {

@@ -8,7 +8,6 @@ import Foundation
 import MasterConfig
 import MasterProtocol
 import SystemCalls
-import SystemPackage
 import TestSupport
 import Testing
 

@@ -5,7 +5,6 @@
 
 import MasterConfig
 import SystemCalls
-import SystemPackage
 import Testing
 
 @testable import MasterDaemon

@@ -7,7 +7,6 @@ import Foundation
 import MasterPolicy
 import MasterProtocol
 import SystemCalls
-import SystemPackage
 import Testing
 
 @testable import MasterDaemon

@@ -5,7 +5,6 @@
 
 import Foundation
 import SystemCalls
-import SystemPackage
 import TestSupport
 import Testing
 

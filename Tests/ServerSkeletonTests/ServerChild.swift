@@ -5,7 +5,6 @@
 
 import Foundation
 import SystemCalls
-import SystemPackage
 import TestSupport
 
 /// What a server finds around it: configuration, queue directory, a log that the test reads, endpoints.

@@ -5,7 +5,6 @@
 
 import Foundation
 import SystemCalls
-import SystemPackage
 import TestSupport
 
 /// A client of a server under test. Every wait is bounded.

@@ -4,7 +4,6 @@
 //===----------------------------------------------------------------------===//
 
 import SystemCalls
-import SystemPackage
 import Testing
 
 @Suite struct NamedCallTests {
