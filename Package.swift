@@ -183,7 +183,7 @@ var tests: [Target] {
         .executableTarget(name: "test-child", path: "Tests/TestChild"),
         .executableTarget(
             name: "test-service",
-            dependencies: ["ServerSkeleton"],
+            dependencies: ["ServerSkeleton", "SystemCalls"],
             path: "Tests/TestService",
             swiftSettings: testSettings
         ),
@@ -204,8 +204,8 @@ var tests: [Target] {
         test(
             "ServerSkeletonTests",
             [
-                "Diagnostics", "ServerSkeleton", "ServiceLogging", "SystemCalls", "TestSupport", "test-service", "echo",
-                "anvil", "postlogd", "http-answer", logging,
+                "CSpawn", "Diagnostics", "MasterProtocol", "ServerSkeleton", "ServiceLogging", "SystemCalls",
+                "TestSupport", "test-service", "echo", "anvil", "postlogd", "http-answer", logging,
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),

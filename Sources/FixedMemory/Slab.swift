@@ -138,6 +138,18 @@
         return unsafe body(&pointer(id.index).pointee)
     }
 
+    /// The element that `id` names; traps when that life is over. Ask `contains` first.
+    @inlinable public subscript(id: SlotID) -> Element {
+        unsafeAddress {
+            precondition(contains(id), "a slot whose life is over")
+            return unsafe UnsafePointer(pointer(id.index))
+        }
+        unsafeMutableAddress {
+            precondition(contains(id), "a slot whose life is over")
+            return unsafe pointer(id.index)
+        }
+    }
+
     /// Where the element of slot `index` is or will be; `index` is below the capacity.
     @inlinable func pointer(_ index: UInt32) -> UnsafeMutablePointer<Element> {
         unsafe chunks.baseAddress![Int(index >> Self.chunkShift)] + Int(index) & (Self.chunkSize - 1)

@@ -4,8 +4,10 @@
 //===----------------------------------------------------------------------===//
 
 import Foundation
+import MasterProtocol
 import SystemCalls
 import TestSupport
+import Testing
 
 /// What a server finds around it: configuration, queue directory, a log that the test reads, endpoints.
 final class ServerRoom {
@@ -118,12 +120,17 @@ struct Record: Equatable {
     let availability: Int32
 }
 
+/// Whose child a server is to take itself for.
+enum Parent { case ours, foreign }
+
 /// A server process with the descriptors that master would have given it.
 final class ServerChild {
     private static let starting = NSLock()
 
     let pid: Int32
     private var status: Descriptor?
+    /// The children's end of the status channel.
+    private var writeEnd: Descriptor?
     let flow: DescriptorPair
     private var exitStatus: Int32?
 
@@ -131,6 +138,7 @@ final class ServerChild {
     ///   - listeners: borrowed; the server gets copies from number 6 on.
     ///   - tokens: how many there are in the flow pipe.
     ///   - hasMaster: whether 3 to 5 exist at all.
+    ///   - parent: what the status channel is marked with.
     init(
         _ program: String,
         _ options: [String],
@@ -140,11 +148,13 @@ final class ServerChild {
         input: DescriptorNumber? = nil,
         output: DescriptorNumber? = nil,
         tokens: Int = 0,
-        hasMaster: Bool = true
+        hasMaster: Bool = true,
+        parent: Parent = .ours
     ) throws {
         let flow = try makePipe(nonBlocking: true)
         if tokens > 0 { _ = try flow.second.number.write([UInt8](repeating: 0, count: tokens)) }
         let pair = try SocketEnds()
+        if parent == .ours { try pair.far.setOption(.priority, StatusChannelMark.socketPriority) }
         let null = try openFile("/dev/null", .readWrite)
         var moves: [(from: DescriptorNumber, to: DescriptorNumber)] = []
         var sources = DescriptorList()
@@ -177,7 +187,15 @@ final class ServerChild {
         self.pid = pid
         self.flow = flow
         status = pair.takeNear()
+        writeEnd = try pair.far.duplicate(atLeast: 100)
         pair.closeFar()
+    }
+
+    /// Fills the status channel up, and makes room for so many records again.
+    func fillStatus(leavingRoomFor records: Int) throws {
+        let junk = [UInt8](repeating: 0xff, count: 12)
+        while case .bytes(12) = try writeEnd?.number.send(junk) {}
+        #expect(try self.records(records).count == records)
     }
 
     deinit {
@@ -211,7 +229,10 @@ final class ServerChild {
     func available() -> Record { Record(pid: pid, generation: 0o17, availability: 1) }
 
     /// Master goes away.
-    func closeStatus() { status = nil }
+    func closeStatus() {
+        status = nil
+        writeEnd = nil
+    }
 
     /// The exit status, or nil if the process still runs when the time is over; a signal counts as 1000 + its number.
     func exit(within limit: Duration = patience) -> Int32? {
@@ -226,4 +247,27 @@ final class ServerChild {
     }
 
     var isRunning: Bool { exit(within: .zero) == nil }
+
+    /// Lets the server open so many descriptors more than it has open now.
+    func limitDescriptors(toMore count: Int) throws {
+        let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count + count
+        let limiter = Process()
+        limiter.executableURL = URL(fileURLWithPath: "/usr/bin/prlimit")
+        limiter.arguments = ["--pid", "\(pid)", "--nofile=\(open):\(open)"]
+        try limiter.run()
+        limiter.waitUntilExit()
+        #expect(limiter.terminationStatus == 0)
+    }
+
+    /// What the kernel wakes the server for on its endpoint `number`: the events of epoll_ctl(2); nil when it does not.
+    func registration(_ number: Int = 6) throws -> UInt32? {
+        for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fdinfo") {
+            let info = (try? String(contentsOfFile: "/proc/\(pid)/fdinfo/\(name)", encoding: .utf8)) ?? ""
+            for line in info.split(separator: "\n") where line.hasPrefix("tfd:") {
+                let words = line.split { $0 == " " || $0 == "\t" }
+                if words.count > 3, Int(words[1]) == number { return UInt32(words[3], radix: 16) }
+            }
+        }
+        return nil
+    }
 }

@@ -5,6 +5,7 @@
 
 import Glibc
 import ServerSkeleton
+import SystemCalls
 
 /// Echoes lines, except for a few that ask for something special. Logs every hook.
 struct LineService: StreamService {
@@ -50,10 +51,18 @@ struct LineService: StreamService {
             return reply.disconnect()
         case "big": reply.append([UInt8](repeating: UInt8(ascii: "x"), count: 64 * 1024 - 1).span.bytes)
         case "overfull": for _ in 0...reply.room / 10 { reply.append("0123456789") }
+        case "no memory for epoll": failToWatch()
         case "number": reply.append(decimal: -1_234_567)
         default: reply.append(Array(line.utf8).span.bytes)
         }
         reply.append("\n")
+    }
+
+    /// The next endpoint or client cannot be watched.
+    private func failToWatch() {
+        #if DEBUG
+        FaultPlan.fail(.epollControl, with: .noMemory)
+        #endif
     }
 
     mutating func clientLeft(_ client: consuming String) { log.info("hook left") }

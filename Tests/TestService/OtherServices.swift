@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import Glibc
 import ServerSkeleton
 
 /// Echoes; each client costs a token.
@@ -19,29 +20,56 @@ struct FlowService: StreamService {
 
 /// Wants to be replaced as soon as there is work.
 struct RetiringService: StreamService {
-    init(_ context: inout ServiceContext) {}
+    private let log: ServiceLog
+
+    init(_ context: inout ServiceContext) { log = context.log }
 
     mutating func willAccept() -> AcceptDecision { .retire("table has changed -- restarting") }
+
+    /// What the kernel still wakes us for.
+    mutating func willExit() { log.info("hook exit, watching the endpoint: \(watchedDescriptors().contains(6))") }
 
     mutating func received(_ input: RawSpan, from client: inout Void, reply: inout Reply) -> Int { input.byteCount }
 }
 
-/// Reads and writes as if there were one client only.
+/// Reads and writes as if there were one client only. Says who serves.
 struct BlockingService: BlockingStreamService {
+    private let log: ServiceLog
+
+    init(_ context: inout ServiceContext) { log = context.log }
+
+    mutating func clientArrived(_ client: inout BlockingClient) { greet(&client) }
+    mutating func serve(_ client: inout BlockingClient) { echo(&client) }
+    mutating func clientLeft(_ id: ClientID) { log.info("hook left") }
+}
+
+/// The same for many clients at once.
+struct BlockingCrowdService: BlockingStreamService {
+    static let clientsAtOnce = ClientsAtOnce.many
+
     init(_ context: inout ServiceContext) {}
 
-    mutating func clientArrived(_ client: inout BlockingClient) {
-        try? client.write(Array("hello\n".utf8).span.bytes)
-    }
+    mutating func clientArrived(_ client: inout BlockingClient) { greet(&client) }
+    mutating func serve(_ client: inout BlockingClient) { echo(&client) }
+}
 
-    mutating func serve(_ client: inout BlockingClient) {
-        var bytes = [UInt8](repeating: 0, count: 256)
+private func greet(_ client: inout BlockingClient) {
+    try? client.write(Array("hello\n".utf8).span.bytes)
+}
+
+/// Sends back what came. A `q` is the end; after a `w` it waits for more before it answers.
+private func echo(_ client: inout BlockingClient) {
+    var bytes = [UInt8](repeating: 0, count: 256)
+    var span = bytes.mutableSpan
+    var room = span.mutableBytes
+    guard var count = try? client.read(into: &room), count > 0 else { return }
+    if bytes.first == UInt8(ascii: "q") { return client.disconnect() }
+    if bytes.first == UInt8(ascii: "w") {
         var span = bytes.mutableSpan
         var room = span.mutableBytes
-        guard let count = try? client.read(into: &room), count > 0 else { return }
-        if bytes.first == UInt8(ascii: "q") { return client.disconnect() }
-        try? client.write(bytes.span.bytes.extracting(0..<count))
+        count = (try? client.read(into: &room)) ?? 0
     }
+    try? client.write(bytes.span.bytes.extracting(0..<count))
 }
 
 /// Logs how many datagrams came, and the last one.
@@ -54,4 +82,21 @@ struct DatagramCounter: DatagramService {
         let last = datagrams.count - 1
         log.info("received \(datagrams.count): \(datagrams.text(last))\(datagrams.isTruncated(last) ? " cut" : "")")
     }
+}
+
+/// The descriptors in the epoll sets of this process.
+private func watchedDescriptors() -> [Int] {
+    var found: [Int] = []
+    for number in 3..<64 {
+        guard let file = fopen("/proc/self/fdinfo/\(number)", "r") else { continue }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 256)
+        while fgets(&line, 256, file) != nil {
+            let words = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).split {
+                $0 == " " || $0 == ":"
+            }
+            if words.first == "tfd", words.count > 1, let watched = Int(words[1]) { found.append(watched) }
+        }
+    }
+    return found.sorted()
 }

@@ -9,6 +9,7 @@ import ServerSkeleton
 switch CommandLine.arguments.last {
 case "serve=flow": StreamServer<FlowService>.main()
 case "serve=blocking": BlockingStreamServer<BlockingService>.main()
+case "serve=blocking-crowd": BlockingStreamServer<BlockingCrowdService>.main()
 case "serve=datagrams": DatagramServer<DatagramCounter>.main()
 case "serve=retiring": StreamServer<RetiringService>.main()
 default: StreamServer<LineService>.main()

@@ -17,4 +17,13 @@ pid_t cspawn_start(char *const argv[], char *const envp[], const char *directory
 /// A pipe that no program started later inherits. Returns 0, or a negated errno.
 int cspawn_pipe(int ends[2]);
 
+/* epoll(7) of its own on `endpoint`, EPOLLEXCLUSIVE; -1 on failure. */
+int cspawn_watch_exclusively(int endpoint);
+
+/* epoll_wait(2): how many events there were. */
+int cspawn_wait_exclusively(int epoll, int milliseconds);
+
+/* gettid(2). */
+int cspawn_thread(void);
+
 #endif

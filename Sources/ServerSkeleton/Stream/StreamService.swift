@@ -50,8 +50,10 @@ extension StreamService where Self: ~Copyable, ClientState == Void {
     @inlinable public mutating func clientArrived(_ client: Client, reply: inout Reply) {}
 }
 
-/// Sizes of the two buffers that all connections of a process share.
+/// Sizes of the two buffers that all connections of a process share, and other limits.
 @usableFromInline enum StreamBuffers {
+    /// Clients accepted in one turn at most, so that those who are connected get their turn, too.
+    static let clientsAtOnce = 64
     /// A read takes so much at once, or more for a service with longer requests.
     @usableFromInline static let smallest = 16 * 1024
 

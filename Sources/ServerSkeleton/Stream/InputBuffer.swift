@@ -4,16 +4,15 @@
 //===----------------------------------------------------------------------===//
 
 public import FixedMemory
+import SystemCalls
 
 /// Holds the input of the connection that is being worked on. What a service does not consume is put aside by the
 /// core, so that the buffer is free for the next connection.
 @usableFromInline struct InputBuffer: ~Copyable {
     @usableFromInline var buffer: AppendBuffer
-    let maximumRequestSize: Int
 
-    init(maximumRequestSize: Int) {
-        self.maximumRequestSize = max(maximumRequestSize, 1)
-        buffer = AppendBuffer(capacity: StreamBuffers.receiveSize(maximumRequestSize: maximumRequestSize))
+    init(requestLimit: Int) {
+        buffer = AppendBuffer(capacity: StreamBuffers.receiveSize(maximumRequestSize: requestLimit))
     }
 
     var capacity: Int { buffer.capacity }
@@ -24,4 +23,16 @@ public import FixedMemory
     @inlinable
     @_lifetime(borrow self)
     func bytes(from start: Int) -> RawSpan { buffer.bytes.extracting(start..<buffer.count) }
+
+    /// read(2) behind what is there.
+    @inline(__always)
+    mutating func fill(from number: DescriptorNumber) throws(SystemError) -> Transfer {
+        var result = Transfer.wouldBlock
+        _ = try buffer.fill { (room: inout MutableRawSpan) throws(SystemError) -> Int in
+            result = try number.read(into: &room)
+            if case .bytes(let count) = result { return count }
+            return 0
+        }
+        return result
+    }
 }

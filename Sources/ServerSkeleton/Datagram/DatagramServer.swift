@@ -27,24 +27,29 @@ public struct DatagramServer<S: DatagramService & ~Copyable>: ~Copyable {
     private init() {
         let capacity = DatagramCore.batchCapacity()
         var started = startServer(S.self, as: .datagram)
-        core = DatagramCore(started.log, started.limits, started.status, lock: started.lock.take())
-        core.start(started)
+        core = DatagramCore(started.circumstances, lock: started.lock.take())
         datagrams = Datagrams(capacity: capacity, datagramSize: ProtocolLimit.datagramBytes)
         service = started.service
     }
 
     private mutating func run() {
-        while core.goesOn() {
-            core.wait(atMost: service.willWait(core.time))
-            guard core.hasWork() else { continue }
-            switch service.willAccept() {
-            case .retire(let why):
-                core.retire(why)
-                continue
-            case .goOn: break
+        while true {
+            switch core.nextStep() {
+            case .takeTurn:
+                core.wait(atMost: service.willWait(core.time))
+                if core.mayReceive { receive() }
+            case .lookOnceMore: receive()
+            case .leave: return
             }
-            while core.receive(into: &datagrams) { service.received(&datagrams) }
-            core.finishRequests()
         }
+    }
+
+    private mutating func receive() {
+        switch service.willAccept() {
+        case .retire(let why): return core.retire(why)
+        case .goOn: break
+        }
+        while core.receive(into: &datagrams) == .some { service.received(&datagrams) }
+        core.finishRequests()
     }
 }

@@ -43,6 +43,12 @@ struct UseAndIdleLimits {
         idleTimer = timer
     }
 
+    /// The process goes on although its limit was reached: somebody came at the last moment.
+    mutating func restart(_ loop: inout EventLoop) {
+        becameIdle(loop.now)
+        if let idleTimer { loop.arm(idleTimer, milliseconds: idleMilliseconds) }
+    }
+
     /// The timer fired. Its event may come before this turn's work, so the limit is looked at after it.
     mutating func idleTimerFired() { isLookDue = true }
 

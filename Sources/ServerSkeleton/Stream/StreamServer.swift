@@ -33,25 +33,38 @@ import MasterProtocol
 
     @usableFromInline init() {
         let started = startServer(S.self, as: DaemonOptions.Skeleton.stream)
-        input = InputBuffer(maximumRequestSize: S.maximumRequestSize)
+        let requestLimit = max(S.maximumRequestSize, 1)
+        input = InputBuffer(requestLimit: requestLimit)
         reply = Reply(capacity: max(StreamBuffers.smallest, S.maximumReplySize))
         states = []
         core = StreamCore(
-            StreamCore.Circumstances(started, ignoresPassAttributes: !S.usesPassAttributes),
-            blockSize: max(input.capacity, reply.room)
+            started.circumstances,
+            requestLimit: requestLimit,
+            blockSize: max(input.capacity, reply.room),
+            batch: StreamBuffers.clientsAtOnce,
+            woken: .one,
+            ignoresPassAttributes: !S.usesPassAttributes
         )
         service = started.service
     }
 
     @inlinable mutating func run() {
         core.start()
-        while core.goesOn() {
-            core.wait(atMost: service.willWait(core.time))
-            reply.begin(core.time)
-            while let event = core.nextEvent() { handle(event) }
-            core.finishRequests()
-            if core.mayAccept { acceptClients() }
+        while true {
+            switch core.nextStep() {
+            case .takeTurn: takeTurn()
+            case .lookOnceMore: acceptClients()
+            case .leave: return
+            }
         }
+    }
+
+    @inlinable mutating func takeTurn() {
+        core.wait(atMost: service.willWait(core.time))
+        reply.begin(core.time)
+        while let event = core.nextEvent() { handle(event) }
+        core.finishRequests()
+        if core.mayAccept { acceptClients() }
     }
 
     @inlinable mutating func handle(_ event: StreamEvent) {
@@ -62,7 +75,7 @@ import MasterProtocol
             case .nothing: break
             case .ended: leave(id)
             }
-        case .resumed(let id): if core.takeKept(of: id, into: &input) { work(id) }
+        case .resumed(let id): if core.takeKept(of: id, into: &input) == .some { work(id) }
         case .arrived(let id): greet(id)
         case .lost(let id): leave(id)
         }
@@ -73,12 +86,12 @@ import MasterProtocol
         core.beginRequests()
         var done = 0
         while done < input.count, !reply.mustDisconnect {
-            if reply.room < S.maximumReplySize, !core.send(&reply, to: id) { break }
+            if reply.room < S.maximumReplySize, core.send(&reply, to: id) != .taken { break }
             let size = Self.call(&service, input, from: done, &states[id.place]!, &reply)
             if size <= 0 { break }
             done += size
         }
-        if !core.settle(id, &reply, &input, done: done) { leave(id) }
+        if core.settle(id, &reply, keeping: input, from: done) == .leaves { leave(id) }
     }
 
     @inlinable static func call(
@@ -102,7 +115,7 @@ import MasterProtocol
     @inlinable mutating func greet(_ id: ClientID) {
         while states.count <= id.place { states.append(nil) }
         states[id.place] = .some(service.clientArrived(core.client(id), reply: &reply))
-        if !core.settle(id, &reply, &input, done: input.count) { leave(id) }
+        if core.settle(id, &reply) == .leaves { leave(id) }
     }
 
     @inlinable mutating func leave(_ id: ClientID) {
@@ -112,17 +125,18 @@ import MasterProtocol
 
     /// One client on stdin and stdout, without master.
     @inlinable mutating func serveOneClient() {
-        var state = service.clientArrived(core.oneShotClient, reply: &reply)
-        var isOpen = core.sendOneShot(&reply)
-        while isOpen, core.receiveOneShot(&input) {
+        let oneShot = core.oneShotClient()
+        var state = service.clientArrived(oneShot.client, reply: &reply)
+        var course = oneShot.send(&reply)
+        while course == .stays, oneShot.receive(&input) == .some {
             var done = 0
-            while isOpen, done < input.count {
+            while course == .stays, done < input.count {
                 let size = Self.call(&service, input, from: done, &state, &reply)
                 if size <= 0 { break }
                 done += size
-                isOpen = core.sendOneShot(&reply)
+                course = oneShot.send(&reply)
             }
-            isOpen = core.keepOneShot(&input, done: done) && isOpen
+            if oneShot.keepRest(of: &input, after: done) == .leaves { course = .leaves }
         }
         service.clientLeft(state)
     }

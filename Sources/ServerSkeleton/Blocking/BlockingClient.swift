@@ -1,29 +1,9 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: services that have to wait for the client they talk to
+// Quartermaster: BlockingClient, a client to wait for
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
 import SystemCalls
-
-/// A stream service that reads and writes as if it had one client only: whoever sent something is served until the
-/// handler returns, and everybody else waits meanwhile. For services that cannot be written as a `StreamService`, for
-/// instance because a library they use does the talking.
-public protocol BlockingStreamService: Service, ~Copyable {
-    /// A client connected. A service that speaks first writes its greeting. Default: nothing.
-    mutating func clientArrived(_ client: inout BlockingClient)
-
-    /// A client has sent something: read it, and answer. Returning keeps the connection for its next request;
-    /// `client.disconnect()` ends it.
-    mutating func serve(_ client: inout BlockingClient)
-
-    /// A client is about to be disconnected, for whatever reason. Default: nothing.
-    mutating func clientLeft(_ id: ClientID)
-}
-
-extension BlockingStreamService where Self: ~Copyable {
-    public mutating func clientArrived(_ client: inout BlockingClient) {}
-    public mutating func clientLeft(_ id: ClientID) {}
-}
 
 /// A client to read from and write to. Every transfer waits for the client, `ipc_timeout` at most; one that fails
 /// disconnects it as soon as the handler returns.
@@ -80,6 +60,20 @@ public struct BlockingClient: ~Copyable {
 
     /// Ends the connection when the handler returns.
     public mutating func disconnect() { isOver = true }
+
+    /// Waits for the client to send something. Ended: it hung up, was silent for too long, or is to leave.
+    func waitForRequest() -> Reception {
+        if isOver { return .ended }
+        let isThere = (try? input.waitForInput(milliseconds: limit)) ?? false
+        return isThere ? hasInput() : .ended
+    }
+
+    /// Whether a client that became readable has sent something, or has hung up. Standard input may be a file, which
+    /// always has something to read, if only its end.
+    func hasInput() -> Reception {
+        guard let count = try? input.unreadBytes() else { return .some }
+        return count > 0 ? .some : .ended
+    }
 
     private mutating func failure(_ error: ServiceError) -> ServiceError {
         isOver = true

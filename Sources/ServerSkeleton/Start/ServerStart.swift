@@ -9,24 +9,12 @@ import MasterConfig
 import MasterProtocol
 import SystemCalls
 
-/// A server that is ready to wait for work: what the start found out, and the service itself.
+/// A server that is ready to wait for work.
 struct StartedServer<S: Service & ~Copyable>: ~Copyable {
+    let circumstances: Circumstances
     var service: S
-    let log: Log
-    let serviceName: String
-    let settings: MainSettings
-    let demands: ServiceDemands
-    /// Nil only for a one-shot server that was not told.
-    let transport: Transport?
-    let socketCount: Int
-    let isOneShot: Bool
-    let limits: UseAndIdleLimits
-    let status: StatusReporter
+    /// Of a datagram server with siblings.
     var lock: ServiceLock?
-    let watchdogSeconds: Int
-
-    /// Limits that the service may have changed are in `limits` already.
-    var ipcTimeoutMilliseconds: Int64 { Int64(settings.ipcTimeout) * 1000 }
 }
 
 /// Starts a server. The order of the steps is part of what master(8), administrators and services rely on: each step
@@ -69,20 +57,20 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
     Privileges.drop(options, settings, log)
     let service = S(&context)
 
-    return StartedServer(
-        service: service,
+    let circumstances = Circumstances(
         log: log,
         serviceName: serviceName,
-        settings: settings,
-        demands: S.demands,
+        parent: StartStep.parent(options),
+        generation: generation,
         transport: transport,
         socketCount: options.socketCount,
-        isOneShot: options.isOneShot,
-        limits: UseAndIdleLimits(useLimit: context.useLimit, idleLimit: context.idleLimit),
-        status: StatusReporter(generation: generation, isConnected: !options.isOneShot),
-        lock: lock,
+        useLimit: context.useLimit,
+        idleLimit: context.idleLimit,
+        ipcTimeoutMilliseconds: Int64(settings.ipcTimeout) * 1000,
+        inFlowDelayMilliseconds: S.demands.contains(.inFlowDelay) ? Int64(settings.inFlowDelay) * 1000 : 0,
         watchdogSeconds: watchdogSeconds ?? StartStep.watchdogSeconds(skeleton, settings)
     )
+    return StartedServer(circumstances: circumstances, service: service, lock: lock)
 }
 
 /// A peer that hangs up and a file that is full are errors of one call, not the end of the process.

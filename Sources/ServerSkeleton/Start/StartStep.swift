@@ -116,6 +116,13 @@ enum StartStep {
         }
     }
 
+    /// Our own master marks the status channel.
+    static func parent(_ options: DaemonOptions) -> Circumstances.Parent {
+        if options.isOneShot { return .oneShot }
+        let mark = try? DescriptorNumber(InheritedDescriptor.status).option(.priority)
+        return mark == StatusChannelMark.socketPriority ? .ours : .foreign
+    }
+
     static func readGeneration(_ log: Log) -> Generation {
         guard let text = EnvironmentName.generation.value else { return .none }
         do throws(GenerationProblem) {

@@ -1,0 +1,79 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: DatagramCore, receiving without what the bytes mean
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Events
+import MasterConfig
+import MasterProtocol
+import SystemCalls
+
+/// Everything about datagrams that does not depend on the service: takes turns with siblings, waits, receives. It never
+/// looks at what the bytes mean.
+struct DatagramCore: ~Copyable {
+    /// Batches received in one turn at most, so that master and the clock are heard in a flood.
+    private static let rounds = 16
+
+    private var life: ChildLife
+    private var lock: ServiceLock?
+    private var inFlowDelay: InFlowDelay
+
+    init(_ circumstances: Circumstances, lock: consuming ServiceLock?) {
+        life = ChildLife(circumstances, capacity: 16, batch: Self.rounds)
+        inFlowDelay = InFlowDelay(circumstances)
+        self.lock = lock
+        life.start(handlesTermination: true)
+    }
+
+    /// What the kernel lets wait in a socket, and the one that a blocked sender adds. Asked before a chroot.
+    static func batchCapacity() -> Int {
+        let text = (try? readFile("/proc/sys/net/unix/max_dgram_qlen"))?.bytes ?? []
+        let queue = Int(String(decoding: text.prefix { $0 > 32 }, as: UTF8.self)) ?? 10
+        return min(max(queue + 2, 12), 128)
+    }
+
+    var time: ServiceTime { life.time }
+
+    mutating func nextStep() -> LifeStep { life.nextStep(hasClients: false) }
+
+    mutating func wait(atMost seconds: Int?) {
+        lock?.take(life.log)
+        life.turn(atMost: seconds.map { Int64($0) * 1000 })
+        life.handleAll()
+    }
+
+    /// Whether datagrams are waiting. Those that came before master went, or before SIGTERM, are received yet.
+    var mayReceive: Bool { life.listeners.hasReady }
+
+    /// Receives what is there, up to a limit; nothing when that was all for this turn.
+    mutating func receive(into datagrams: inout Datagrams) -> Reception {
+        lock?.release(life.log)
+        while let socket = life.listeners.next() {
+            do throws(SystemError) {
+                let count = try datagrams.batch.receive(from: socket)
+                if count > 0 {
+                    begin(count)
+                    return .some
+                }
+            } catch {
+                life.warn(.receive, "receive: \(error.reason)")
+            }
+            life.listeners.wasEmpty()
+        }
+        return .nothing
+    }
+
+    private mutating func begin(_ count: Int) {
+        life.tookWork()
+        life.beginWork()
+        life.finished(count)
+        life.becameIdle(life.loop.now)
+        inFlowDelay.wait()
+    }
+
+    mutating func finishRequests() { life.endWork() }
+
+    mutating func retire(_ why: String) { life.retire(why) }
+
+    mutating func finish() { life.finish() }
+}

@@ -1,0 +1,37 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: taking a client out of a queue
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Events
+import MasterProtocol
+import SystemCalls
+
+/// Somebody who was taken out of an endpoint's queue: a client or, where connections are passed on, a sender.
+struct Arrival: ~Copyable {
+    let descriptor: Descriptor
+    /// A number that is kept free for the descriptor that a sender passes.
+    let reserve: Descriptor?
+}
+
+extension ChildLife {
+    /// The next one that waits; nil when nobody does, when there were enough for one turn, or when there are no
+    /// descriptors.
+    mutating func acceptNext() -> Arrival? {
+        while let listener = listeners.next() {
+            do throws(SystemError) {
+                // A sender stays in the queue unless there is a number for what it passes, too.
+                let reserve = circumstances.transport == .pass ? try listener.duplicate(atLeast: 0) : nil
+                switch try listener.accept() {
+                case .client(let descriptor):
+                    tookWork()
+                    return Arrival(descriptor: descriptor, reserve: reserve)
+                case .nothing: listeners.wasEmpty()
+                }
+            } catch {
+                pause(error)
+            }
+        }
+        return nil
+    }
+}

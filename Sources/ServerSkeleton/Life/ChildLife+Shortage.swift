@@ -1,0 +1,91 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what a child does when the status channel is full, or descriptors are short
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Events
+import MasterProtocol
+import SystemCalls
+
+extension ChildLife {
+    // MARK: reports
+
+    mutating func report(_ outcome: StatusReporter.Outcome) {
+        switch outcome {
+        case .told: break
+        case .owed: waitForStatusRoom()
+        case .masterGone: if !isLeaving { stage = .leaving(.masterGone) }
+        }
+    }
+
+    private mutating func waitForStatusRoom() {
+        if waitsForStatusRoom { return }
+        do throws(SystemError) {
+            if let statusRoom {
+                try loop.start(statusRoom)
+            } else {
+                let channel = DescriptorNumber(InheritedDescriptor.status)
+                statusRoom = try loop.watch(channel, for: .writable, token: EventToken(.statusRoom))
+            }
+            waitsForStatusRoom = true
+        } catch {
+            // Each turn begins with a try; the timer makes sure that there is one.
+            armRetry()
+        }
+    }
+
+    mutating func thereIsRoom() {
+        let outcome = status.settle()
+        if outcome == .owed { return }
+        if let statusRoom { loop.stop(statusRoom) }
+        waitsForStatusRoom = false
+        report(outcome)
+    }
+
+    /// Master has seen work that stands, and idle processes that do not take it; we may be one of them.
+    mutating func lookNow() {
+        guard listeners.registration == .on else { return }
+        listeners.areAllReady()
+        status.isToAnswer()
+    }
+
+    // MARK: no descriptors
+
+    /// Taking work fails for a reason that will not go away at once. We say that we are busy, so that others are asked,
+    /// and try again when a client has left or a second has passed.
+    mutating func pause(_ error: SystemError) {
+        warn(.accept, "accept connection: \(error.reason) -- accepting no clients for a moment")
+        switch stage {
+        case .looking, .lastClients, .leaving: listeners.unregister(&loop)
+        case .serving, .paused:
+            listeners.unregister(&loop)
+            stage = .paused
+            status.take()
+            armRetry()
+        }
+    }
+
+    /// Takes work again, as far as nothing else keeps us from it.
+    mutating func resume() {
+        guard case .paused = stage else { return }
+        do throws(SystemError) {
+            try listeners.register(&loop)
+            stage = .serving
+        } catch {
+            warn(.watch, "watch listener: \(error.reason) -- accepting no clients for a moment")
+            status.take()
+            armRetry()
+        }
+    }
+
+    private mutating func armRetry() {
+        let timer = retryTimer ?? loop.makeTimer(token: EventToken(.tryAgain))
+        loop.arm(timer, milliseconds: 1000)
+        retryTimer = timer
+    }
+
+    /// A warning that may come again and again.
+    mutating func warn(_ kind: Complaints.Kind, _ text: String) {
+        complaints.warn(kind, loop.now, text)
+    }
+}

@@ -1,0 +1,278 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the life of a child, from its first wait to its end
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import Events
+import MasterProtocol
+import SystemCalls
+
+/// What the owner of the event loop does next.
+@usableFromInline enum LifeStep {
+    /// Wait, and work.
+    case takeTurn
+    /// Take what is there without waiting: after this the process leaves, unless there was something.
+    case lookOnceMore
+    case leave
+}
+
+/// What every child needs besides its work, whatever it serves: the event loop, the channel to master, the endpoints,
+/// the limits, and the end. It decides whether the process takes work and when it leaves; it never looks at the work.
+///
+/// The stages, and what leads from one to another. "Registered" means that the kernel wakes this process for work.
+///
+///     stage           registered  master heard    leads to
+///     --------------  ----------  --------------  ------------------------------------------------------------
+///     serving         yes         TAKEN … AVAIL   used up or idle for too long, without clients: looking
+///                                                 no descriptors for a client: paused
+///     paused          no          TAKEN           a client left, or a second passed: serving
+///                                                 used up or idle for too long, without clients: looking
+///     looking         no          as before       somebody was there: last clients (used up), serving (idle)
+///                                                 nobody was there, or no descriptors: leaving
+///     last clients    no          TAKEN           the last client left: leaving
+///     leaving         no          AVAIL           nothing; the process ends with this turn
+///
+///     from any of them: the service retires, master is gone, SIGTERM: leaving
+///
+/// A wake-up must not get lost: the kernel may have woken us, and nobody else, for a client that we do not take. So a
+/// process that stops taking work gives up its registration first. Then it looks once more, or it says that it is busy,
+/// or it ends, and at both of these master looks at the queue.
+struct ChildLife: ~Copyable {
+    /// One is enough where each that is woken takes the client at once, and where master looks after the clients of
+    /// those that do not. A master that is not ours does not look.
+    enum Woken { case one, all }
+
+    enum Stage {
+        case serving
+        case paused
+        case looking(Limit, hasFound: Bool)
+        case lastClients
+        case leaving(Reason)
+    }
+
+    enum Limit { case use, idle }
+
+    enum Reason { case masterGone, idle, usedUp, retired, terminated }
+
+    let circumstances: Circumstances
+    let log: Log
+    var loop: EventLoop
+    var listeners: Listeners
+    var limits: UseAndIdleLimits
+    var status: StatusReporter
+    var stage = Stage.serving
+    var retryTimer: WatchID?
+    var statusRoom: WatchID?
+    var waitsForStatusRoom = false
+    var complaints: Complaints
+
+    /// - Parameters:
+    ///   - capacity: of the event loop.
+    ///   - batch: how much is taken from the endpoints in one turn.
+    ///   - woken: which of the idle processes of the service the kernel wakes for a client.
+    init(_ circumstances: Circumstances, capacity: Int, batch: Int, woken: Woken = .one) {
+        self.circumstances = circumstances
+        log = circumstances.log
+        complaints = Complaints(circumstances.log)
+        do throws(SystemError) {
+            loop = try EventLoop(capacity: capacity)
+        } catch {
+            circumstances.log.fatal(error.call.rawValue, error)
+        }
+        listeners = Listeners(
+            socketCount: circumstances.isOneShot ? 0 : circumstances.socketCount,
+            isExclusive: woken == .one && circumstances.parent == .ours,
+            batch: batch
+        )
+        limits = UseAndIdleLimits(useLimit: circumstances.useLimit, idleLimit: circumstances.idleLimit)
+        status = StatusReporter(generation: circumstances.generation, isConnected: !circumstances.isOneShot)
+    }
+
+    var time: ServiceTime { ServiceTime(loop.now) }
+
+    // MARK: start
+
+    /// Starts watching. From here on master may go away at any moment.
+    ///
+    /// - Parameter handlesTermination: whether what was received is dealt with before SIGTERM is obeyed.
+    mutating func start(handlesTermination: Bool = false) {
+        do throws(SystemError) {
+            let channel = DescriptorNumber(InheritedDescriptor.status)
+            _ = try loop.watch(channel, for: .readable, token: EventToken(.master))
+            if handlesTermination { _ = try loop.watchSignal(.terminate, token: EventToken(.terminate)) }
+            if circumstances.parent == .ours { _ = try loop.watchSignal(.urgent, token: EventToken(.look)) }
+            if circumstances.transport == .inet { keepConnectionsAlive() }
+            try listeners.register(&loop)
+            try closeInheritedOnExec(listeners: circumstances.socketCount)
+            try Watchdog.start(seconds: UInt32(max(circumstances.watchdogSeconds, 3)))
+        } catch {
+            log.fatal(error.call.rawValue, error)
+        }
+        log.prepareLastWords("watchdog timeout")
+        limits.startIdleTimer(&loop, token: EventToken(.idleLimit))
+        forgetStart()
+    }
+
+    /// Accepted sockets inherit the option from their listener.
+    private func keepConnectionsAlive() {
+        for index in 0..<Int32(circumstances.socketCount) {
+            try? DescriptorNumber(InheritedDescriptor.firstListener + index).setOption(.keepAlive, 1)
+        }
+    }
+
+    // MARK: turns
+
+    /// Whether there is another turn. Connected clients keep a process going whose limits are reached.
+    mutating func nextStep(hasClients: Bool) -> LifeStep {
+        let isIdleTooLong = limits.isIdleTooLong(&loop, isInUse: hasClients)
+        switch stage {
+        case .serving, .paused:
+            if hasClients { return .takeTurn }
+            if limits.isUsedUp { return look(.use) }
+            return isIdleTooLong ? look(.idle) : .takeTurn
+        case .looking(.use, let hasFound): return hasFound && hasClients ? serveLastClients() : leave(.usedUp)
+        case .looking(.idle, hasFound: true): return goOn()
+        case .looking(.idle, hasFound: false): return leave(.idle)
+        case .lastClients: return hasClients ? .takeTurn : leave(.usedUp)
+        case .leaving:
+            listeners.unregister(&loop)
+            return .leave
+        }
+    }
+
+    private mutating func look(_ limit: Limit) -> LifeStep {
+        listeners.unregister(&loop)
+        listeners.areAllReady()
+        stage = .looking(limit, hasFound: false)
+        return .lookOnceMore
+    }
+
+    private mutating func serveLastClients() -> LifeStep {
+        stage = .lastClients
+        status.take()
+        return .takeTurn
+    }
+
+    /// Somebody came at the last moment before an idle process left.
+    private mutating func goOn() -> LifeStep {
+        limits.restart(&loop)
+        stage = .paused
+        resume()
+        return .takeTurn
+    }
+
+    private mutating func leave(_ reason: Reason) -> LifeStep {
+        stage = .leaving(reason)
+        return .leave
+    }
+
+    /// Waits for something to happen, at most `milliseconds`; nil is no limit.
+    mutating func turn(atMost milliseconds: Int64?) {
+        if log.hasPending { log.flush() }
+        if !waitsForStatusRoom { report(status.settle()) }
+        Watchdog.waitBegins()
+        do throws(SystemError) {
+            try loop.turn(waitingAtMost: isLeaving ? 0 : milliseconds)
+        } catch {
+            log.fatal("event loop", error)
+        }
+        Watchdog.waitEnded()
+    }
+
+    /// What concerns every child.
+    mutating func handle(_ token: EventToken) {
+        switch token.event {
+        case .listener: listeners.becameReady(token.index)
+        case .master: if !isLeaving { stage = .leaving(.masterGone) }
+        case .terminate: stage = .leaving(.terminated)
+        case .idleLimit: limits.idleTimerFired()
+        case .statusRoom: thereIsRoom()
+        case .tryAgain: resume()
+        case .look: lookNow()
+        case .client, .sender, .clientLimit, .inFlowDelay: preconditionFailure("a token of somebody's connection")
+        }
+    }
+
+    /// For a server that waits for nothing else.
+    mutating func handleAll() {
+        while let occurrence = loop.next() { handle(occurrence.token) }
+    }
+
+    /// Whether there may be a client for this process to take.
+    var mayAccept: Bool { listeners.hasReady && !isLeaving }
+
+    var isLeaving: Bool {
+        if case .leaving = stage { return true }
+        return false
+    }
+
+    // MARK: work
+
+    /// The first work of a turn makes us busy, whoever asked for it.
+    @inline(__always)
+    mutating func beginWork() { status.take() }
+
+    /// The turn's work is done. A process that takes nothing new stays busy, so that others are asked.
+    mutating func endWork() {
+        switch stage {
+        case .serving, .looking, .leaving: report(status.release())
+        case .paused, .lastClients: break
+        }
+    }
+
+    /// Whether turns that follow one another may share one report.
+    var isBusyForNow: Bool {
+        if case .serving = stage { return status.isTaken }
+        return false
+    }
+
+    mutating func staysBusy() { status.repeatTaken() }
+
+    /// Something was taken from an endpoint.
+    mutating func tookWork() {
+        listeners.gaveSomething()
+        if case .looking(let limit, _) = stage { stage = .looking(limit, hasFound: true) }
+    }
+
+    /// Something is done with: a client has left, or datagrams were dealt with.
+    mutating func finished(_ uses: Int) { limits.count(uses) }
+
+    /// Nobody is connected from `moment` on.
+    mutating func becameIdle(_ moment: LoopTime) { limits.becameIdle(moment) }
+
+    // MARK: the end
+
+    /// The service wants a fresh process to take over. Who waits is left to it.
+    mutating func retire(_ why: String) {
+        log.info(why)
+        stage = .leaving(.retired)
+    }
+
+    /// The last act, before the process exits with status 0.
+    mutating func finish() {
+        _ = status.release()
+        guard case .leaving(let reason) = stage else { return log.finish() }
+        switch reason {
+        case .masterGone: log.verbose(1, "master disconnect -- exiting")
+        case .idle: log.verbose(1, "idle timeout -- exiting")
+        case .usedUp, .retired, .terminated: break
+        }
+        log.finish()
+        if reason == .terminated {
+            // The exit status is that of the signal.
+            try? Signal.terminate.restoreDefault()
+            try? sendSignal(.terminate, to: processID())
+        }
+    }
+}
+
+/// Ends the process as one that did its work.
+@usableFromInline func endServer() -> Never { exitProcess(ExitCode.success) }
+
+/// Programs that a service starts have no business with our channels.
+private func closeInheritedOnExec(listeners: Int) throws(SystemError) {
+    for number in InheritedDescriptor.flowRead..<InheritedDescriptor.firstListener + Int32(listeners) {
+        try DescriptorNumber(number).setCloseOnExec(true)
+    }
+}

@@ -1,0 +1,79 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: connections that other processes are passing to us
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import Events
+import FixedMemory
+import MasterProtocol
+import SystemCalls
+
+/// Senders whose descriptor or attributes are not all there yet; each is heard when it sends something.
+struct PassedConnections: ~Copyable {
+    /// How far a sender has come.
+    enum Progress: ~Copyable {
+        case incomplete
+        case complete(PassedConnection)
+    }
+
+    private let log: Log
+    private let serviceName: String
+    private var receptions = Slab<PassReception>(capacity: 0)
+
+    init(_ circumstances: Circumstances) {
+        log = circumstances.log
+        serviceName = circumstances.serviceName
+    }
+
+    var count: Int { receptions.count }
+
+    mutating func begin(_ sender: consuming Arrival, _ life: inout ChildLife) {
+        if receptions.count == receptions.capacity { receptions.reserve(receptions.count + 1) }
+        let number = sender.descriptor.number
+        guard let slot = receptions.insert(PassReception(sender, now: life.loop.now)) else { return }
+        do throws(SystemError) {
+            receptions[slot].watch = try life.loop.watch(number, for: .readable, token: EventToken(.sender, slot: slot))
+        } catch {
+            life.warn(.watch, "watch sender of a connection: \(error.reason)")
+            end(slot, &life)
+        }
+    }
+
+    /// Takes what a sender sent.
+    mutating func advance(_ slot: SlotID, _ life: inout ChildLife) -> Progress {
+        guard receptions.contains(slot) else { return .incomplete }
+        let stage = receptions[slot].advance(now: life.loop.now)
+        switch stage {
+        case .waiting: return .incomplete
+        case .complete:
+            let connection = receptions[slot].takeConnection()
+            end(slot, &life)
+            guard let connection else { return .incomplete }
+            return .complete(connection)
+        case .failed(let why):
+            complain(why, &life)
+            end(slot, &life)
+            return .incomplete
+        }
+    }
+
+    /// Gives up on senders that take too long.
+    mutating func sweep(_ life: inout ChildLife) {
+        for index in 0..<receptions.capacity {
+            guard let slot = receptions.id(at: index), receptions[slot].millisecondsLeft(life.loop.now) <= 0
+            else { continue }
+            complain("timeout", &life)
+            end(slot, &life)
+        }
+    }
+
+    private func complain(_ why: String, _ life: inout ChildLife) {
+        life.warn(.passedConnection, "service \(serviceName): receive connection: \(why)")
+    }
+
+    private mutating func end(_ slot: SlotID, _ life: inout ChildLife) {
+        if let watch = receptions[slot].watch { life.loop.remove(watch) }
+        _ = receptions.remove(slot)
+    }
+}

@@ -1,0 +1,65 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: a connection of a stream server, and what waits on it
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Events
+import FixedMemory
+import SystemCalls
+
+/// A connection and what waits on it. Most of the time nothing does.
+struct Connection: ~Copyable {
+    let descriptor: Descriptor
+    /// Nil while the client waits for its in-flow delay.
+    var reading: WatchID?
+    var writing: WatchID?
+    /// Input that is no whole request yet, or that waits until replies are taken.
+    var kept: BlockPool.BlockID?
+    /// Replies that the client has not taken yet, and how much of them it has.
+    var unsent: BlockPool.BlockID?
+    var unsentOffset = 0
+    /// To be disconnected once it took everything.
+    var closesWhenSent = false
+    /// Since when we wait for this client; nil when it owes us nothing.
+    var waitingSince: LoopTime?
+
+    init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+}
+
+/// How many clients are waited for, for the rest of a request or to take their replies. One coarse timer looks after
+/// all of them, and runs only while there are any.
+struct ClientPatience {
+    let limitMilliseconds: Int64
+    private var count = 0
+    private var timer: WatchID?
+    private var isArmed = false
+
+    init(limitMilliseconds: Int64) { self.limitMilliseconds = limitMilliseconds }
+
+    var hasWaiting: Bool { count > 0 }
+
+    mutating func wait(for connection: inout Connection, _ loop: inout EventLoop) {
+        if connection.waitingSince == nil { count += 1 }
+        connection.waitingSince = loop.now
+        arm(&loop)
+    }
+
+    mutating func end(for connection: inout Connection) {
+        if connection.waitingSince == nil { return }
+        connection.waitingSince = nil
+        count -= 1
+    }
+
+    func isOver(_ since: LoopTime, _ now: LoopTime) -> Bool { now.milliseconds(since: since) >= limitMilliseconds }
+
+    /// A quarter of the limit, within a quarter of a second and ten seconds.
+    mutating func arm(_ loop: inout EventLoop) {
+        if isArmed { return }
+        let timer = timer ?? loop.makeTimer(token: EventToken(.clientLimit))
+        loop.arm(timer, milliseconds: min(max(limitMilliseconds / 4, 250), 10_000))
+        self.timer = timer
+        isArmed = true
+    }
+
+    mutating func timerFired() { isArmed = false }
+}

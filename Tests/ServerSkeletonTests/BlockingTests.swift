@@ -1,0 +1,187 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of services that may block
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import SystemCalls
+import TestSupport
+import Testing
+
+struct BlockingTests {
+    private func start(
+        _ room: ServerRoom,
+        _ listener: borrowing Descriptor,
+        _ options: [String] = ["serve=blocking"],
+        parent: Parent = .ours
+    ) throws -> ServerChild {
+        try ServerChild(
+            "test-service",
+            ["-t", "unix"] + options,
+            room: room,
+            listeners: [listener.number],
+            parent: parent
+        )
+    }
+
+    @Test("one client at a time: the next one stays in the queue until the first has left")
+    func oneAtATime() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try start(room, listener)
+        let first = try room.connect()
+        #expect(try first.receive(6) == "hello\n")
+        #expect(try child.records(1) == [child.taken()])
+        let second = try room.connect()
+        #expect(try second.receive(1, within: 200) == "")
+        #expect(try first.exchange("ping", 4) == "ping")
+        #expect(try first.exchange("pong", 4) == "pong")
+        #expect(try child.records(1, within: 0) == [], "busy from the client's arrival to its end")
+        try first.send("q")
+        #expect(first.isDisconnected())
+        #expect(try second.receive(6) == "hello\n")
+        #expect(try child.records(2) == [child.available(), child.taken()])
+    }
+
+    @Test("as many clients as idle processes: each has one of its own", arguments: [Parent.ours, .foreign])
+    func oneEach(_ parent: Parent) throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let children = try (0..<5).map { _ in try start(room, listener, parent: parent) }
+        for child in children { #expect(try eventually { try child.registration() != nil }) }
+        let clients = try (0..<5).map { _ in try room.connect() }
+        // None of them leaves before the last one was greeted.
+        for client in clients { #expect(try client.receive(6) == "hello\n") }
+        for child in children { #expect(try child.records(1) == [child.taken()]) }
+    }
+
+    @Test("a client that hangs up, or is silent for the time limit, makes room for the next one")
+    func silence() throws {
+        let room = try ServerRoom("ipc_timeout = 1s")
+        let listener = try room.unixListener()
+        let child = try start(room, listener)
+        do { #expect(try room.connect().receive(6) == "hello\n") }
+        let silent = try room.connect()
+        #expect(try silent.receive(6) == "hello\n")
+        #expect(silent.isDisconnected())
+        #expect(try room.connect().receive(6) == "hello\n")
+        #expect(room.log.contains("hook left"))
+        #expect(child.isRunning)
+    }
+
+    @Test("an alarm in the middle of a wait does not extend the time limit")
+    func alarmWhileWaiting() throws {
+        let room = try ServerRoom("ipc_timeout = 3s")
+        let listener = try room.unixListener()
+        let child = try start(room, listener)
+        let client = try room.connect()
+        #expect(try client.receive(6) == "hello\n")
+        // The service waits for the rest of the request.
+        let begin = ContinuousClock.now
+        try client.send("w")
+        rest(.milliseconds(2500))
+        kill(child.pid, SIGALRM)
+        #expect(client.isDisconnected())
+        #expect(ContinuousClock.now - begin > .milliseconds(2900))
+        #expect(ContinuousClock.now - begin < .milliseconds(5400), "3 s after the alarm it would be 5.5 s")
+        #expect(child.isRunning)
+    }
+
+    @Test("the client at hand is served to its end although master is gone")
+    func masterGone() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try start(room, listener)
+        let client = try room.connect()
+        #expect(try client.receive(6) == "hello\n")
+        child.closeStatus()
+        #expect(try client.exchange("ping", 4) == "ping")
+        try client.send("q")
+        #expect(child.exit() == 0)
+    }
+
+    @Test("the use limit counts clients, and the idle limit begins when the last one leaves")
+    func limits() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let used = try start(room, listener, ["-m", "2", "serve=blocking"])
+        for _ in 0..<2 {
+            let client = try room.connect()
+            #expect(try client.receive(6) == "hello\n")
+            try client.send("q")
+        }
+        #expect(used.exit() == 0)
+        let idle = try start(room, listener, ["-i", "1", "serve=blocking"])
+        let client = try room.connect()
+        #expect(try client.receive(6) == "hello\n")
+        rest(.milliseconds(1500))
+        let start = ContinuousClock.now
+        try client.send("q")
+        #expect(idle.exit() == 0)
+        #expect(ContinuousClock.now - start > .milliseconds(900))
+    }
+
+    @Test("passed connections are served one after the other")
+    func passed() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "pass", "serve=blocking"],
+            room: room,
+            listeners: [listener.number]
+        )
+        for _ in 0..<2 {
+            let sender = try room.connect()
+            let pair = try SocketEnds()
+            try sender.socket.number.pass(pair.far)
+            try sender.send("client_address\0192.0.2.1\0\0")
+            pair.closeFar()
+            let client = try pair.peer()
+            #expect(try client.receive(6) == "hello\n")
+            #expect(sender.isDisconnected())
+            try client.send("q")
+            #expect(client.isDisconnected())
+        }
+        let stranger = try room.connect()
+        try stranger.send("W")
+        #expect(stranger.isDisconnected())
+        #expect(room.log.contains("receive connection: no descriptor in the message"))
+        #expect(child.isRunning)
+    }
+
+    @Test("many clients, for a service that says so: one request after the other")
+    func manyClients() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try start(room, listener, ["serve=blocking-crowd"])
+        let clients = try (0..<3).map { _ in try room.connect() }
+        for client in clients { #expect(try client.receive(6) == "hello\n") }
+        for client in clients { #expect(try client.exchange("ping", 4) == "ping") }
+        #expect(try child.records(2) == [child.taken(), child.available()])
+        try clients[0].send("q")
+        #expect(clients[0].isDisconnected())
+        #expect(try clients[1].exchange("pong", 4) == "pong")
+    }
+
+    @Test("one-shot: standard input and output are the client")
+    func oneShot() throws {
+        let room = try ServerRoom()
+        let pair = try SocketEnds()
+        let child = try ServerChild(
+            "test-service",
+            ["-S", "serve=blocking"],
+            room: room,
+            input: pair.far,
+            output: pair.far,
+            hasMaster: false
+        )
+        pair.closeFar()
+        let client = try pair.peer()
+        #expect(try client.receive(6) == "hello\n")
+        #expect(try client.exchange("ping", 4) == "ping")
+        #expect(shutdown(client.socket.number.rawValue, Int32(SHUT_WR)) == 0)
+        #expect(child.exit() == 0)
+        #expect(room.log.contains("hook left"))
+    }
+}
