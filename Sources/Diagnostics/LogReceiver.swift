@@ -14,6 +14,8 @@ struct LogReceiver: ~Copyable {
     private let path: String?
     private let waits: Bool
     private var socket: Descriptor?
+    /// Whether the last connect found a receiver that has no room for one more connection now.
+    private var isCrowded = false
     /// Some syslog daemons listen on a stream; there each line ends with a NUL.
     private var isStream = false
     private(set) var descriptor: DescriptorNumber?
@@ -32,7 +34,7 @@ struct LogReceiver: ~Copyable {
         if descriptor == nil { connect() }
         if let outcome = trySending(line) { return outcome }
         connect()
-        return trySending(line) ?? .nobodyThere
+        return trySending(line) ?? (isCrowded ? .busy : .nobodyThere)
     }
 
     /// nil: the connection is of no use.
@@ -46,11 +48,19 @@ struct LogReceiver: ~Copyable {
     /// Connects anew. The old connection stays until there is a better one: inside a chroot there never will be.
     private mutating func connect() {
         guard let path, let address = SocketAddress(unixPath: path) else { return }
+        isCrowded = false
         do throws(SystemError) {
-            adopt(try Self.connected(to: address, .datagram), isStream: false)
+            adopt(try connected(to: address, .datagram), isStream: false)
         } catch {
-            guard error.code == .protocolWrongTypeForSocket else { return }
-            if let stream = try? Self.connected(to: address, .stream) { adopt(stream, isStream: true) }
+            if error.code == .protocolWrongTypeForSocket { connectStream(to: address) }
+        }
+    }
+
+    private mutating func connectStream(to address: SocketAddress) {
+        do throws(SystemError) {
+            adopt(try connected(to: address, .stream), isStream: true)
+        } catch {
+            isCrowded = error.code == .resourceTemporarilyUnavailable
         }
     }
 
@@ -60,8 +70,10 @@ struct LogReceiver: ~Copyable {
         socket = consume connection
     }
 
-    private static func connected(to address: SocketAddress, _ kind: SocketKind) throws(SystemError) -> Descriptor {
+    /// A stream's connect(2) waits while the receiver's queue is full, unless the socket is non-blocking.
+    private func connected(to address: SocketAddress, _ kind: SocketKind) throws(SystemError) -> Descriptor {
         let socket = try makeSocket(.unix, kind).moved(atLeast: ChildImage.lowestSource)
+        if !waits { try socket.number.setNonBlocking(true) }
         try socket.number.connect(to: address)
         return socket
     }
