@@ -9,10 +9,14 @@ import SystemCalls
 enum LogLine {
     /// Bytes kept of a message's text.
     static let longestText = 2000
+    /// syslog(3) LOG_MAIL.
+    static let mailFacility: Int32 = 2 << 3
 
-    /// `ident[pid]: severity: text`. An ident that holds a `[` brings its own process id.
+    /// `ident[pid]: severity: text`. An ident that holds a `[` brings its own process id; it may be somebody else's, and
+    /// is sanitised as the text is.
     static func body(ident: String, pid: Int32, _ severity: Severity, _ text: String) -> String {
-        let tag = ident.utf8.contains(UInt8(ascii: "[")) ? ident : "\(ident)[\(pid)]"
+        let name = sanitised(ident)
+        let tag = name.utf8.contains(UInt8(ascii: "[")) ? name : "\(name)[\(pid)]"
         return "\(tag): \(severity.prefix)\(sanitised(text))"
     }
 
@@ -33,9 +37,26 @@ enum LogLine {
         return String(name.prefix { $0 != "." })
     }
 
-    /// At most `longestText` bytes; everything that is not printable ASCII becomes `?`.
+    /// At most `longestText` bytes. Control characters, and what could not be read as UTF-8, become `?`; other text stays
+    /// as it is, in whatever language.
     static func sanitised(_ text: String) -> String {
-        let bytes = text.utf8.prefix(longestText).map { (32..<127).contains($0) ? $0 : UInt8(ascii: "?") }
-        return String(decoding: bytes, as: UTF8.self)
+        if text.utf8.count <= longestText, text.utf8.allSatisfy({ (32..<127).contains($0) }) { return text }
+        var kept = String.UnicodeScalarView()
+        var left = longestText
+        for scalar in text.unicodeScalars {
+            let shown = isPrintable(scalar) ? scalar : "?"
+            left -= UTF8.width(shown)
+            if left < 0 { break }
+            kept.append(shown)
+        }
+        return String(kept)
+    }
+
+    /// C0, DEL and C1 steer terminals; U+FFFD stands where bytes were no UTF-8.
+    private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<32, 127..<160, 0xFFFD: false
+        default: true
+        }
     }
 }

@@ -101,11 +101,29 @@ import Testing
     }
 
     @Test(arguments: [
-        ("plain", "plain"), ("two\nlines", "two?lines"), ("tab\tbell\u{7}", "tab?bell?"), ("d\u{fc}ne", "d??ne"),
-        ("\u{7f}", "?"), ("", ""),
+        ("plain", "plain"), ("two\nlines", "two?lines"), ("tab\tbell\u{7}", "tab?bell?"), ("\u{7f}", "?"), ("", ""),
+        ("d\u{fc}ne, \u{20ac}, \u{1f426}", "d\u{fc}ne, \u{20ac}, \u{1f426}"), ("\u{9b}2J", "?2J"), ("\u{85}", "?"),
     ])
     func unprintableBytesBecomeQuestionMarks(_ text: String, _ shown: String) {
         #expect(LogLine.sanitised(text) == shown)
+    }
+
+    @Test("bytes that are no UTF-8 become question marks, the text around them stays")
+    func invalidBytes() {
+        let text = String(decoding: Array("d".utf8) + [0xfc] + Array("n\u{fc}".utf8) + [0xc3], as: UTF8.self)
+        #expect(LogLine.sanitised(text) == "d?n\u{fc}?")
+    }
+
+    @Test("a text is cut at 2000 bytes, between two characters")
+    func cutBetweenCharacters() {
+        let cut = LogLine.sanitised("x" + String(repeating: "\u{fc}", count: 1500))
+        #expect(cut.utf8.count == 1999)
+        #expect(cut == "x" + String(repeating: "\u{fc}", count: 999))
+    }
+
+    @Test("somebody else's name is sanitised like a text")
+    func foreignIdent() {
+        #expect(LogLine.body(ident: "evil\n\u{1b}[7]", pid: 1, .info, "t") == "evil??[7]: t")
     }
 
     @Test func aTextIsCutAt2000Bytes() {
@@ -300,14 +318,5 @@ import Testing
         for number in 0..<400 { log.info("line \(number)") }
         #expect(!log.hasPending)
         #expect(eventually { (try? number.unreadBytes()) == 0 })
-    }
-
-    @Test func aGateLetsOneThroughAndCountsTheRest() {
-        var gate = MessageGate(intervalSeconds: 10)
-        #expect(gate.pass(nowSeconds: 100) == 0)
-        #expect(gate.pass(nowSeconds: 105) == nil)
-        #expect(gate.pass(nowSeconds: 109) == nil)
-        #expect(gate.pass(nowSeconds: 110) == 2)
-        #expect(gate.pass(nowSeconds: 120) == 0)
     }
 }
