@@ -11,14 +11,74 @@ package struct MessageGate: Sendable {
 
     package init(intervalSeconds: Int64) { self.intervalSeconds = intervalSeconds }
 
+    /// Whether a message would pass.
+    func isOpen(nowSeconds: Int64) -> Bool { nowSeconds >= opensAt }
+
     /// nil: hold it back. A number: say it, and that so many were held back since the last one.
     package mutating func pass(nowSeconds: Int64) -> Int? {
-        if nowSeconds < opensAt {
+        if !isOpen(nowSeconds: nowSeconds) {
             heldBack += 1
             return nil
         }
         opensAt = nowSeconds + intervalSeconds
         defer { heldBack = 0 }
         return heldBack
+    }
+}
+
+/// Which messages share a gate: what it is about (a service, by its number) and what it says.
+package struct MessageKey: Hashable, Sendable {
+    package let subject: UInt32
+    package let kind: UInt32
+
+    package init(subject: UInt32, kind: UInt32) {
+        self.subject = subject
+        self.kind = kind
+    }
+}
+
+/// A gate for each kind of message and whatever it is about, for messages that a child or a client can provoke. The
+/// table has a fixed size and never grows: while every place holds a message back, all other keys share one gate.
+///
+/// A key whose interval is over may lose its place to another, and with it the count of what it held back.
+package struct MessageGates: Sendable {
+    private struct Place {
+        var key: MessageKey
+        var gate: MessageGate
+    }
+
+    private let intervalSeconds: Int64
+    private let capacity: Int
+    private var places: [Place] = []
+    private var shared: MessageGate
+
+    /// - Parameter capacity: keys that are told apart, each looked at for each message.
+    package init(intervalSeconds: Int64, capacity: Int = 64) {
+        precondition(capacity > 0)
+        self.intervalSeconds = intervalSeconds
+        self.capacity = capacity
+        shared = MessageGate(intervalSeconds: intervalSeconds)
+        places.reserveCapacity(capacity)
+    }
+
+    /// nil: hold it back. A number: say it, and that so many like it were held back since the last one.
+    package mutating func pass(_ key: MessageKey, nowSeconds: Int64) -> Int? {
+        guard let index = place(of: key, nowSeconds) else { return shared.pass(nowSeconds: nowSeconds) }
+        return places[index].gate.pass(nowSeconds: nowSeconds)
+    }
+
+    private mutating func place(of key: MessageKey, _ nowSeconds: Int64) -> Int? {
+        var open: Int?
+        for index in places.indices {
+            if places[index].key == key { return index }
+            if places[index].gate.isOpen(nowSeconds: nowSeconds) { open = index }
+        }
+        let fresh = Place(key: key, gate: MessageGate(intervalSeconds: intervalSeconds))
+        if places.count < capacity {
+            places.append(fresh)
+            return places.count - 1
+        }
+        if let open { places[open] = fresh }
+        return open
     }
 }
