@@ -15,14 +15,56 @@ volatile int cposix_watchdog_waiting;
 
 static unsigned turns_seen;
 static int strikes;
-static int last_words_descriptor = -1;
-static char last_words[512];
-static size_t last_words_size;
 
-void cposix_watchdog_last_words(int log_fd, const char *message, size_t size) {
-    last_words_size = size < sizeof last_words ? size : sizeof last_words;
-    memcpy(last_words, message, last_words_size);
+// The last lines of this process, made while all was well.
+struct last_line {
+    char text[512];
+    size_t size;
+};
+static struct last_line when_stuck, when_crashed;
+static int last_words_descriptor = -1;
+static char last_words_path[512];
+
+static void keep(struct last_line *line, const char *text, size_t size) {
+    line->size = size < sizeof line->text ? size : sizeof line->text;
+    memcpy(line->text, text, line->size);
+}
+
+void cposix_words_when_stuck(const char *text, size_t size) { keep(&when_stuck, text, size); }
+void cposix_words_when_crashed(const char *text, size_t size) { keep(&when_crashed, text, size); }
+
+void cposix_last_words_go_to(int log_fd, const char *path, size_t size) {
+    size_t length = size < sizeof last_words_path ? size : 0;
     last_words_descriptor = log_fd;
+    memcpy(last_words_path, path, length);
+    last_words_path[length] = '\0';
+}
+
+// A plain file under its own name, or nothing: what happens now can be checked by nobody.
+static int open_log(void) {
+    struct stat facts;
+    if (last_words_path[0] == '\0')
+        return -1;
+    int file = open(last_words_path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (file == -1 || (fstat(file, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_nlink == 1))
+        return file;
+    close(file);
+    return -1;
+}
+
+static void say(const struct last_line *line) {
+    char text[sizeof line->text + 1];
+    int log = open_log();
+    if (log == -1)
+        log = last_words_descriptor;
+    if (log == -1 || line->size == 0)
+        return;
+    memcpy(text, line->text, line->size);
+    text[line->size] = '\n';
+    if (send(log, text, line->size, MSG_DONTWAIT | MSG_NOSIGNAL) == -1 && errno == ENOTSOCK) {
+        ssize_t ignored = write(log, text, line->size + 1);
+        (void)ignored;
+    }
 }
 
 static void quit_now(int signal) {
@@ -48,12 +90,7 @@ void cposix_self_destruct(unsigned seconds) {
 
 static void watchdog_bites(void) {
     cposix_self_destruct(5);
-    if (last_words_descriptor >= 0 && send(last_words_descriptor, last_words, last_words_size, MSG_DONTWAIT) == -1
-        && errno == ENOTSOCK) {
-        ssize_t ignored = write(last_words_descriptor, last_words, last_words_size);
-        ignored = write(last_words_descriptor, "\n", 1);
-        (void)ignored;
-    }
+    say(&when_stuck);
     _exit(1);
 }
 
@@ -83,15 +120,23 @@ int cposix_watchdog_start(unsigned seconds) {
     return CPOSIX_RESULT(setitimer(ITIMER_REAL, &every, NULL));
 }
 
-void cposix_watchdog_stop(void) {
-    struct itimerval never = {{0, 0}, {0, 0}};
-    setitimer(ITIMER_REAL, &never, NULL);
-}
-
 static int crash_takes_group;
+
+// Every signal that is caught here has one or two digits.
+static void say_signal(int signal) {
+    struct last_line line = when_crashed;
+    if (line.size == 0 || line.size > sizeof line.text - 2)
+        return;
+    if (signal >= 10)
+        line.text[line.size++] = (char)('0' + signal / 10);
+    line.text[line.size++] = (char)('0' + signal % 10);
+    say(&line);
+}
 
 static void on_crash(int signal) {
     cposix_self_destruct(5);
+    // Before the process that takes our log lines is told to end.
+    say_signal(signal);
     if (crash_takes_group) {
         cposix_ignore_signal(SIGTERM);
         kill(getpid() == 1 ? -1 : -getpid(), SIGTERM);

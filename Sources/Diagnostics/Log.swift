@@ -25,8 +25,13 @@ package final class Log {
     package var witness: DescriptorNumber?
     /// Everything goes to this descriptor too, when set (`-V`).
     package var copyToStandardError = false
+    /// Of a log file that this process has to create (`maillog_file_permissions`).
+    package var filePermissions: UInt32 = 0o600 { didSet { sink.file?.permissions = filePermissions } }
     private var errorCount = 0
     private var lastWords: String?
+    /// Whether a crash leaves a last line, too.
+    private var tellsCrashes = false
+    private var refusalGate = MessageGate(intervalSeconds: 300)
     private var isLogging = false
     private var sink: LogSink
 
@@ -35,7 +40,7 @@ package final class Log {
         self.ident = ident
         self.host = LogLine.shortHost(host)
         self.waits = waits
-        sink = LogSink(destination, waits: waits)
+        sink = LogSink(destination, waits: waits, filePermissions: 0o600)
     }
 
     private let waits: Bool
@@ -44,25 +49,34 @@ package final class Log {
 
     /// Goes to another destination; what waits for the old one is sent there first, or to its file.
     package func redirect(to destination: LogDestination) {
-        sink.flushFinally()
+        finish()
         let waiting = sink.takePending()
         let isSameShape = destination.hasPostlogShape && sink.destination.hasPostlogShape
-        sink = LogSink(destination, waits: waits)
+        sink = LogSink(destination, waits: waits, filePermissions: filePermissions)
         if isSameShape { for line in waiting { sink.put(line) } }
+        tellRefusal()
     }
+
+    /// Why lines cannot be appended to the file of the destination; nil when they can, or when there is no file. Creates
+    /// a file that is not there yet.
+    package func fileProblem() -> String? { sink.file?.problem() }
 
     /// Lines wait for a receiver that was busy: call `flush` soon.
     package var hasPending: Bool { sink.hasPending }
 
     package func flush() {
         sink.flush()
+        tellRefusal()
         guard !sink.hasPending else { return }
         let lost = sink.takeLost()
         if lost > 0 { warning("\(lost) log lines were lost: the log receiver did not take them") }
     }
 
     /// Nothing more is coming: what waits goes to the log file, or is tried a last time.
-    package func finish() { sink.flushFinally() }
+    package func finish() {
+        sink.flushFinally()
+        tellRefusal()
+    }
 
     package func info(_ text: String) { put(.info, text) }
 
@@ -81,7 +95,7 @@ package final class Log {
 
     package func fatal(_ text: String) -> Never {
         put(.fatal, text)
-        sink.flushFinally()
+        finish()
         pause(milliseconds: 1000)
         exitAtOnce(ExitCode.failure)
     }
@@ -90,7 +104,7 @@ package final class Log {
 
     package func panic(_ text: String) -> Never {
         put(.panic, text)
-        sink.flushFinally()
+        finish()
         pause(milliseconds: 1000)
         abortProcess()
     }
@@ -102,9 +116,19 @@ package final class Log {
         refreshLastWords()
     }
 
+    /// The last line of a process that crashes: "terminating on signal" and its number, as for a signal from outside. For
+    /// processes that called `catchCrashes`.
+    package func prepareCrashWords() {
+        tellsCrashes = true
+        refreshLastWords()
+    }
+
     package func refreshLastWords() {
-        guard let lastWords else { return }
-        Watchdog.setLastWords(format(.fatal, lastWords), log: sink.descriptor ?? .standardError)
+        guard lastWords != nil || tellsCrashes else { return }
+        let file = sink.descriptor == nil ? sink.file?.path : nil
+        LastWords.setDestination(sink.descriptor ?? .standardError, file: file)
+        if let lastWords { LastWords.setWatchdogLine(format(.fatal, lastWords)) }
+        if tellsCrashes { LastWords.setCrashLine(format(.info, "terminating on signal ")) }
     }
 
     private func put(_ severity: Severity, _ text: String) {
@@ -113,10 +137,23 @@ package final class Log {
         isLogging = true
         defer { isLogging = false }
         sink.put(format(severity, text))
+        tellRefusal()
         refreshLastWords()
         let shown = "\(ident): \(severity.prefix)\(LogLine.sanitised(text))"
-        if copyToStandardError { LogSink.append(shown, to: .standardError) }
-        if severity == .fatal || severity == .panic, let witness { LogSink.append(shown, to: witness) }
+        if copyToStandardError { LogFile.append(shown, to: .standardError) }
+        if severity == .fatal || severity == .panic, let witness { LogFile.append(shown, to: witness) }
+    }
+
+    /// A log file that refuses its lines says so elsewhere: in the system's log or, without one, on standard error.
+    private func tellRefusal() {
+        guard let refusal = sink.takeRefusal(), let path = sink.file?.path,
+            refusalGate.pass(nowSeconds: Clock.monotonicNanoseconds() / 1_000_000_000) != nil
+        else { return }
+        let text = "log file \(path): \(refusal.reason) -- lines are lost until this is put right"
+        let body = LogLine.body(ident: ident, pid: processID(), .warning, text)
+        var system = LogReceiver(.syslog(facility: LogLine.mailFacility), waits: false)
+        if system.send(LogLine.syslog(facility: LogLine.mailFacility, .warning, body)) == .taken { return }
+        LogFile.append("\(ident): \(Severity.warning.prefix)\(LogLine.sanitised(text))", to: .standardError)
     }
 
     private func format(_ severity: Severity, _ text: String) -> String {

@@ -19,6 +19,14 @@ package enum LogDestination: Equatable, Sendable {
     /// A terminal or a test.
     case standardError
 
+    /// The file that lines go to, or may go to.
+    package var filePath: String? {
+        switch self {
+        case .file(let path), .postlog(_, let path?): path
+        case .postlog(_, nil), .syslog, .openFile, .standardError: nil
+        }
+    }
+
     /// Whether lines look as in a postlog datagram; other destinations have shapes of their own.
     var hasPostlogShape: Bool {
         switch self {
@@ -43,15 +51,20 @@ struct LogSink: ~Copyable {
 
     let destination: LogDestination
     private var receiver: LogReceiver
+    var file: LogFile?
+    /// Why the file did not take a line that was meant for it.
+    private var refusal: CarefulOpenError?
     private var queue: [String] = []
     private var queueHead = 0
     /// Lines that found the queue full and had no file to go to.
     private var lost = 0
 
-    /// - Parameter waits: whether a full receiver makes us wait: right for daemons, whose clients should feel it; never
-    ///   for master.
-    init(_ destination: LogDestination, waits: Bool) {
+    /// - Parameters:
+    ///   - waits: whether a full receiver makes us wait: right for daemons, whose clients should feel it; never for master.
+    ///   - filePermissions: of a log file that has to be created.
+    init(_ destination: LogDestination, waits: Bool, filePermissions: UInt32) {
         self.destination = destination
+        file = destination.filePath.map { LogFile(path: $0, permissions: filePermissions) }
         receiver = LogReceiver(destination, waits: waits)
     }
 
@@ -65,9 +78,9 @@ struct LogSink: ~Copyable {
 
     mutating func put(_ line: String) {
         switch destination {
-        case .standardError: Self.append(line, to: .standardError)
-        case .file(let path): Self.append(line, toFile: path)
-        case .openFile(let file): Self.append(line, to: file)
+        case .standardError: LogFile.append(line, to: .standardError)
+        case .file: appendToFile(line)
+        case .openFile(let file): LogFile.append(line, to: file)
         case .syslog, .postlog:
             if hasPending {
                 enqueue(line)
@@ -93,8 +106,8 @@ struct LogSink: ~Copyable {
     /// The process ends: what waits goes to the file, or is tried once more.
     mutating func flushFinally() {
         flush()
-        guard hasPending, case .postlog(_, let file?) = destination else { return }
-        for line in queue[queueHead...] { Self.append(line, toFile: file) }
+        guard hasPending, file != nil else { return }
+        for line in queue[queueHead...] { appendToFile(line) }
         queue.removeAll()
         queueHead = 0
     }
@@ -114,11 +127,17 @@ struct LogSink: ~Copyable {
         return lost
     }
 
+    /// Why the file refused a line since the last call.
+    mutating func takeRefusal() -> CarefulOpenError? {
+        defer { refusal = nil }
+        return refusal
+    }
+
     private mutating func enqueue(_ line: String) {
         if queue.count - queueHead < Self.queueLimit {
             queue.append(line)
-        } else if case .postlog(_, let file?) = destination {
-            Self.append(line, toFile: file)
+        } else if file != nil {
+            appendToFile(line)
         } else {
             lost += 1
         }
@@ -130,32 +149,16 @@ struct LogSink: ~Copyable {
         case .taken: return true
         case .busy: return false
         case .nobodyThere:
-            if case .postlog(_, let file?) = destination { Self.append(line, toFile: file) }
+            appendToFile(line)
             return true
         }
     }
 
-    /// Never waits: a pipe that nobody reads loses the line instead of stopping the process.
-    static func append(_ line: String, toFile path: String) {
-        guard let file = try? openCarefully(path, [.writeOnly, .append, .create, .nonBlocking], mode: 0o644) else {
-            // /dev/stdout and pipes are no plain files: open them as they are.
-            if let device = try? openFile(path, [.writeOnly, .append, .nonBlocking]) {
-                append(line, to: device.number)
-            } else if path == "/dev/stdout" {
-                // A socket cannot be opened by its path, only used.
-                appendToSocket(line, .standardOutput)
-            }
-            return
+    private mutating func appendToFile(_ line: String) {
+        do throws(CarefulOpenError) {
+            try file?.append(line)
+        } catch {
+            refusal = error
         }
-        append(line, to: file.number)
-    }
-
-    static func append(_ line: String, to file: DescriptorNumber) {
-        let bytes = Array(line.utf8) + [UInt8(ascii: "\n")]
-        _ = try? file.write(bytes)
-    }
-
-    private static func appendToSocket(_ line: String, _ socket: DescriptorNumber) {
-        _ = try? socket.send(Array(line.utf8) + [UInt8(ascii: "\n")])
     }
 }

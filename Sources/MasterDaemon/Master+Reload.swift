@@ -117,6 +117,8 @@ extension Master {
         exportLogSettings(settings)
         log.ident = "\(settings.syslogName)/\(processName)"
         log.host = settings.myHostName
+        log.filePermissions = settings.maillogFilePermissions
         log.prepareLastWords("watchdog timeout")
+        log.prepareCrashWords()
     }
 }

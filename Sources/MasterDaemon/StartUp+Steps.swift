@@ -30,6 +30,7 @@ extension MasterMain {
     static func adoptLogDestination(_ settings: MainSettings, _ log: Log) {
         log.ident = "\(settings.syslogName)/\(settings.processName)"
         log.host = settings.myHostName
+        log.filePermissions = settings.maillogFilePermissions
         do throws(ConfigProblem) {
             let destination = try logDestination(settings, writesDirectly: true)
             if destination != log.destination || destination.isPostlog { log.redirect(to: destination) }

@@ -52,8 +52,6 @@ package enum Watchdog {
         _ = try calling(.setitimer) { cposix_watchdog_start(seconds) }
     }
 
-    package static func stop() { cposix_watchdog_stop() }
-
     /// The process is about to wait, for events or for a lock: waiting is not being stuck.
     @inline(__always)
     package static func waitBegins() { cposix_watchdog_wait(1) }
@@ -64,14 +62,24 @@ package enum Watchdog {
         cposix_watchdog_wait(0)
         cposix_watchdog_pat()
     }
+}
 
-    /// The line that goes to `log` when the watchdog bites; at most 512 bytes.
-    package static func setLastWords(_ line: String, log: DescriptorNumber) {
-        let bytes = Array(line.utf8)
-        unsafe bytes.withUnsafeBufferPointer { buffer in
-            unsafe buffer.withMemoryRebound(to: CChar.self) {
-                if let base = $0.baseAddress { unsafe cposix_watchdog_last_words(log.rawValue, base, bytes.count) }
-            }
-        }
+/// The last lines of this process, kept ready for the watchdog and for a crash: signal handlers make none. At most 512
+/// bytes each.
+package enum LastWords {
+    /// To the plain file `file`, and where there is none, to `log`.
+    package static func setDestination(_ log: DescriptorNumber, file: String?) {
+        let path = file ?? ""
+        unsafe path.withCString { unsafe cposix_last_words_go_to(log.rawValue, $0, path.utf8.count) }
+    }
+
+    /// The line of a process whose watchdog bites.
+    package static func setWatchdogLine(_ line: String) {
+        unsafe line.withCString { unsafe cposix_words_when_stuck($0, line.utf8.count) }
+    }
+
+    /// The line of a process that crashes; the number of the signal is put behind it.
+    package static func setCrashLine(_ line: String) {
+        unsafe line.withCString { unsafe cposix_words_when_crashed($0, line.utf8.count) }
     }
 }

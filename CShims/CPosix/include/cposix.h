@@ -145,13 +145,18 @@ int cposix_spawn(const struct cposix_child_image *_Nonnull image, struct cposix_
 
 // MARK: the last resorts (watchdog.c)
 
-/// Catches SIGILL, SIGBUS, SIGSEGV: terminates the process group like any fatal signal, then dies of it.
+/// Catches SIGILL, SIGBUS, SIGSEGV: leaves a last line, terminates the process group like any fatal signal, then dies
+/// of it.
 int cposix_catch_crashes(int whole_group);
 /// Arms the watchdog: SIGALRM every `seconds`/3. After three periods in which cposix_watchdog_pat was
-/// not called and the loop was not waiting, sends `message` to `log_fd` (MSG_DONTWAIT or write) and exits 1.
+/// not called and the loop was not waiting, leaves a last line and exits 1.
 int cposix_watchdog_start(unsigned seconds);
-void cposix_watchdog_stop(void);
-void cposix_watchdog_last_words(int log_fd, const char *_Nonnull message, size_t size);
+/// Where last lines go: to the plain file of a path that is not empty, or else to `log_fd` (send with MSG_DONTWAIT, or
+/// write).
+void cposix_last_words_go_to(int log_fd, const char *_Nonnull path, size_t size);
+/// What is said when the watchdog bites, and when the process crashes: there the signal's number is put behind it.
+void cposix_words_when_stuck(const char *_Nonnull text, size_t size);
+void cposix_words_when_crashed(const char *_Nonnull text, size_t size);
 extern volatile unsigned cposix_watchdog_turns;
 extern volatile int cposix_watchdog_waiting;
 static inline void cposix_watchdog_pat(void) { cposix_watchdog_turns = cposix_watchdog_turns + 1; }

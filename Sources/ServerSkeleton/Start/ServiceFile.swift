@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import Diagnostics
 import SystemCalls
 
 /// A file that a service opened and appends to. Closed when the last reference goes.
@@ -16,15 +17,8 @@ public final class ServiceFile {
     ///
     /// - Parameter mode: permissions of a new file, whatever the umask says.
     public static func openForAppending(_ path: String, mode: UInt32) throws(ServiceError) -> ServiceFile {
-        let mask = setFileCreationMask(0o777 & ~mode)
-        defer { setFileCreationMask(mask) }
         do throws(CarefulOpenError) {
-            return ServiceFile(try openCarefully(path, [.writeOnly, .append, .create], mode: mode))
-        } catch {
-            guard path.utf8.starts(with: "/dev/".utf8) else { throw ServiceError(reason: error.reason) }
-        }
-        do throws(SystemError) {
-            return ServiceFile(try openFile(path, [.writeOnly, .append]))
+            return ServiceFile(try openLogFile(path, mode: mode, waits: true))
         } catch {
             throw ServiceError(reason: error.reason)
         }

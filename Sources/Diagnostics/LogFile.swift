@@ -1,0 +1,86 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the file that the log is appended to
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+package import SystemCalls
+
+/// Opens a log file for appending, creating it if need be, and proves that nobody prepared it for us: one link, no
+/// directory, no symbolic link that an ordinary user could have made. What is named below /dev, such as /dev/stdout, is
+/// opened as it is, provided that root alone can put something there.
+///
+/// - Parameters:
+///   - mode: permissions of a new file, whatever the umask says.
+///   - waits: whether a pipe that is full, or that nobody reads yet, may hold us up.
+package func openLogFile(_ path: String, mode: UInt32, waits: Bool) throws(CarefulOpenError) -> Descriptor {
+    let flags: OpenFlags = waits ? [.writeOnly, .append] : [.writeOnly, .append, .nonBlocking]
+    do throws(CarefulOpenError) {
+        let mask = setFileCreationMask(0o777 & ~mode)
+        defer { setFileCreationMask(mask) }
+        return try openCarefully(path, flags.union(.create), mode: mode)
+    } catch {
+        guard isBelowDev(path) else { throw error }
+    }
+    do throws(SystemError) {
+        return try openFile(path, flags)
+    } catch {
+        throw .cannot(doing: "cannot open file", error)
+    }
+}
+
+private func isBelowDev(_ path: String) -> Bool {
+    guard path.utf8.starts(with: "/dev/".utf8), let parent = try? facts(ofPath: parentDirectory(of: path)) else {
+        return false
+    }
+    return parent.owner == 0 && !parent.isWritableByOthers
+}
+
+/// A log file that is opened for each line, so that a rotated one is left alone and a new one found.
+struct LogFile {
+    let path: String
+    /// Of a file that has to be created.
+    var permissions: UInt32
+
+    private enum Place: ~Copyable {
+        case file(Descriptor)
+        /// Standard output is a socket: it cannot be opened by a path, only used.
+        case standardOutput
+        /// A pipe that nobody reads.
+        case nowhere
+    }
+
+    /// Never waits: a pipe that nobody reads loses the line instead of stopping the process. Throws when there is no file
+    /// that the line could go to.
+    func append(_ line: String) throws(CarefulOpenError) {
+        switch try open() {
+        case .file(let file): Self.append(line, to: file.number)
+        case .standardOutput:
+            _ = try? DescriptorNumber.standardOutput.send(Array(line.utf8) + [UInt8(ascii: "\n")])
+        case .nowhere: break
+        }
+    }
+
+    /// Why lines cannot be appended; nil when they can.
+    func problem() -> String? {
+        do throws(CarefulOpenError) {
+            _ = try open()
+            return nil
+        } catch {
+            return error.reason
+        }
+    }
+
+    private func open() throws(CarefulOpenError) -> Place {
+        do throws(CarefulOpenError) {
+            return .file(try openLogFile(path, mode: permissions, waits: false))
+        } catch {
+            // ENXIO: a pipe without a reader, or a socket.
+            guard case .cannot(_, let failure) = error, failure.code == .noSuchAddressOrDevice else { throw error }
+            return path == "/dev/stdout" ? .standardOutput : .nowhere
+        }
+    }
+
+    static func append(_ line: String, to file: DescriptorNumber) {
+        _ = try? file.write(Array(line.utf8) + [UInt8(ascii: "\n")])
+    }
+}
