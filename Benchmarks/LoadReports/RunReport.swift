@@ -231,6 +231,17 @@ package struct GeneratorReport: Codable, Equatable, Sendable {
     package var wasTheLimit: Bool { busiestThread >= Self.limit }
 }
 
+/// The CPU of one process, without its children's.
+package struct NamedProcess: Codable, Equatable, Sendable {
+    package var pid: Int32
+    package var cpuSeconds: Double
+
+    package init(pid: Int32, cpuSeconds: Double) {
+        self.pid = pid
+        self.cpuSeconds = cpuSeconds
+    }
+}
+
 /// What the load cost the server's processes.
 package struct ServerReport: Codable, Equatable, Sendable {
     package var userSeconds: Double
@@ -247,6 +258,8 @@ package struct ServerReport: Codable, Equatable, Sendable {
     package var cpuClock: String?
     /// Processes whose memory could not be read, and is missing in the sums; nil: not known.
     package var unreadable: Int?
+    /// Those that were asked for and lived at the end, each without its children.
+    package var named: [NamedProcess]?
 
     package init(
         userSeconds: Double,
@@ -258,7 +271,8 @@ package struct ServerReport: Codable, Equatable, Sendable {
         proportionalBytes: Int,
         privateBytes: Int,
         cpuClock: String? = nil,
-        unreadable: Int? = nil
+        unreadable: Int? = nil,
+        named: [NamedProcess]? = nil
     ) {
         self.userSeconds = userSeconds
         self.systemSeconds = systemSeconds
@@ -270,6 +284,7 @@ package struct ServerReport: Codable, Equatable, Sendable {
         self.privateBytes = privateBytes
         self.cpuClock = cpuClock
         self.unreadable = unreadable
+        self.named = named
     }
 
     /// Microseconds of CPU for one exchange.

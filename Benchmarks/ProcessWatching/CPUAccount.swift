@@ -15,6 +15,8 @@ struct CPUAccount {
         var figures: SchedulerFigures
         /// Of its own, in nanoseconds; never falls.
         var own: Int64
+        /// The same when the account was opened.
+        var ownAtStart: Int64
         /// Of its children, when the account was opened.
         var childrenAtStart: Int64
         /// Of the children's, what was counted while they lived.
@@ -45,6 +47,7 @@ struct CPUAccount {
             // What the parent has yet to be told of children that are gone.
             entries[pid]!.countedBefore = max(0, entry.childrenAtStart + entry.countedBefore - children)
             entries[pid]!.childrenAtStart = children
+            entries[pid]!.ownAtStart = entry.own
         }
     }
 
@@ -66,12 +69,19 @@ struct CPUAccount {
     /// One that started after the account was opened counts from its first moment.
     private func firstEntry(_ stat: ProcessStat, _ figures: SchedulerFigures) -> Entry {
         if stat.started < openedAtTick {
-            return Entry(stat: stat, figures: figures, own: own(stat, figures), childrenAtStart: ofChildren(stat))
+            let own = own(stat, figures)
+            return Entry(
+                stat: stat,
+                figures: figures,
+                own: own,
+                ownAtStart: own,
+                childrenAtStart: ofChildren(stat)
+            )
         }
         var (unused, none) = (stat, figures)
         (unused.user, unused.system, unused.childrenUser, unused.childrenSystem) = (0, 0, 0, 0)
         (none.nanoseconds, none.voluntarySwitches, none.involuntarySwitches) = (0, 0, 0)
-        return Entry(stat: unused, figures: none, own: 0, childrenAtStart: 0)
+        return Entry(stat: unused, figures: none, own: 0, ownAtStart: 0, childrenAtStart: 0)
     }
 
     private mutating func advance(_ entry: inout Entry, _ stat: ProcessStat, _ figures: SchedulerFigures) {
@@ -117,6 +127,9 @@ struct CPUAccount {
     private func own(_ stat: ProcessStat, _ figures: SchedulerFigures) -> Int64 {
         max(figures.nanoseconds, (stat.user + stat.system) * nanosecondsPerTick)
     }
+
+    /// Of this process alone, without its children, in nanoseconds; nil when it is not there any more.
+    func ownTime(of pid: Int32) -> Int64? { entries[pid].map { $0.own - $0.ownAtStart } }
 
     /// Of all, in nanoseconds.
     var total: Int64 { entries.values.reduce(nanoseconds) { $0 + fromChildren($1) } }

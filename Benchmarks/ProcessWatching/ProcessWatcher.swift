@@ -94,7 +94,10 @@ package struct ProcessWatcher {
             proportionalBytes: proportional,
             privateBytes: ownOnly,
             cpuClock: cpuClock,
-            unreadable: unreadable
+            unreadable: unreadable,
+            named: roots.keys.sorted().compactMap { pid in
+                account.ownTime(of: pid).map { NamedProcess(pid: pid, cpuSeconds: Double($0) / 1e9) }
+            }
         )
     }
 

@@ -115,6 +115,8 @@ struct FaceTests {
         let record = try LoadRecord(json: Array(try Data(contentsOf: URL(fileURLWithPath: file))), name: "j")
         let watched = try #require(record.runs.first?.server)
         #expect(watched.processes == 1)
+        let named = try #require(watched.named?.first)
+        #expect(named.pid == server.pid && abs(named.cpuSeconds - watched.userSeconds - watched.systemSeconds) < 0.02)
         #expect(watched.userSeconds + watched.systemSeconds > 0)
         #expect(watched.residentBytes > 100_000)
         let refused = try Bench.run("kept", "--unix", "/a", "--preset", "echo", "--pid", "999999999")

@@ -101,6 +101,15 @@ struct CPUAccountTests {
         #expect(account.total == 31 * tick)
     }
 
+    @Test("a process that was named is told alone, without its past and its children")
+    func own() {
+        var account = account([stat(10, user: 50, children: 4)])
+        account.update(seen([stat(10, user: 53, children: 34), stat(11, parent: 10, user: 6, started: 150)]))
+        #expect(account.ownTime(of: 10) == 3 * tick)
+        #expect(account.ownTime(of: 11) == 6 * tick)
+        #expect(account.ownTime(of: 12) == nil)
+    }
+
     @Test("children in turn, ended in one go: each once")
     func grandchildren() {
         var account = account([stat(10)])

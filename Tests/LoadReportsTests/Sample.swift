@@ -60,7 +60,8 @@ enum Sample {
             proportionalBytes: 12 << 20,
             privateBytes: 9 << 20,
             cpuClock: "stat, clock ticks of 10 ms",
-            unreadable: 0
+            unreadable: 0,
+            named: [NamedProcess(pid: 4711, cpuSeconds: seconds / 2)]
         )
     }
 
