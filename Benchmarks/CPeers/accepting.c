@@ -4,12 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "internal.h"
-#include <event2/event.h>
 #include <event2/event_struct.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 // A turn finds the listener readable and takes the clients that wait, up to the budget. The shorter operation
 // closes each at once; the longer one watches them for input first, and then takes leave of all.
@@ -33,7 +28,7 @@ static void watch(struct clients *clients, int64_t index, int client) {
     struct event *event = &clients->connections[index];
     event_assign(event, clients->base, client, EV_READ | EV_PERSIST, note_input, clients);
     if (event_add(event, NULL) == -1)
-        cpeers_fail("event_add");
+        loop_fail("event_add");
 }
 
 static void accept_clients(evutil_socket_t listener, short what, void *context) {
@@ -61,13 +56,13 @@ static void accept_clients(evutil_socket_t listener, short what, void *context) 
 static void *make_clients(const void *input, int64_t count) {
     struct clients *clients = cpeers_zeroed(1, sizeof *clients);
     (void)input;
-    clients->base = cpeers_new_base();
+    clients->base = loop_new_base();
     clients->count = count;
     memset(clients->ends, -1, sizeof clients->ends);
     int listener = cpeers_listener((int)count);
     event_assign(&clients->listening, clients->base, listener, EV_READ | EV_PERSIST, accept_clients, clients);
     if (event_add(&clients->listening, NULL) == -1)
-        cpeers_fail("event_add");
+        loop_fail("event_add");
     return clients;
 }
 

@@ -44,7 +44,7 @@ static void prepare_datagrams(void *state) {
 static int receive(struct datagrams *datagrams) {
     int received = recvmmsg(datagrams->pair[0], datagrams->records, BATCH, MSG_DONTWAIT, NULL);
     if (received == -1)
-        cpeers_fail("recvmmsg");
+        loop_fail("recvmmsg");
     return received;
 }
 
@@ -71,7 +71,7 @@ static int64_t write_datagrams(void *state, int64_t times) {
         }
         ssize_t written = writev(datagrams->sink, datagrams->lines, received);
         if (written == -1)
-            cpeers_fail("writev");
+            loop_fail("writev");
         sum += received;
     }
     return sum;

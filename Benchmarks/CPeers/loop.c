@@ -4,22 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "internal.h"
-#include <event2/event.h>
 #include <event2/event_struct.h>
-#include <stdlib.h>
-
-struct event_base *cpeers_new_base(void) {
-    struct event_config *config = event_config_new();
-    if (config == NULL)
-        cpeers_fail("event_config_new");
-    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV);
-    struct event_base *base = event_base_new_with_config(config);
-    event_config_free(config);
-    if (base == NULL)
-        cpeers_fail("event_base_new_with_config");
-    return base;
-}
 
 // One turn: many descriptors are watched, the one in the middle is readable and stays so.
 
@@ -39,14 +24,14 @@ static void note_readable(evutil_socket_t fd, short what, void *context) {
 static void *make_turn(const void *input, int64_t count) {
     struct turn *turn = cpeers_zeroed(1, sizeof *turn);
     (void)input;
-    turn->base = cpeers_new_base();
+    turn->base = loop_new_base();
     turn->count = count;
     turn->events = cpeers_zeroed((size_t)count, sizeof *turn->events);
     for (int64_t i = 0; i < count; i++) {
         int descriptor = cpeers_eventfd(i == count / 2);
         event_assign(&turn->events[i], turn->base, descriptor, EV_READ | EV_PERSIST, note_readable, turn);
         if (event_add(&turn->events[i], NULL) == -1)
-            cpeers_fail("event_add");
+            loop_fail("event_add");
     }
     return turn;
 }
@@ -97,13 +82,13 @@ static int64_t next_delay(struct timers *timers) {
 static void start_timer(struct event *timer, int64_t milliseconds) {
     struct timeval limit = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
     if (event_add(timer, &limit) == -1)
-        cpeers_fail("event_add");
+        loop_fail("event_add");
 }
 
 static void *make_timers(const void *input, int64_t count) {
     struct timers *timers = cpeers_zeroed(1, sizeof *timers);
     (void)input;
-    timers->base = cpeers_new_base();
+    timers->base = loop_new_base();
     timers->count = count;
     timers->others = cpeers_zeroed((size_t)count, sizeof *timers->others);
     for (int64_t i = 0; i < count; i++) {

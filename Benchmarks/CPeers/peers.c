@@ -1,13 +1,9 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: finding a peer, and failing
+// Quartermaster: finding a peer
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
 #include "internal.h"
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 struct cpeers_peer {
     const struct cpeers_kind *kind;
@@ -25,9 +21,6 @@ static const struct cpeers_kind *const kinds[] = {
     [CPEERS_STATUS_ENCODE] = &cpeers_status_encode,
     [CPEERS_STATUS_DECODE] = &cpeers_status_decode,
     [CPEERS_STATUS_NET_EFFECT] = &cpeers_status_net_effect,
-    [CPEERS_MAIN_CF] = &cpeers_main_cf,
-    [CPEERS_MASTER_CF] = &cpeers_master_cf,
-    [CPEERS_EXPANSION] = &cpeers_expansion,
     [CPEERS_SLAB_CHURN] = &cpeers_slab_churn,
     [CPEERS_SLAB_LOOKUP] = &cpeers_slab_lookup,
 };
@@ -51,30 +44,9 @@ void cpeers_destroy(struct cpeers_peer *peer) {
     free(peer);
 }
 
-void cpeers_fail(const char *what) {
-    fprintf(stderr, "micro-benchmark: %s: %s\n", what, strerror(errno));
-    exit(111);
-}
-
 void *cpeers_zeroed(size_t count, size_t size) {
     void *block = calloc(count, size);
     if (block == NULL)
-        cpeers_fail("calloc");
+        loop_fail("calloc");
     return block;
-}
-
-void *cpeers_resized(void *block, size_t size) {
-    void *resized = realloc(block, size);
-    if (resized == NULL)
-        cpeers_fail("realloc");
-    return resized;
-}
-
-char *cpeers_copied(const char *text, size_t size) {
-    char *copy = malloc(size + 1);
-    if (copy == NULL)
-        cpeers_fail("malloc");
-    memcpy(copy, text, size);
-    copy[size] = 0;
-    return copy;
 }

@@ -15,7 +15,7 @@
 int cpeers_eventfd(int is_readable) {
     int descriptor = eventfd(is_readable ? 1 : 0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (descriptor == -1)
-        cpeers_fail("eventfd");
+        loop_fail("eventfd");
     return descriptor;
 }
 
@@ -25,7 +25,7 @@ int cpeers_listener(int backlog) {
     struct sockaddr_un unnamed = {.sun_family = AF_UNIX};
     if (listener == -1 || bind(listener, (struct sockaddr *)&unnamed, sizeof(sa_family_t)) == -1 ||
         listen(listener, backlog) == -1)
-        cpeers_fail("listener");
+        loop_fail("listener");
     return listener;
 }
 
@@ -33,17 +33,17 @@ void cpeers_connect(int listener, int *clients, int64_t count) {
     struct sockaddr_un name;
     socklen_t size = sizeof name;
     if (getsockname(listener, (struct sockaddr *)&name, &size) == -1)
-        cpeers_fail("getsockname");
+        loop_fail("getsockname");
     for (int64_t i = 0; i < count; i++) {
         clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (clients[i] == -1 || connect(clients[i], (struct sockaddr *)&name, size) == -1)
-            cpeers_fail("connect");
+            loop_fail("connect");
     }
 }
 
 void cpeers_datagram_pair(int *pair) {
     if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == -1)
-        cpeers_fail("socketpair");
+        loop_fail("socketpair");
 }
 
 void cpeers_send_datagrams(int socket, int64_t count) {
@@ -52,28 +52,28 @@ void cpeers_send_datagrams(int socket, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         datagram[0] = (char)('a' + i % 26);
         if (send(socket, datagram, sizeof datagram, 0) != sizeof datagram)
-            cpeers_fail("send");
+            loop_fail("send");
     }
 }
 
 int cpeers_open_sink(void) {
     int sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (sink == -1)
-        cpeers_fail("/dev/null");
+        loop_fail("/dev/null");
     return sink;
 }
 
 void cpeers_close(int descriptor) {
     if (close(descriptor) == -1)
-        cpeers_fail("close");
+        loop_fail("close");
 }
 
 int64_t cpeers_raise_descriptor_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
-        cpeers_fail("getrlimit");
+        loop_fail("getrlimit");
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
-        cpeers_fail("setrlimit");
+        loop_fail("setrlimit");
     return limit.rlim_cur > INT64_MAX ? INT64_MAX : (int64_t)limit.rlim_cur;
 }

@@ -6,14 +6,14 @@
 import CPeers
 
 /// Two ways to do one thing, to be measured side by side.
-public struct Comparison: Sendable {
-    public let name: String
+package struct Comparison: Sendable {
+    package let name: String
     /// Repetitions that make a count of instructions exact enough and take a second at most.
-    public let times: Int
+    package let times: Int
     /// Whether `prepare` has to come before every single run.
-    public let isPreparedEachTime: Bool
-    public let makeOurs: @Sendable () throws -> any Workload
-    public let makePeer: @Sendable () -> any Workload
+    package let isPreparedEachTime: Bool
+    package let makeOurs: @Sendable () throws -> any Workload
+    package let makePeer: @Sendable () -> any Workload
 
     init(
         _ name: String,
@@ -30,24 +30,24 @@ public struct Comparison: Sendable {
     }
 
     /// Every comparison there is, in the order of the rooms.
-    public static var all: [Comparison] { loop + sockets + status + configuration + memory }
+    package static var all: [Comparison] { loop + sockets + status + memory }
 
     /// Runs `workload` once, prepared, so that what happens only the first time is over.
-    public func warmUp(_ workload: any Workload) throws {
+    package func warmUp(_ workload: any Workload) throws {
         try workload.prepare()
         _ = try workload.run(1)
     }
 }
 
 /// Instructions counted by valgrind's callgrind between two places. Elsewhere it counts nothing.
-public enum InstructionCount {
+package enum InstructionCount {
     /// Whether this build knows how to talk to callgrind.
-    public static var isBuilt: Bool { cpeers_count_is_built() != 0 }
+    package static var isBuilt: Bool { cpeers_count_is_built() != 0 }
     /// Whether callgrind is there to be talked to.
-    public static var isRunning: Bool { cpeers_count_is_running() != 0 }
+    package static var isRunning: Bool { cpeers_count_is_running() != 0 }
 
     /// Counts what `times` runs of `workload` take, and has callgrind write it down under `name`.
-    public static func measure(
+    package static func measure(
         _ workload: any Workload,
         _ comparison: Comparison,
         times: Int,
@@ -75,4 +75,4 @@ public enum InstructionCount {
 }
 
 /// As many descriptors as the system allows; returns how many that are.
-public func raiseDescriptorLimit() -> Int { Int(cpeers_raise_descriptor_limit()) }
+package func raiseDescriptorLimit() -> Int { Int(cpeers_raise_descriptor_limit()) }

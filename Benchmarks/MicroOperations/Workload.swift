@@ -8,7 +8,7 @@ import FixedMemory
 import SystemCalls
 
 /// An operation that is ready to run: ours, or its peer in C. Whoever measures sees no difference.
-public protocol Workload: AnyObject {
+package protocol Workload: AnyObject {
     /// Brings about what one run needs. Not a part of what is measured.
     func prepare() throws
     /// Does the operation `times` times. Returns what it came to (events, bytes, entries), which is the same on both

@@ -19,23 +19,15 @@
 // dropped), requests before new clients within a turn, a bound on the requests of a turn, log, configuration,
 // privileges, and everything that master(8) does but reading the reports.
 
-#define _GNU_SOURCE
 #include "bare.h"
 #include "duties.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { PARSE = 1, TABLE = 2, REPLY = 4, STATE = 8, STATUS = 16, LIMITS = 32, ALL = 63 };
-enum { ACCEPTS_A_TURN = 64, READ_SIZE = 16384, REQUEST_SIZE = 4096, DESCRIPTORS = 4096, REPLY_SIZE = 256 };
+enum { READ_SIZE = 16384, REQUEST_SIZE = 4096, REPLY_SIZE = 256 };
 enum { TIME_UNIT = 60, IDLE_SECONDS = 3600, STUCK_SECONDS = 1000, USE_LIMIT = 2000000000 };
 
 static const char *const duty_names[] = {"parse", "table", "reply", "state", "status", "limits"};
@@ -49,7 +41,7 @@ struct connection {
     char *kept;
 };
 
-static struct connection connections[DESCRIPTORS];
+static struct connection connections[LOOP_DESCRIPTORS];
 static struct event_base *base;
 static int duties = ALL;
 static char input[REQUEST_SIZE + READ_SIZE];
@@ -259,7 +251,7 @@ static void work(evutil_socket_t number, short what, void *context)
 
 static void take_client(int number)
 {
-    if (number >= DESCRIPTORS || write(number, greeting, sizeof greeting - 1) != (ssize_t)sizeof greeting - 1) {
+    if (number >= LOOP_DESCRIPTORS || write(number, greeting, sizeof greeting - 1) != (ssize_t)sizeof greeting - 1) {
         close(number);
         return;
     }
@@ -267,7 +259,7 @@ static void take_client(int number)
     if (connection->reading == NULL)
         connection->reading = event_new(base, number, EV_READ | EV_PERSIST, work, connection);
     if (connection->reading == NULL || event_add(connection->reading, NULL) < 0)
-        bare_fatal("event_add");
+        loop_fail("event_add");
     connection->record = NO_RECORD;
     clients++;
 }
@@ -276,12 +268,7 @@ static void accept_clients(evutil_socket_t listener, short what, void *context)
 {
     (void)what;
     (void)context;
-    for (int taken = 0; taken < ACCEPTS_A_TURN; taken++) {
-        int number = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (number < 0)
-            return;
-        take_client(number);
-    }
+    loop_accept(listener, take_client);
 }
 
 static void start_limits(void)
@@ -291,7 +278,7 @@ static void start_limits(void)
     struct event *timer = event_new(base, -1, EV_PERSIST, look_at_idle_time, NULL);
     const struct timeval idle = {.tv_sec = IDLE_SECONDS};
     if (timer == NULL || event_add(timer, &idle) < 0)
-        bare_fatal("event_add");
+        loop_fail("event_add");
     signal(SIGALRM, look_for_stuck);
     // Far longer than the idle limit's timer lets the loop wait, so that an idle process is not taken for a stuck one.
     const struct itimerval period = {{4 * IDLE_SECONDS + STUCK_SECONDS, 0}, {4 * IDLE_SECONDS + STUCK_SECONDS, 0}};
@@ -306,14 +293,6 @@ static void leave(evutil_socket_t channel, short what, void *context)
     is_over = true;
 }
 
-/// Nobody writes on the channel: readable, it is at its end.
-static void watch_master(int channel)
-{
-    struct event *reading = event_new(base, channel, EV_READ, leave, NULL);
-    if (reading == NULL || event_add(reading, NULL) < 0)
-        bare_fatal("event_add");
-}
-
 static void listen_at(const char *where)
 {
     int listener = bare_listen(where);
@@ -321,10 +300,8 @@ static void listen_at(const char *where)
     // Accepted sockets inherit it.
     if ((duties & LIMITS) && strncmp(where, "tcp:", 4) == 0
         && setsockopt(listener, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) < 0)
-        bare_fatal("setsockopt");
-    struct event *accepting = event_new(base, listener, EV_READ | EV_PERSIST, accept_clients, NULL);
-    if (accepting == NULL || event_add(accepting, NULL) < 0)
-        bare_fatal("event_add");
+        loop_fail("setsockopt");
+    loop_watch(base, listener, accept_clients, NULL);
 }
 
 /// 0 for a list that is none: duties are given in their order, and none before the last is left out.
@@ -359,12 +336,9 @@ int main(int count, char **arguments)
     int channel = duties & STATUS ? status_start() : -1;
     base = bare_base();
     if (channel >= 0)
-        watch_master(channel);
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
+        // Readable, it is at its end: its reader does not write.
+        loop_watch(base, channel, leave, NULL);
+    loop_raise_descriptor_limit();
     table_start(TIME_UNIT);
     for (int i = first; i < count; i++)
         listen_at(arguments[i]);

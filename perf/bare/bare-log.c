@@ -10,17 +10,10 @@
 // the log file, the way to syslog when no file is configured, any recovery from a short write, and all that bare.h
 // lists.
 
-#define _GNU_SOURCE
 #include "bare.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 enum { BATCHES_A_TURN = 16, BATCH = 64, DATAGRAM_SIZE = 4096 };
 
@@ -42,7 +35,7 @@ static int append_batch(int socket_number)
         total += (ssize_t)written[i].iov_len;
     }
     if (writev(log_file, written, count) != total)
-        bare_fatal("writev");
+        loop_fail("writev");
     return 1;
 }
 
@@ -54,20 +47,6 @@ static void append_all(evutil_socket_t socket_number, short what, void *context)
     }
 }
 
-static int bind_datagrams(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
-        errno = ENAMETOOLONG;
-        bare_fatal(path);
-    }
-    strcpy(address.sun_path, path);
-    int receiver = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (receiver < 0 || bind(receiver, (struct sockaddr *)&address, sizeof address) < 0)
-        bare_fatal(path);
-    return receiver;
-}
-
 int main(int count, char **arguments)
 {
     if (count != 3) {
@@ -76,16 +55,14 @@ int main(int count, char **arguments)
     }
     log_file = open(arguments[2], O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     if (log_file < 0)
-        bare_fatal(arguments[2]);
+        loop_fail(arguments[2]);
     for (int i = 0; i < BATCH; i++) {
         spaces[i] = (struct iovec){.iov_base = lines[i], .iov_len = DATAGRAM_SIZE};
         messages[i].msg_hdr.msg_iov = &spaces[i];
         messages[i].msg_hdr.msg_iovlen = 1;
     }
     struct event_base *base = bare_base();
-    struct event *reading = event_new(base, bind_datagrams(arguments[1]), EV_READ | EV_PERSIST, append_all, NULL);
-    if (reading == NULL || event_add(reading, NULL) < 0)
-        bare_fatal("event_add");
+    loop_watch(base, loop_bind_unix(arguments[1], SOCK_DGRAM), append_all, NULL);
     event_base_dispatch(base);
     return 0;
 }

@@ -10,10 +10,7 @@
 #ifndef BARE_H
 #define BARE_H
 
-#include <event2/event.h>
-#include <stddef.h>
-#include <stdnoreturn.h>
-#include <sys/types.h>
+#include "../../Benchmarks/CPeers/loop.h"
 
 /// What a stream loop says to a new client, and what it answers to `length` bytes it has read. An answer is always
 /// written at once and whole; a client that does not take it is dropped.
@@ -22,7 +19,7 @@ struct bare_stream {
     const char *(*answer)(const char *bytes, size_t length, size_t *answer_length);
 };
 
-/// A base without locks and without a look at the environment, which SIGTERM and SIGINT end.
+/// A base that SIGTERM and SIGINT end.
 struct event_base *bare_base(void);
 
 /// A bound and listening socket, non-blocking and close-on-exec. `where` is `unix:PATH` or `tcp:ADDRESS:PORT`.
@@ -30,7 +27,5 @@ int bare_listen(const char *where);
 
 /// Serves `listener` until a signal says stop.
 void bare_serve(struct event_base *base, int listener, const struct bare_stream *stream);
-
-noreturn void bare_fatal(const char *what);
 
 #endif

@@ -6,7 +6,6 @@
 // The 12 bytes of master(8)'s status protocol on a socket pair. Whoever reads them keeps count and does nothing else:
 // it starts nobody, watches no endpoint and writes no log. As ours does, it lets reports gather for a moment.
 
-#define _GNU_SOURCE
 #include "bare.h"
 #include "duties.h"
 
@@ -52,10 +51,10 @@ int status_start(void)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-        bare_fatal("socketpair");
+        loop_fail("socketpair");
     pid_t worker = fork();
     if (worker < 0)
-        bare_fatal("fork");
+        loop_fail("fork");
     if (worker > 0) {
         // Here is the reader, the worker's parent. Each ends when the other does.
         close(ends[1]);

@@ -7,7 +7,6 @@
 // in which they expire. The hash has a secret key, because clients choose what is hashed. Connections are counted and
 // their rate; the other four rates of anvil are left out, and the peaks it reports to the log.
 
-#define _GNU_SOURCE
 #include "bare.h"
 #include "duties.h"
 
@@ -96,7 +95,7 @@ static void grow(void)
     free(places);
     places = malloc((mask + 1) * sizeof *places);
     if (records == NULL || places == NULL)
-        bare_fatal("table");
+        loop_fail("table");
     memset(places, 0xff, (mask + 1) * sizeof *places);
     for (uint32_t i = 0; i < old; i++)
         put_into_index(i);
@@ -109,7 +108,7 @@ void table_start(int64_t unit)
 {
     time_unit = unit;
     if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
-        bare_fatal("getrandom");
+        loop_fail("getrandom");
     grow();
 }
 

@@ -12,22 +12,15 @@
 // the file COUNTS, four numbers of 64 bits that can be read at any time: connections, requests, answers, and reads that
 // were not one whole request.
 
-#define _GNU_SOURCE
 #include "../bare/bare.h"
 
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { ACCEPTS_A_TURN = 64, READ_SIZE = 4096, DESCRIPTORS = 4096 };
+enum { READ_SIZE = 4096 };
 
 static const char kept_answer[] =
     "HTTP/1.1 200 OK\r\nServer: known-http\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\nok\n";
@@ -46,10 +39,10 @@ struct waiting {
     int64_t due;
 };
 
-static struct event *connections[DESCRIPTORS];
+static struct event *connections[LOOP_DESCRIPTORS];
 /// How often the descriptor number has been closed: an answer is for the connection that asked.
-static uint32_t lives[DESCRIPTORS];
-static struct waiting queue[DESCRIPTORS];
+static uint32_t lives[LOOP_DESCRIPTORS];
+static struct waiting queue[LOOP_DESCRIPTORS];
 static unsigned first, count;
 static struct event_base *base;
 static int alarm_descriptor;
@@ -88,7 +81,7 @@ static void set_alarm(void)
     const int64_t due = queue[first].due;
     const struct itimerspec at = {.it_value = {.tv_sec = due / 1000000000, .tv_nsec = due % 1000000000}};
     if (timerfd_settime(alarm_descriptor, TFD_TIMER_ABSTIME, &at, NULL) < 0)
-        bare_fatal("timerfd_settime");
+        loop_fail("timerfd_settime");
 }
 
 static void answer_due(evutil_socket_t descriptor, short what, void *context)
@@ -101,7 +94,7 @@ static void answer_due(evutil_socket_t descriptor, short what, void *context)
     const int64_t time = now();
     while (count > 0 && queue[first].due <= time) {
         const struct waiting *next = &queue[first];
-        first = (first + 1) % DESCRIPTORS;
+        first = (first + 1) % LOOP_DESCRIPTORS;
         count--;
         if (lives[next->connection] == next->life)
             answer(next->connection, next->is_last);
@@ -112,14 +105,14 @@ static void answer_due(evutil_socket_t descriptor, short what, void *context)
 
 static void queue_answer(int connection, int is_last)
 {
-    if (count == DESCRIPTORS) {
+    if (count == LOOP_DESCRIPTORS) {
         drop(connection);
         return;
     }
     // On schedule, not an interval after what was late: the rate is exact over any time.
     const int64_t earliest = now();
     last_due = last_due + interval > earliest ? last_due + interval : earliest;
-    queue[(first + count) % DESCRIPTORS] = (struct waiting){connection, lives[connection], is_last, last_due};
+    queue[(first + count) % LOOP_DESCRIPTORS] = (struct waiting){connection, lives[connection], is_last, last_due};
     if (count++ == 0)
         set_alarm();
 }
@@ -154,41 +147,34 @@ static void read_request(evutil_socket_t connection, short what, void *context)
         answer(connection, is_last);
 }
 
+static void take_client(int client)
+{
+    counts->connections++;
+    if (client >= LOOP_DESCRIPTORS) {
+        close(client);
+        return;
+    }
+    if (connections[client] == NULL)
+        connections[client] = event_new(base, client, EV_READ | EV_PERSIST, read_request, NULL);
+    if (connections[client] == NULL || event_add(connections[client], NULL) < 0)
+        loop_fail("event_add");
+}
+
 static void accept_clients(evutil_socket_t listener, short what, void *context)
 {
     (void)what;
     (void)context;
-    for (int taken = 0; taken < ACCEPTS_A_TURN; taken++) {
-        const int client = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (client < 0)
-            return;
-        counts->connections++;
-        if (client >= DESCRIPTORS) {
-            close(client);
-            continue;
-        }
-        if (connections[client] == NULL)
-            connections[client] = event_new(base, client, EV_READ | EV_PERSIST, read_request, NULL);
-        if (connections[client] == NULL || event_add(connections[client], NULL) < 0)
-            bare_fatal("event_add");
-    }
+    loop_accept(listener, take_client);
 }
 
 static void share_counts(const char *path)
 {
     const int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (file < 0 || ftruncate(file, sizeof *counts) < 0)
-        bare_fatal(path);
+        loop_fail(path);
     counts = mmap(NULL, sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (counts == MAP_FAILED)
-        bare_fatal(path);
-}
-
-static void watch(int descriptor, event_callback_fn handler)
-{
-    struct event *event = event_new(base, descriptor, EV_READ | EV_PERSIST, handler, NULL);
-    if (event == NULL || event_add(event, NULL) < 0)
-        bare_fatal("event_add");
+        loop_fail(path);
 }
 
 int main(int argument_count, char **arguments)
@@ -199,17 +185,13 @@ int main(int argument_count, char **arguments)
     }
     interval = atoll(arguments[1]) * 1000;
     share_counts(arguments[2]);
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
+    loop_raise_descriptor_limit();
     base = bare_base();
     alarm_descriptor = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (alarm_descriptor < 0)
-        bare_fatal("timerfd_create");
-    watch(alarm_descriptor, answer_due);
-    watch(bare_listen(arguments[3]), accept_clients);
+        loop_fail("timerfd_create");
+    loop_watch(base, alarm_descriptor, answer_due, NULL);
+    loop_watch(base, bare_listen(arguments[3]), accept_clients, NULL);
     event_base_dispatch(base);
     return 0;
 }

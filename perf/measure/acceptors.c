@@ -10,35 +10,19 @@
 //   exclusive  one listener, EPOLLEXCLUSIVE: the kernel wakes one
 //   shards     a listener for each process with SO_REUSEPORT, made by the parent: the kernel deals the connections out
 
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "../../Benchmarks/CPeers/loop.h"
+
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum { MOST = 1024 };
 
-static void fail(const char *what)
+static int listener(const char *port, int option)
 {
-    perror(what);
-    exit(1);
-}
-
-static int listener(uint16_t port, int is_shard)
-{
-    const int made = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const int one = 1;
-    const struct sockaddr_in place = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (is_shard && setsockopt(made, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0)
-        fail("SO_REUSEPORT");
-    if (bind(made, (const struct sockaddr *)&place, sizeof place) < 0 || listen(made, 4096) < 0)
-        fail("listen");
+    char where[32];
+    snprintf(where, sizeof where, "127.0.0.1:%s", port);
+    const int made = loop_bind_tcp(where, option);
+    if (listen(made, 4096) < 0)
+        loop_fail("listen");
     return made;
 }
 
@@ -56,13 +40,13 @@ static void work(int door, uint32_t how)
     const int waiting = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN | how};
     if (waiting < 0 || epoll_ctl(waiting, EPOLL_CTL_ADD, door, &event) < 0)
-        fail("epoll");
+        loop_fail("epoll");
     while (epoll_wait(waiting, &event, 1, -1) >= 0) {
         const int client = accept4(door, NULL, NULL, SOCK_CLOEXEC);
         if (client >= 0)
             serve(client);
     }
-    fail("epoll_wait");
+    loop_fail("epoll_wait");
 }
 
 int main(int count, char **arguments)
@@ -77,10 +61,10 @@ int main(int count, char **arguments)
     int door = -1;
     for (int index = 0; index < processes; index++) {
         if (shards || index == 0)
-            door = listener((uint16_t)atoi(arguments[2]), shards);
+            door = listener(arguments[2], shards ? SO_REUSEPORT : SO_REUSEADDR);
         const pid_t child = fork();
         if (child < 0)
-            fail("fork");
+            loop_fail("fork");
         if (child == 0)
             work(door, how);
     }

@@ -24,16 +24,13 @@ enum cpeers_operation {
     CPEERS_STATUS_ENCODE,
     CPEERS_STATUS_DECODE,
     CPEERS_STATUS_NET_EFFECT,
-    CPEERS_MAIN_CF,
-    CPEERS_MASTER_CF,
-    CPEERS_EXPANSION,
     CPEERS_SLAB_CHURN,
     CPEERS_SLAB_LOOKUP,
 };
 
 struct cpeers_peer;
 
-/// `input` is text for the parsers and records for the status peers, and stays the caller's. `size` is its
+/// `input` is records for the status peers, and stays the caller's. `size` is its
 /// length in bytes, and for all others the number of watchers, timers, clients, datagrams or elements.
 struct cpeers_peer *_Nonnull cpeers_make(enum cpeers_operation operation, const void *_Nullable input, int64_t size);
 /// What has to be there before each single run (clients that wait, datagrams); not a part of what is measured.
