@@ -7,9 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 
-from .peers import DEBIAN_DAEMONS, Peer, our_peer, postfix_peer
+from .peers import DEBIAN_DAEMONS, Peer, has_mail_programs, our_peer, postfix_peer
 from .processes import Failure
 from .yardsticks import BarePeer, DutiesPeer, NginxPeer, NIOPeer, nginx_program
 
@@ -17,6 +18,12 @@ PERF = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 REPOSITORY = os.path.dirname(PERF)
 # Whatever is built for measuring; not under version control.
 OUT = f"{PERF}/out"
+
+# Of every Linux; nothing that is written there is ever on a disk.
+MEMORY = "/dev/shm"
+
+# Our programs of earlier, as results and tables name them.
+BEFORE = "before"
 
 # What `--peers` calls them, in the order of the tables.
 PEERS = ["postfix", "bare", "duties", "nio", "nginx", "ours"]
@@ -77,17 +84,43 @@ def _find_nginx() -> str:
     return program
 
 
+class Queues:
+    """Directories for queues in memory, one for each peer that delivers mail; gone after the `with` block."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._directory = ""
+        self._say = say
+
+    def __enter__(self) -> "Queues":
+        if not has_mail_programs():
+            self._say("without mail: Debian's Postfix is not installed: apt-get install postfix")
+        elif os.access(MEMORY, os.W_OK) and os.path.ismount(MEMORY):
+            self._directory = tempfile.mkdtemp(prefix="compare-", dir=MEMORY)
+            os.chmod(self._directory, 0o755)
+        else:
+            self._say(f"without mail: {MEMORY} is no file system in memory, where the queue could be")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._directory:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def place(self, name: str) -> str | None:
+        return f"{self._directory}/{name}" if self._directory else None
+
+
 def make_peers(
-    names: list[str], directory: str, products: str, without_building: bool, say: Callable[[str], None]
+    names: list[str], directory: str, queues: Queues, products: str, against: str | None, without_building: bool,
+    say: Callable[[str], None],
 ) -> tuple[list[Peer], list[str]]:
-    """The peers that can take part, not started yet, and why the others cannot."""
+    """The peers that can take part, not started yet, and why the others cannot. `against`: our programs of earlier."""
 
     def make(name: str) -> Peer:
         root = f"{directory}/{name}"
         match name:
             case "postfix":
                 _find_postfix()
-                return postfix_peer(root)
+                return postfix_peer(root, queues.place(name))
             case "bare":
                 return BarePeer(root, ensure_bare())
             case "duties":
@@ -96,10 +129,12 @@ def make_peers(
                 return NIOPeer(root, ensure_nio(without_building))
             case "nginx":
                 return NginxPeer(root, _find_nginx())
-        return our_peer(root, os.path.realpath(products))
+            case "before":
+                return our_peer(root, os.path.realpath(against or ""), queues.place(name), BEFORE)
+        return our_peer(root, os.path.realpath(products), queues.place(name))
 
     peers, skipped = [], []
-    for name in (name for name in PEERS if name in names):
+    for name in [each for each in PEERS if each in names] + (["before"] if against else []):
         try:
             peers.append(make(name))
         except Failure as failure:

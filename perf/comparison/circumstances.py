@@ -71,6 +71,12 @@ def describe(repository: str, command: str) -> dict[str, Any]:
     }
 
 
+def where(facts: dict[str, Any]) -> str:
+    """Machine, date and commit in one line, for a plot."""
+    changed = " with local changes" if facts["local_changes"] else ""
+    return f"{facts['machine']}, {facts['processors']} processors; {facts['date']}; {facts['commit']}{changed}"
+
+
 def lines(facts: dict[str, Any]) -> list[str]:
     """The same as a Markdown list."""
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())

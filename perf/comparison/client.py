@@ -5,8 +5,6 @@
 
 import dataclasses
 import json
-import math
-import resource
 import subprocess
 from typing import Any
 
@@ -14,61 +12,66 @@ from .processes import Failure
 
 
 @dataclasses.dataclass(frozen=True)
+class Server:
+    """The CPU of the processes that were watched, in seconds: all of them, and those that were named alone."""
+
+    seconds: float
+    user_share: float
+    named: dict[int, float]
+
+
+@dataclasses.dataclass(frozen=True)
 class Outcome:
     """What bench-accept counted in one run, and the processor time it took itself."""
 
-    rate: float
+    seconds: float
     opened: int
     answered: int
     refused: int
     failed: dict[str, int]
     p50_us: float
     p99_us: float
-    cpu_seconds: float = 0.0
+    cpu_seconds: float
+    server: Server | None
+
+    @property
+    def rate(self) -> float:
+        return self.answered / self.seconds if self.seconds else 0.0
 
     @property
     def unaccounted(self) -> int:
         return self.opened - self.answered - self.refused - sum(self.failed.values())
 
 
-def _percentile(phase: dict[str, Any], level: float) -> float:
-    """In microseconds, of the buckets that a phase is written as."""
-    wanted = max(1, math.ceil(level / 100 * sum(count for _, count in phase["buckets"])))
-    seen = 0
-    for nanoseconds, count in phase["buckets"]:
-        seen += count
-        if seen >= wanted:
-            return min(nanoseconds, phase["maximum"]) / 1000
-    return 0.0
-
-
 def _of_record(record: dict[str, Any]) -> Outcome:
     """Of a record as docs/bench-accept.schema.json has it: one run, as nobody here asks for more."""
     run = record["runs"][0]
-    ledger = run["ledger"]
-    total = next((phase for phase in run["phases"] if phase["name"] == "total"), {"buckets": [], "maximum": 0})
+    ledger, generator = run["ledger"], run["generator"]
+    percentiles: dict[str, int] = next((each["percentiles"] for each in run["phases"] if each["name"] == "total"), {})
     return Outcome(
-        rate=ledger["answered"] / run["seconds"] if run["seconds"] else 0.0,
+        seconds=run["seconds"],
         opened=ledger["opened"],
         answered=ledger["answered"],
         refused=ledger["refused"],
         failed=ledger["failed"],
-        p50_us=_percentile(total, 50),
-        p99_us=_percentile(total, 99),
+        p50_us=percentiles.get("p50", 0) / 1000,
+        p99_us=percentiles.get("p99", 0) / 1000,
+        cpu_seconds=generator["userSeconds"] + generator["systemSeconds"],
+        server=_of_server(run["server"]) if "server" in run else None,
     )
 
 
-def _own_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def _of_server(server: dict[str, Any]) -> Server:
+    seconds = server["userSeconds"] + server["systemSeconds"]
+    named = {each["pid"]: each["cpuSeconds"] for each in server["named"]}
+    return Server(seconds, server["userSeconds"] / seconds if seconds else 0.0, named)
 
 
 def run(bench: str, arguments: list[str], seconds: float, who: str) -> Outcome:
     """Runs `bench arguments… --json -`; a `Failure` when it does not end within `seconds` or prints no result."""
-    before = _own_seconds()
     try:
         done = subprocess.run(
-            [bench] + arguments + ["--json", "-"],
+            [bench, *arguments, "--json", "-"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -77,8 +80,6 @@ def run(bench: str, arguments: list[str], seconds: float, who: str) -> Outcome:
     except subprocess.TimeoutExpired:
         raise Failure(f"{who}: the load program did not end within {seconds:g} s") from None
     try:
-        counted = json.loads(done.stdout)
-        outcome = _of_record(counted)
+        return _of_record(json.loads(done.stdout))
     except (ValueError, KeyError, IndexError):
         raise Failure(f"{who}: load program, status {done.returncode}: {done.stderr.strip()[-300:]}") from None
-    return dataclasses.replace(outcome, cpu_seconds=_own_seconds() - before)

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 from . import instructions, text
 from .results import Results
+from .targets import DUTIES
 from .workloads import LOADS, load_named
 
-NAME = "bare + duties"
+NAME = DUTIES
 PEERS = ["bare", NAME, "ours"]
 STEPS = {
     "": "the reads and writes alone",

@@ -44,10 +44,11 @@ class _Bare(Peer):
         self.anvil_socket = f"{root}/anvil"
 
     def start(self) -> None:
-        if os.path.exists(self.anvil_socket):
-            os.unlink(self.anvil_socket)
-        self.launch(_callgrind(self._output) + self._command + [f"unix:{self.anvil_socket}"])
-        wait_until(lambda: os.path.exists(self.anvil_socket), 20, f"{self._command[0]} below valgrind")
+        path = f"{self.root}/anvil"
+        if os.path.exists(path):
+            os.unlink(path)
+        self.launch(_callgrind(self._output) + self._command + [f"unix:{path}"])
+        wait_until(lambda: os.path.exists(path), 20, f"{self._command[0]} below valgrind")
 
 
 def _ours(root: str, products: str, output: str) -> MasterPeer:

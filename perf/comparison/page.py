@@ -6,11 +6,12 @@
 
 from collections.abc import Iterator
 
-from . import changes, circumstances, duties, obstacles, text
+from . import circumstances, duties, obstacles, text
+from .building import BEFORE
 from .plots import PLOTS
 from .results import Results
 from .targets import Target, targets_of
-from .workloads import COLD_CLIENTS, LOADS, Load
+from .workloads import COLD_CLIENTS, ECHO_LOADS, HTTP_LOADS, LOADS, POSTFIX_LOADS, Load
 
 MAIN_PEERS = ["Postfix", "bare", "ours"]
 ECHO_PEERS = ["bare", "SwiftNIO", "ours"]
@@ -24,8 +25,11 @@ def _verdicts(results: Results, targets: list[Target]) -> list[str]:
 
 
 def _main_rows(results: Results) -> Iterator[list[str]]:
-    for load in LOADS[:4]:
-        if results.peers_of(load.key):
+    for load in POSTFIX_LOADS:
+        if load.key == "mixed" and results.peers_of(load.key):
+            cells = [text.latency(results, load.key, peer) for peer in MAIN_PEERS]
+            yield [f"{load.title}: p99"] + cells + _verdicts(results, targets_of(load.key, "p99_us"))
+        elif results.peers_of(load.key):
             cells = [text.rate(results, load.key, peer) for peer in MAIN_PEERS]
             yield [load.title] + cells + _verdicts(results, targets_of(load.key, "rate", "lost"))
             cells = [text.processor(results, load.key, peer) for peer in MAIN_PEERS]
@@ -59,13 +63,13 @@ def _side_rows(results: Results, loads: list[Load], peers: list[str], pair: tupl
 
 def _side_tables(results: Results) -> list[str]:
     lines = []
-    echo = list(_side_rows(results, LOADS[4:6], ECHO_PEERS, ("ours", "SwiftNIO")))
+    echo = list(_side_rows(results, ECHO_LOADS, ECHO_PEERS, ("ours", "SwiftNIO")))
     if echo:
         heads = ["Work", "bare loop", "SwiftNIO", "ours", "ours to SwiftNIO"]
         verdict = _verdicts(results, targets_of("echo", "server_us"))
         lines += ["", "## Echo, beside SwiftNIO", "", *text.table(heads, echo)]
         lines += ["", f"CPU of the echo storm, {verdict[0]}: {verdict[1]}"]
-    http = list(_side_rows(results, LOADS[6:], HTTP_PEERS, ("ours", "nginx")))
+    http = list(_side_rows(results, HTTP_LOADS, HTTP_PEERS, ("ours", "nginx")))
     if http:
         heads = ["Work", "bare loop", "nginx", "ours", "ours to nginx"]
         lines += ["", "## HTTP, beside nginx", ""]
@@ -106,9 +110,25 @@ def _method(results: Results) -> list[str]:
     ]
 
 
-def render(results: Results, plots: list[str], directory: str) -> str:
-    """The page for `directory`; `plots` are the files that were drawn, relative to it."""
-    pictures = changes.load_pictures(directory)
+def _before_and_after(results: Results) -> list[str]:
+    """Ours beside our programs of earlier."""
+    rows = []
+    for load in LOADS:
+        for field, title, show in (("rate", load.title, text.rate), ("server_us", "– its CPU", text.processor)):
+            if BEFORE in results.peers_of(load.key):
+                cells = [show(results, load.key, peer) for peer in (BEFORE, "ours")]
+                rows.append([title, *cells, text.ratio(results, load.key, field, "ours", BEFORE)])
+    for what, title, field, how in (("memory", "idle anvil", "private_kb", text.memory),
+                                    ("cold", "cold start", "seconds", text.cold)):
+        if BEFORE in results.peers_of(what):
+            cells = [how(results, peer) for peer in (BEFORE, "ours")]
+            rows.append([title, *cells, text.ratio(results, what, field, "ours", BEFORE)])
+    heads = ["Work", "before", "now", "now to before"]
+    return ["", "## Before and now", "", *text.table(heads, rows)] if rows else []
+
+
+def render(results: Results, plots: list[str]) -> str:
+    """The page; `plots` are the files that were drawn, relative to it."""
     lines = ["# Postfix, bare loops, SwiftNIO, nginx and ours", ""]
     lines += ["Written by `perf/compare`; do not edit. The figures as data: [compare.json](compare.json).", ""]
     lines += circumstances.lines(results.circumstances) + [""] + _method(results)
@@ -118,9 +138,11 @@ def render(results: Results, plots: list[str], directory: str) -> str:
         lines += text.table(["Work", "Postfix", "bare loop", "ours", "target", "verdict"], rows)
     for path, title in ((path, PLOTS[path.rpartition("/")[2]]) for path in plots):
         lines += ["", f"![{title}]({path})"]
+    if plots:
+        lines += ["", "A bar ends at the median; the thin line on it goes from the smallest to the largest round."]
     lines += duties.section(results)
-    lines += changes.section(results, pictures)
-    lines += obstacles.section(results, pictures)
+    lines += obstacles.section(results)
+    lines += _before_and_after(results)
     lines += _side_tables(results)
     if results.skipped:
         lines += ["", "## Left out", ""] + [f"- {each}" for each in results.skipped]

@@ -24,7 +24,7 @@ DEBIAN_DAEMONS = "/usr/lib/postfix/sbin"
 
 MAIN_CF = """\
 compatibility_level = 3.6
-queue_directory = {root}/queue
+queue_directory = {queue}
 data_directory = {root}/data
 daemon_directory = {daemons}
 command_directory = /usr/sbin
@@ -37,6 +37,8 @@ mydestination =
 alias_maps =
 local_recipient_maps =
 smtpd_peername_lookup = no
+append_dot_mydomain = no
+default_transport = discard
 maillog_file = {root}/log/maillog
 maillog_file_prefixes = {root}
 """
@@ -51,6 +53,19 @@ postlog                unix-dgram  n  -  n  -  1    postlogd
 SMTPD_LINE = """\
 127.0.0.1:{smtpd}      inet        n  -  n  -  100  smtpd
 """
+
+# The way of a mail from smtpd on; it ends in Debian's discard, which takes it as delivered.
+MAIL_LINES = """\
+cleanup                unix        n  -  n  -  0    cleanup
+qmgr                   unix        n  -  n  300  1  qmgr
+rewrite                unix        -  -  n  -  -    trivial-rewrite
+bounce                 unix        -  -  n  -  0    bounce
+defer                  unix        -  -  n  -  0    bounce
+trace                  unix        -  -  n  -  0    bounce
+discard                unix        -  -  n  -  -    discard
+"""
+MAIL_PROGRAMS = ["smtpd", "cleanup", "qmgr", "trivial-rewrite", "bounce", "discard"]
+MAIL_QUEUES = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "saved", "trace"]
 
 # The limit of 100 clients a process would measure process starts instead.
 ECHO_LINE = """\
@@ -118,10 +133,12 @@ class Peer:
     echo_port: int | None = None
     http_port: int | None = None
     smtpd_port: int | None = None
+    # Where its mail waits, when it can deliver some.
+    queue: str | None = None
 
     def __init__(self, root: str):
         self.root = root
-        self.sessions: list[subprocess.Popen] = []
+        self.sessions: list[subprocess.Popen[bytes]] = []
         os.makedirs(root, mode=0o755)
 
     def start(self) -> None:
@@ -149,6 +166,11 @@ class Peer:
         """The one process that serves the service of that name."""
         raise NotImplementedError
 
+    def queued(self) -> int:
+        """Mails that have not been delivered."""
+        places = [f"{self.queue}/{name}" for name in ("maildrop", "incoming", "active", "deferred")]
+        return sum(len(files) for place in places for _, _, files in os.walk(place))
+
     def said(self) -> str:
         """The last words of the peer, for a report of a failure."""
         words = [f"ended with status {each.poll()}" for each in self.sessions if each.poll() is not None]
@@ -161,7 +183,12 @@ class Peer:
         return " | ".join(words)
 
     def _check_greeting(self) -> None:
-        for address in (self.anvil_socket, ("127.0.0.1", self.anvil_port)):
+        places: list[str | tuple[str, int]] = []
+        if self.anvil_socket:
+            places.append(self.anvil_socket)
+        if self.anvil_port:
+            places.append(("127.0.0.1", self.anvil_port))
+        for address in places:
             greeting = greeting_from(address)
             if greeting != b"protocol=anvil_protocol\n\n":
                 raise Failure(f"{self.name}: anvil at {address} greets with {greeting!r}")
@@ -170,42 +197,48 @@ class Peer:
 class MasterPeer(Peer):
     """A master with anvil, postlogd and, where it is installed, Debian's smtpd in a queue directory of its own."""
 
-    def __init__(self, root: str, name: str, master: str, daemons: str):
+    def __init__(self, root: str, name: str, master: str, daemons: str, queue: str | None = None):
+        """`queue`: a directory for the queue, in memory; without one no mail is delivered."""
         super().__init__(root)
-        self.name, self._master = name, master
+        self.name, self._master, self.queue = name, master, queue
+        place = queue or f"{root}/queue"
         self.anvil_port, smtpd_port, echo_port, http_port = free_ports(4)
-        self.anvil_socket = f"{root}/queue/private/anvil"
-        self.log_socket = f"{root}/queue/public/postlog"
+        self.anvil_socket = f"{place}/private/anvil"
+        self.log_socket = f"{place}/public/postlog"
         self.log_file = f"{root}/log/maillog"
         lines = MASTER_CF
         if os.path.exists(f"{daemons}/smtpd"):
             lines, self.smtpd_port = lines + SMTPD_LINE, smtpd_port
+        if queue:
+            lines += MAIL_LINES
         if os.path.exists(f"{daemons}/echo"):
             lines, self.echo_port = lines + ECHO_LINE, echo_port
         if os.path.exists(f"{daemons}/http-answer"):
             lines, self.http_port = lines + HTTP_LINE, http_port
-        self._make_directories()
+        self._make_directories(place)
         owner, group = mail_accounts()
         with open(f"{root}/etc/main.cf", "w", encoding="ascii") as file:
-            file.write(MAIN_CF.format(root=root, daemons=daemons, owner=owner, group=group))
+            file.write(MAIN_CF.format(root=root, queue=place, daemons=daemons, owner=owner, group=group))
         with open(f"{root}/etc/master.cf", "w", encoding="ascii") as file:
             file.write(lines.format(anvil=self.anvil_port, smtpd=smtpd_port, echo=echo_port, http=http_port))
 
-    def _make_directories(self) -> None:
+    def _make_directories(self, queue: str) -> None:
         owner, group = mail_accounts()
         user_id, group_id = pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
         for directory, uid, gid, mode in (
-            ("etc", 0, 0, 0o755),
-            ("log", 0, 0, 0o755),
-            ("data", user_id, pwd.getpwnam(owner).pw_gid, 0o700),
-            ("queue", 0, 0, 0o755),
-            ("queue/pid", 0, 0, 0o755),
-            ("queue/private", user_id, 0, 0o700),
-            ("queue/public", user_id, group_id, 0o710),
+            (f"{self.root}/etc", 0, 0, 0o755),
+            (f"{self.root}/log", 0, 0, 0o755),
+            (f"{self.root}/data", user_id, pwd.getpwnam(owner).pw_gid, 0o700),
+            (queue, 0, 0, 0o755),
+            (f"{queue}/pid", 0, 0, 0o755),
+            (f"{queue}/private", user_id, 0, 0o700),
+            (f"{queue}/public", user_id, group_id, 0o710),
+            (f"{queue}/maildrop", user_id, group_id, 0o730),
+            *((f"{queue}/{name}", user_id, 0, 0o700) for name in MAIL_QUEUES),
         ):
-            os.mkdir(f"{self.root}/{directory}")
-            os.chown(f"{self.root}/{directory}", uid, gid)
-            os.chmod(f"{self.root}/{directory}", mode)
+            os.mkdir(directory)
+            os.chown(directory, uid, gid)
+            os.chmod(directory, mode)
 
     def start(self) -> None:
         self.launch([self._master, "-c", f"{self.root}/etc", "-s"])
@@ -224,12 +257,16 @@ class MasterPeer(Peer):
         raise Failure(f"{self.name}: no worker of {service}")
 
 
-def postfix_peer(root: str) -> MasterPeer:
-    return MasterPeer(root, "Postfix", f"{DEBIAN_DAEMONS}/master", DEBIAN_DAEMONS)
+def has_mail_programs() -> bool:
+    return all(os.path.exists(f"{DEBIAN_DAEMONS}/{program}") for program in MAIL_PROGRAMS)
 
 
-def our_peer(root: str, products: str) -> MasterPeer:
-    """Ours: a daemon directory that holds our programs and, where it is installed, Debian's smtpd."""
+def postfix_peer(root: str, queue: str | None = None) -> MasterPeer:
+    return MasterPeer(root, "Postfix", f"{DEBIAN_DAEMONS}/master", DEBIAN_DAEMONS, queue)
+
+
+def our_peer(root: str, products: str, queue: str | None = None, name: str = "ours") -> MasterPeer:
+    """Ours: a daemon directory that holds our programs and, where they are installed, Debian's for mail."""
     daemons = f"{root}-daemons"
     os.mkdir(daemons)
     for program in ("master", "anvil", "postlogd", "echo"):
@@ -239,6 +276,7 @@ def our_peer(root: str, products: str) -> MasterPeer:
     # Programs of an earlier commit may have none.
     if os.path.exists(f"{products}/http-answer"):
         os.symlink(f"{products}/http-answer", f"{daemons}/http-answer")
-    if os.path.exists(f"{DEBIAN_DAEMONS}/smtpd"):
-        os.symlink(f"{DEBIAN_DAEMONS}/smtpd", f"{daemons}/smtpd")
-    return MasterPeer(root, "ours", f"{daemons}/master", daemons)
+    for program in MAIL_PROGRAMS:
+        if os.path.exists(f"{DEBIAN_DAEMONS}/{program}"):
+            os.symlink(f"{DEBIAN_DAEMONS}/{program}", f"{daemons}/{program}")
+    return MasterPeer(root, name, f"{daemons}/master", daemons, queue)

@@ -6,8 +6,10 @@
 
 import os
 import shutil
+import statistics
 import subprocess
 
+from .circumstances import where
 from .processes import Failure
 from .results import Results, Spread
 from .targets import TARGETS, Target
@@ -23,14 +25,14 @@ PLOTS = {
 # Told apart with any kind of colour vision.
 COLOURS = {
     "Postfix": "#d55e00", "bare": "#999999", "bare + duties": "#56b4e9", "SwiftNIO": "#cc79a7", "nginx": "#e69f00",
-    "ours": "#0072b2",
+    "before": "#009e73", "ours": "#0072b2",
 }
 
 HEAD = """\
 set encoding utf8
 set terminal svg size {width},{height} font 'sans-serif,13' background '#ffffff'
 set output '{path}'
-set title "{title}"
+set title "{title}\\n{where}" noenhanced
 set grid ytics back lt 1 lw 1 lc rgb '#dddddd'
 set border 3
 set tics nomirror
@@ -101,20 +103,14 @@ def _scores(target: Target, results: Results) -> list[float]:
     return [target.score(value) for value in target.values(results) if value > 0]
 
 
-def _name(target: Target) -> str:
-    what = {"rate": "rate", "server_us": "CPU", "calls": "calls", "seconds": "time"}.get(target.field, "")
-    what = what or target.field.removesuffix("_kb")
-    return f"{target.what}: {what}" + (f" / {target.of}" if target.of else "")
-
-
 def _targets(results: Results) -> str:
     scored = [(target, _scores(target, results)) for target in TARGETS]
     scored = [(target, scores) for target, scores in scored if scores]
     if not scored:
         return ""
     points = [f"{index} {score:g}" for index, (_, scores) in enumerate(scored) for score in scores]
-    medians = [f"{index} {Spread.of(scores).median:g}" for index, (_, scores) in enumerate(scored)]
-    names = ", ".join(f'"{_name(target)}" {index}' for index, (target, _) in enumerate(scored))
+    medians = [f"{index} {statistics.median(scores):g}" for index, (_, scores) in enumerate(scored)]
+    names = ", ".join(f'"{target.what}: {target.name}" {index}' for index, (target, _) in enumerate(scored))
     return "\n".join([
         "set ylabel 'met from 1 upwards'",
         f"set xrange [-0.6:{len(scored) - 0.4}]",
@@ -139,7 +135,8 @@ def draw(results: Results, directory: str) -> list[str]:
         script = body(results)
         if not script:
             continue
-        head = HEAD.format(width=960, height=480, path=f"{directory}/{name}", title=PLOTS[name])
+        head = HEAD.format(width=960, height=480, path=f"{directory}/{name}", title=PLOTS[name],
+                           where=where(results.circumstances))
         done = subprocess.run(["gnuplot"], input=f"{head}{script}\n", capture_output=True, text=True, timeout=60)
         if done.returncode != 0:
             raise Failure(f"gnuplot, {name}: {done.stderr.strip()[-300:]}")

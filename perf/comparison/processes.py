@@ -11,11 +11,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from . import stopping
-
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class Failure(Exception):
@@ -31,7 +29,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(0.01)
 
 
-def start_session(command: list[str], output_path: str) -> subprocess.Popen:
+def start_session(command: list[str], output_path: str) -> subprocess.Popen[bytes]:
     """Starts `command` as the leader of a new session, its output in a file."""
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
     with open(output_path, "ab") as output:
@@ -67,7 +65,7 @@ def _signal(pid: int, number: int) -> None:
         pass
 
 
-def end_session(process: subprocess.Popen) -> None:
+def end_session(process: subprocess.Popen[bytes]) -> None:
     """Ends the leader, then whatever is left of its session: SIGTERM first, SIGKILL when that does not help."""
     if process.poll() is None:
         _signal(process.pid, signal.SIGTERM)
@@ -93,43 +91,16 @@ def arguments_of(pid: int) -> list[str]:
         return []
 
 
-Times = tuple[float, float, float]
-
-
-def cpu_seconds(pid: int) -> Times:
-    """(on-processor, user, system) seconds of one process, its threads included; the first to the nanosecond."""
+def cpu_seconds(pid: int) -> float:
+    """On the processor, of one process with its threads, to the nanosecond."""
     total = 0
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as schedstat:
                 total += int(schedstat.read().split()[0])
     except (FileNotFoundError, ProcessLookupError):
-        return (0.0, 0.0, 0.0)
-    fields = _stat_fields(pid)
-    if fields is None:
-        return (0.0, 0.0, 0.0)
-    return (total / 1e9, int(fields[11]) / TICKS_A_SECOND, int(fields[12]) / TICKS_A_SECOND)
-
-
-def _ended_children_seconds(pid: int) -> Times:
-    """The same of the children that have ended and that `pid` has waited for, theirs included; to a clock tick."""
-    fields = _stat_fields(pid)
-    if fields is None:
-        return (0.0, 0.0, 0.0)
-    user, system = int(fields[13]) / TICKS_A_SECOND, int(fields[14]) / TICKS_A_SECOND
-    return (user + system, user, system)
-
-
-def _sum(times: Iterable[Times]) -> Times:
-    columns = list(zip(*times))
-    return (sum(columns[0]), sum(columns[1]), sum(columns[2])) if columns else (0.0, 0.0, 0.0)
-
-
-def spent(daemons: list[int], master: int | None) -> tuple[Times, Times]:
-    """(daemons, master) so far. A daemon that has ended moved its time to its parent and is not lost."""
-    above = [master] if master else []
-    ended = [_ended_children_seconds(pid) for pid in daemons + above]
-    return (_sum([cpu_seconds(pid) for pid in daemons] + ended), _sum(cpu_seconds(pid) for pid in above))
+        return 0.0
+    return total / 1e9
 
 
 def memory_kilobytes(pid: int) -> tuple[int, int]:

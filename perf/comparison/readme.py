@@ -52,6 +52,14 @@ def _rows(results: Results) -> Iterator[list[str]]:
     if results.cold:
         cells = [text.cold(results, peer).partition(" (")[0] for peer in PEERS]
         yield ["80 clients at once on a cold `smtpd`, all greeted"] + cells + _ratios(results, "cold", "seconds")
+    if results.peers_of("mail"):
+        cells = [text.rate(results, "mail", peer, with_spread=False) for peer in PEERS]
+        yield ["whole mails: Debian's smtpd, cleanup, qmgr, discard"] + cells + _ratios(results, "mail", "rate")
+        cells = [_processor_sum(results, "mail", peer) for peer in PEERS]
+        yield ["– their CPU, daemons and master"] + cells + _ratios(results, "mail", "server_us")
+    if results.peers_of("mixed"):
+        cells = [text.latency(results, "mixed", peer).partition(" (")[0] for peer in PEERS]
+        yield ["p99 of a kept request while 50 clients storm"] + cells + _ratios(results, "mixed", "p99_us")
 
 
 def _tcp_rows(results: Results) -> Iterator[list[str]]:

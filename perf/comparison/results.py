@@ -8,7 +8,7 @@ were taken within seconds of each other, so that what slows the machine for a wh
 import dataclasses
 import json
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .processes import Failure
@@ -116,9 +116,14 @@ class Results:
     skipped: list[str] = dataclasses.field(default_factory=list)  # what was left out, and why
     remarks: list[str] = dataclasses.field(default_factory=list)  # what did not go as it should
 
+    def _all(self, what: str) -> Sequence[Sample]:
+        if what == "memory":
+            return self.memory
+        return self.cold if what == "cold" else self.runs
+
     def samples(self, what: str, peer: str) -> list[Sample]:
         """`what` is the key of a load, or `memory`, or `cold`."""
-        everything = {"memory": self.memory, "cold": self.cold}.get(what, self.runs)
+        everything = self._all(what)
         return [each for each in everything if each.peer == peer and getattr(each, "load", what) == what]
 
     def spread(self, what: str, peer: str, field: str) -> Spread | None:
@@ -134,7 +139,7 @@ class Results:
         return next((each for each in self.calls if (each.load, each.peer) == (load, peer)), None)
 
     def peers_of(self, what: str) -> list[str]:
-        everything = {"memory": self.memory, "cold": self.cold}.get(what, self.runs)
+        everything = self._all(what)
         return list(dict.fromkeys(each.peer for each in everything if getattr(each, "load", what) == what))
 
     def save(self, path: str) -> None:

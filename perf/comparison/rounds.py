@@ -6,20 +6,24 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
-from . import workloads
 from . import instructions as counting
+from . import workloads
 from .peers import Peer
 from .processes import Failure
 from .results import Calls, Memory, Results
 from .workloads import Load
+
+# A peer, or whatever else takes turns.
+Each = TypeVar("Each")
 
 
 def say(text: str) -> None:
     print(f"-- {text}", file=sys.stderr, flush=True)
 
 
-def in_turn(peers: list[Peer], number: int) -> list[Peer]:
+def in_turn(peers: list[Each], number: int) -> list[Each]:
     """Another one begins in every round; when all have begun once it goes the other way round, so that nobody always
     follows the same neighbour."""
     if not peers:
@@ -76,7 +80,7 @@ class Comparison:
 
     def _greet(self, peer: Peer, number: int) -> None:
         self._start(peer)
-        self.results.cold.append(workloads.measure_cold(peer, number))
+        self.results.cold.append(workloads.measure_cold(self.bench, peer, number))
 
     def memory(self, rounds: int) -> None:
         """A young process every time."""

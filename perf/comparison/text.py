@@ -16,6 +16,8 @@ def table(heads: list[str], rows: Iterable[list[str]]) -> list[str]:
 
 
 def _thousands(value: float) -> str:
+    if value < 1000:
+        return f"{value / 1000:.3f}"
     return f"{value / 1000:.0f}" if value >= 100_000 else f"{value / 1000:.1f}"
 
 
@@ -33,6 +35,12 @@ def processor(results: Results, load: str, peer: str) -> str:
     if daemon is None or master is None:
         return NONE
     return f"{daemon.median:.1f} µs" + (f" + {master.median:.1f}" if master.median >= 0.05 else "")
+
+
+def latency(results: Results, load: str, peer: str) -> str:
+    """The 99th percentile."""
+    spread = results.spread(load, peer, "p99_us")
+    return f"{spread.median:.0f} µs ({spread.low:.0f}–{spread.high:.0f})" if spread else NONE
 
 
 def memory(results: Results, peer: str) -> str:

@@ -4,13 +4,13 @@
 # ===----------------------------------------------------------------------===#
 """One run is one client program against one peer: what the client counted, and what the servers spent meanwhile."""
 
+import contextlib
 import dataclasses
-import selectors
-import socket
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from . import client, processes
+from . import client, processes, stopping
 from .client import Outcome
 from .peers import Peer
 from .processes import Failure
@@ -19,11 +19,10 @@ from .results import Cold, Run
 COLD_CLIENTS = 80
 # Before every run, so that the worker runs, its memory is there and the clock speed is up; counted nowhere.
 WARM_UP_SECONDS = 0.3
+# How long the queue may take to become empty behind the last mail.
+DELIVERY_SECONDS = 60
 
 Place = Callable[[Peer], list[str] | None]
-
-GET = r"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
-OK = r"HTTP/1.1 200 *\r\n\r\nok\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +46,12 @@ def _tcp(port: int | None) -> list[str] | None:
     return ["--tcp", f"127.0.0.1:{port}"] if port else None
 
 
-LOADS = [
+def _http(port: int | None) -> list[str] | None:
+    return [f"http://127.0.0.1:{port}/"] if port else None
+
+
+# Beside Postfix, the bare loop and each other.
+POSTFIX_LOADS = [
     Load(
         "kept", "anvil request on a kept connection, 50 clients, UNIX socket", "kept",
         ["--clients", "50", "--preset", "anvil"], lambda peer: _unix(peer.anvil_socket), 10000, "kept request",
@@ -67,6 +71,17 @@ LOADS = [
         "datagram in a burst",
     ),
     Load(
+        "mail", "whole mails: smtpd, cleanup, qmgr, discard, 20 clients, a queue in memory", "storm",
+        ["--clients", "20", "--preset", "smtp", "--size", "1000"],
+        lambda peer: _tcp(peer.smtpd_port if peer.queue else None),
+    ),
+    Load(
+        "mixed", "anvil request on one of 10 kept connections, 1000 a second, while 50 clients storm", "kept",
+        ["--clients", "10", "--preset", "anvil", "--rate", "1000"], lambda peer: _unix(peer.anvil_socket),
+    ),
+]
+ECHO_LOADS = [
+    Load(
         "echo", "echo: connect, line, echo, close on loopback TCP, 100 clients", "storm",
         ["--clients", "100", "--preset", "echo"], lambda peer: _tcp(peer.echo_port),
     ),
@@ -74,15 +89,18 @@ LOADS = [
         "echo-kept", "echo: line and echo on a kept TCP connection, 50 clients", "kept",
         ["--clients", "50", "--preset", "echo"], lambda peer: _tcp(peer.echo_port),
     ),
+]
+HTTP_LOADS = [
     Load(
         "get", "HTTP: connect, GET, three bytes, close on loopback TCP, 100 clients", "storm",
-        ["--clients", "100", "--send", GET, "--expect", OK], lambda peer: _tcp(peer.http_port),
+        ["--clients", "100", "--header", "Connection: keep-alive"], lambda peer: _http(peer.http_port),
     ),
     Load(
         "get-kept", "HTTP: GET on a kept TCP connection, 50 clients", "kept",
-        ["--clients", "50", "--send", GET, "--expect", OK], lambda peer: _tcp(peer.http_port),
+        ["--clients", "50"], lambda peer: _http(peer.http_port),
     ),
 ]
+LOADS = [*POSTFIX_LOADS, *ECHO_LOADS, *HTTP_LOADS]
 
 
 def load_named(key: str) -> Load:
@@ -94,10 +112,25 @@ def run_client(bench: str, load: Load, peer: Peer, amount: list[str], seconds: f
     place = load.place(peer)
     if place is None:
         raise Failure(f"{peer.name} has no end point for {load.key}")
-    outcome = client.run(bench, [load.mode] + place + load.options + amount, seconds, f"{peer.name}, {load.key}")
+    outcome = client.run(bench, [load.mode, *place, *load.options, *amount], seconds, f"{peer.name}, {load.key}")
     if not outcome.answered:
         raise Failure(f"{peer.name}, {load.key}: not one answer: {outcome}; {peer.said()}")
     return outcome
+
+
+def _watched(peer: Peer) -> list[str]:
+    """What bench-accept shall watch: master with its children, or those that serve."""
+    master = peer.master()
+    return [word for pid in ([master] if master else peer.daemons()) for word in ("--pid", str(pid))]
+
+
+def _cpu_seconds(peer: Peer, outcome: Outcome) -> tuple[float, float]:
+    """(daemons, master)."""
+    if outcome.server is None:
+        raise Failure(f"{peer.name}: the load program did not say what the server's processes used")
+    master = peer.master()
+    above = outcome.server.named.get(master, 0.0) if master else 0.0
+    return max(outcome.server.seconds - above, 0.0), above
 
 
 def _lines(path: str) -> int:
@@ -105,45 +138,72 @@ def _lines(path: str) -> int:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
-def _lost_lines(peer: Peer, sent: int) -> int:
+def _lost_lines(log_file: str, sent: int) -> int:
     """How many of the datagrams are not in the log, once it has stopped growing."""
     for _ in range(50):
-        found = _lines(peer.log_file)
+        found = _lines(log_file)
         if found >= sent:
             break
         time.sleep(0.02)
     return max(sent - found, 0)
 
 
+@contextlib.contextmanager
+def _storm_beside(bench: str, peer: Peer, seconds: float) -> Iterator[None]:
+    """New connections without a pause while the block runs."""
+    storm = load_named("storm")
+    words = [bench, storm.mode, *(storm.place(peer) or []), *storm.options, "--duration", str(seconds), "--json", "-"]
+    with stopping.held_back():
+        other = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(0.2)
+        yield
+        if other.poll() is not None:
+            raise Failure(f"{peer.name}, mixed: the storm was over too early")
+    finally:
+        with stopping.held_back():
+            other.kill()
+            other.wait()
+
+
+def _deliver(peer: Peer) -> float:
+    """Seconds until the queue is empty."""
+    began = time.monotonic()
+    processes.wait_until(lambda: not peer.queued(), DELIVERY_SECONDS, f"{peer.name}: every mail delivered")
+    return time.monotonic() - began
+
+
 def measure(bench: str, load: Load, peer: Peer, seconds: float, number: int, place: int) -> Run:
     """One run of `seconds` against one peer: the `place`th of round `number`."""
     run_client(bench, load, peer, ["--duration", str(WARM_UP_SECONDS)], 30)
-    if load.mode == "datagrams":
+    log_file = peer.log_file if load.mode == "datagrams" else None
+    if log_file:
         time.sleep(0.05)
-        open(peer.log_file, "w", encoding="ascii").close()
-    before = processes.spent(peer.daemons(), peer.master())
-    outcome = run_client(bench, load, peer, ["--duration", str(seconds)], seconds + 30)
-    # The last connections are being closed and the last lines written.
-    time.sleep(0.05)
-    after = processes.spent(peer.daemons(), peer.master())
-    daemons, master = ([now - then for now, then in zip(*each)] for each in zip(after, before))
-    sampled = daemons[1] + daemons[2] + master[1] + master[2]
+        open(log_file, "w", encoding="ascii").close()
+    if load.key == "mail":
+        _deliver(peer)
+    beside = _storm_beside(bench, peer, seconds + 10) if load.key == "mixed" else contextlib.nullcontext()
+    with beside:
+        outcome = run_client(bench, load, peer, ["--duration", str(seconds), *_watched(peer)], seconds + 30)
+    # A mail is done when it has been delivered, not when it was taken.
+    extra = _deliver(peer) if load.key == "mail" else 0.0
+    daemons, master = _cpu_seconds(peer, outcome)
     return Run(
         load=load.key,
         peer=peer.name,
         round=number,
         place=place,
         operations=outcome.answered,
-        rate=outcome.rate,
-        daemon_us=daemons[0] * 1e6 / outcome.answered,
-        master_us=master[0] * 1e6 / outcome.answered,
+        rate=outcome.answered / (outcome.seconds + extra),
+        daemon_us=daemons * 1e6 / outcome.answered,
+        master_us=master * 1e6 / outcome.answered,
         client_us=outcome.cpu_seconds * 1e6 / outcome.answered,
-        user_share=(daemons[1] + master[1]) / sampled if sampled else 0.0,
+        user_share=outcome.server.user_share if outcome.server else 0.0,
         p50_us=outcome.p50_us,
         p99_us=outcome.p99_us,
         failed=sum(outcome.failed.values()) + abs(outcome.unaccounted),
         refused=outcome.refused,
-        lost=_lost_lines(peer, outcome.answered) if load.mode == "datagrams" else 0,
+        lost=_lost_lines(log_file, outcome.answered) if log_file else 0,
     )
 
 
@@ -151,18 +211,17 @@ def count_calls(bench: str, load: Load, peer: Peer, directory: str) -> tuple[dic
     """System calls per operation, by name, from a short run of its own: (daemon, master)."""
     run_client(bench, load, peer, ["--count", "500"], 30)
     daemons = processes.CallCounter(peer.daemons(), f"{directory}/calls-daemon")
-    amount = ["--count", str(load.counted)]
-    master = None
-    if peer.master():
-        with daemons, processes.CallCounter([peer.master()], f"{directory}/calls-master") as master:
-            outcome = run_client(bench, load, peer, amount, 90)
-    else:
-        with daemons:
-            outcome = run_client(bench, load, peer, amount, 90)
+    above = peer.master()
+    master = processes.CallCounter([above], f"{directory}/calls-master") if above else None
+    with daemons, master or contextlib.nullcontext():
+        outcome = run_client(bench, load, peer, ["--count", str(load.counted)], 90)
     if not daemons.calls:
         raise Failure(f"{peer.name}, {load.key}: strace counted nothing")
-    counted = (daemons.calls, master.calls if master else {})
-    return tuple({name: count / outcome.answered for name, count in calls.items()} for calls in counted)
+
+    def each(calls: dict[str, int]) -> dict[str, float]:
+        return {name: count / outcome.answered for name, count in calls.items()}
+
+    return each(daemons.calls), each(master.calls if master else {})
 
 
 def measure_memory(bench: str, peer: Peer) -> tuple[int, int]:
@@ -172,47 +231,17 @@ def measure_memory(bench: str, peer: Peer) -> tuple[int, int]:
     return processes.memory_kilobytes(peer.worker("anvil"))
 
 
-def _await_greetings(peer: Peer, waiting: selectors.BaseSelector, deadline: float) -> None:
-    left = COLD_CLIENTS
-    while left:
-        ready = waiting.select(deadline - time.monotonic())
-        if not ready:
-            raise Failure(f"{peer.name}, cold: {left} of {COLD_CLIENTS} not greeted after 30 s; {peer.said()}")
-        for key, _ in ready:
-            try:
-                greeting = key.fileobj.recv(256)
-            except OSError as error:
-                raise Failure(f"{peer.name}, cold: {error}; {peer.said()}") from None
-            if not greeting.startswith(b"220"):
-                raise Failure(f"{peer.name}, cold: greeted with {greeting!r}; {peer.said()}")
-            waiting.unregister(key.fileobj)
-            left -= 1
+def greet_all_cold(bench: str, peer: Peer) -> Outcome:
+    """80 clients at once, greeted by a service without a process; they all stay until the end."""
+    words = ["burst", *(_tcp(peer.smtpd_port) or []), "--clients", str(COLD_CLIENTS), "--timeout", "30s"]
+    words += ["--expect-greeting", r"220*\r\n", *_watched(peer)]
+    outcome = client.run(bench, words, 60, f"{peer.name}, cold")
+    if outcome.answered != COLD_CLIENTS:
+        raise Failure(f"{peer.name}, cold: {outcome.answered} of {COLD_CLIENTS} greeted: {outcome}; {peer.said()}")
+    return outcome
 
 
-def greet_all_cold(peer: Peer) -> float:
-    """Seconds until 80 clients at once are greeted by a service without a process; they all stay until the end."""
-    clients = []
-    waiting = selectors.DefaultSelector()
-    began = time.monotonic()
-    try:
-        for _ in range(COLD_CLIENTS):
-            new_client = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            clients.append(new_client)
-            new_client.setblocking(False)
-            new_client.connect_ex(("127.0.0.1", peer.smtpd_port))
-            waiting.register(new_client, selectors.EVENT_READ)
-        _await_greetings(peer, waiting, began + 30)
-        return time.monotonic() - began
-    finally:
-        waiting.close()
-        for each in clients:
-            each.close()
-
-
-def measure_cold(peer: Peer, number: int) -> Cold:
+def measure_cold(bench: str, peer: Peer, number: int) -> Cold:
     """One cold start. A process of Postfix's kind that has just started stays, so nobody's time is lost."""
-    before = processes.spent(peer.daemons(), peer.master())
-    seconds = greet_all_cold(peer)
-    after = processes.spent(peer.daemons(), peer.master())
-    daemons, master = (now[0] - then[0] for now, then in zip(after, before))
-    return Cold(peer.name, number, seconds, max(daemons, 0.0), max(master, 0.0))
+    outcome = greet_all_cold(bench, peer)
+    return Cold(peer.name, number, outcome.seconds, *_cpu_seconds(peer, outcome))

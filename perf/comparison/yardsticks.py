@@ -56,11 +56,12 @@ class BarePeer(Peer):
     def __init__(self, root: str, programs: str):
         super().__init__(root)
         self._programs = programs
-        self.anvil_port, self.echo_port, self.http_port = free_ports(3)
+        self.anvil_port, self.echo_port, self.http_port = self._ports = free_ports(3)
         self.anvil_socket, self.log_socket, self.log_file = f"{root}/anvil", f"{root}/postlog", f"{root}/maillog"
 
     def start(self) -> None:
-        for path in (self.anvil_socket, self.log_socket):
+        sockets = [f"{self.root}/anvil", f"{self.root}/postlog"]
+        for path in sockets:
             if os.path.exists(path):
                 os.unlink(path)
         for command in (
@@ -68,13 +69,12 @@ class BarePeer(Peer):
             ["bare-anvil", f"tcp:127.0.0.1:{self.anvil_port}"],
             ["bare-echo", f"tcp:127.0.0.1:{self.echo_port}"],
             ["bare-http", f"tcp:127.0.0.1:{self.http_port}"],
-            ["bare-log", self.log_socket, self.log_file],
+            ["bare-log", sockets[1], f"{self.root}/maillog"],
         ):
             self.launch([f"{self._programs}/{command[0]}"] + command[1:])
         self._check_greeting()
-        ports = (self.echo_port, self.http_port)
-        wait_until(lambda: os.path.exists(self.log_socket), 10, "bare-log's socket")
-        wait_until(lambda: all(_listens(port) for port in ports), 10, "the bare loops' ports")
+        wait_until(lambda: os.path.exists(sockets[1]), 10, "bare-log's socket")
+        wait_until(lambda: all(_listens(port) for port in self._ports), 10, "the bare loops' ports")
 
     def worker(self, service: str) -> int:
         served = ["anvil", f"127.0.0.1:{self.anvil_port}", f"127.0.0.1:{self.echo_port}",
@@ -94,9 +94,10 @@ class DutiesPeer(Peer):
         self.anvil_socket = f"{root}/anvil"
 
     def start(self) -> None:
-        if os.path.exists(self.anvil_socket):
-            os.unlink(self.anvil_socket)
-        ends = [f"unix:{self.anvil_socket}", f"tcp:127.0.0.1:{self.anvil_port}"]
+        path = f"{self.root}/anvil"
+        if os.path.exists(path):
+            os.unlink(path)
+        ends = [f"unix:{path}", f"tcp:127.0.0.1:{self.anvil_port}"]
         self.launch([f"{self._programs}/bare-duties", *ends])
         self._check_greeting()
 
@@ -115,11 +116,11 @@ class NIOPeer(Peer):
     def __init__(self, root: str, program: str):
         super().__init__(root)
         self._program = program
-        (self.echo_port,) = free_ports(1)
+        self.echo_port = self._port = free_ports(1)[0]
 
     def start(self) -> None:
-        self.launch([self._program, "127.0.0.1", str(self.echo_port)])
-        wait_until(lambda: _listens(self.echo_port), 10, "the SwiftNIO echo server's port")
+        self.launch([self._program, "127.0.0.1", str(self._port)])
+        wait_until(lambda: _listens(self._port), 10, "the SwiftNIO echo server's port")
 
     def worker(self, service: str) -> int:
         return self.sessions[0].pid
@@ -133,13 +134,13 @@ class NginxPeer(Peer):
     def __init__(self, root: str, program: str):
         super().__init__(root)
         self._program = program
-        (self.http_port,) = free_ports(1)
+        self.http_port = self._port = free_ports(1)[0]
         with open(f"{root}/nginx.conf", "w", encoding="ascii") as file:
             file.write(NGINX_CONF.format(root=root, port=self.http_port))
 
     def start(self) -> None:
         self.launch([self._program, "-p", self.root, "-c", f"{self.root}/nginx.conf"])
-        wait_until(lambda: _listens(self.http_port) and bool(self.daemons()), 10, "nginx's port and worker")
+        wait_until(lambda: _listens(self._port) and bool(self.daemons()), 10, "nginx's port and worker")
 
     def master(self) -> int | None:
         return self.sessions[0].pid if self.sessions else None

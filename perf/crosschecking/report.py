@@ -73,9 +73,9 @@ class Page:
             good = sum(is_at_least_one(ratio) for _, ratio in economies)
             lines.append(f"- For the same CPU bench-accept makes at least as many exchanges as the most economical of "
                          f"the others in {good} of {len(economies)} workloads.")
-        known, full = {case.key for case in CASES if case.is_known}, len(self._runs)
-        full -= sum(run.case in known for run in self._runs)
-        if shared := disturbed(self._runs, known):
+        paced, full = {case.key for case in CASES if case.is_known}, len(self._runs)
+        full -= sum(run.case in paced for run in self._runs)
+        if shared := disturbed(self._runs, paced):
             lines.append(f"- In {shared} of {full} runs at full speed neither the program nor the server had "
                          f"{FULL * 100:.0f} % of its processor: something else used the machine; the ratios spread.")
         wrong = len(self._remarks)

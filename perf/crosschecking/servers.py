@@ -10,6 +10,7 @@ import shutil
 import struct
 import subprocess
 import urllib.request
+from collections.abc import Callable
 
 from comparison import building, processes, stopping
 from comparison.peers import Peer, free_ports
@@ -72,6 +73,7 @@ class Known(OneProcess):
 
     def answers(self) -> int | None:
         with open(self._counts, "rb") as file:
+            answers: int
             _, _, answers, odd = struct.unpack("4Q", file.read(32))
         if odd:
             raise Failure(f"known-http: {odd} reads were not one whole request")
@@ -142,7 +144,7 @@ class Sink(OneProcess):
 
 Server = Bare | Known | Nginx | Sink
 
-SERVERS = {
+SERVERS: dict[str, Callable[[str], Server]] = {
     "paced": lambda root: Known(root, cases.INTERVAL_US),
     "unpaced": lambda root: Known(root, 0),
     "bare": Bare,
@@ -161,5 +163,5 @@ def start(server: Server, processors: set[int]) -> None:
 
 def spent(server: Server) -> float:
     """Processor seconds of all its processes so far."""
-    daemons, master = processes.spent(server.daemons(), server.master())
-    return daemons[0] + master[0]
+    master = server.master()
+    return sum(processes.cpu_seconds(pid) for pid in server.daemons() + ([master] if master else []))

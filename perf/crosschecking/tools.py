@@ -123,7 +123,7 @@ class Tools:
         ledger = run["ledger"]
         failed = ledger["refused"] + sum(ledger["failed"].values())
         total = next(phase for phase in run["phases"] if phase["name"] == "total")
-        return Said(ledger["answered"], failed, run["seconds"], _median_us(total["buckets"])), ended
+        return Said(ledger["answered"], failed, run["seconds"], total["percentiles"].get("p50", 0) / 1000), ended
 
     def _wrk(self, case: Case, port: int, _: int) -> tuple[Said, Ended]:
         header = [] if case.is_kept else ["-H", "Connection: close"]
@@ -135,8 +135,8 @@ class Tools:
         failed = sum(map(int, errors.groups())) if errors else 0
         wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
         failed += int(wrong[1]) if wrong else 0
-        value, unit = re.search(r"50%\s+([\d.]+)(us|ms|s)\b", text).groups()
-        median = float(value) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+        middle = re.search(r"50%\s+([\d.]+)(us|ms|s)\b", text)
+        median = float(middle[1]) * {"us": 1, "ms": 1e3, "s": 1e6}[middle[2]] if middle else None
         # It rounds the time to hundredths, the rate not.
         seconds = answered / float(_found(r"Requests/sec:\s+([\d.]+)", text, "wrk"))
         return Said(answered, failed, seconds, median), ended
@@ -166,12 +166,3 @@ def _found(pattern: str, text: str, who: str) -> str:
     if not match:
         raise Failure(f"{who} says something unknown: {' '.join(text.split())[-300:]}")
     return match[1]
-
-
-def _median_us(buckets: list[list[int]]) -> float:
-    wanted, seen = sum(count for _, count in buckets) / 2, 0
-    for nanoseconds, count in buckets:
-        seen += count
-        if seen >= wanted:
-            return nanoseconds / 1000
-    return 0.0

@@ -41,7 +41,8 @@ class Check:
 def read() -> Table:
     with open(PATH, encoding="utf-8") as file:
         try:
-            return json.load(file)["budgets"]
+            table: Table = json.load(file)["budgets"]
+            return table
         except (ValueError, KeyError) as error:
             raise Failure(f"{PATH} is no table of budgets: {error!r}") from None
 

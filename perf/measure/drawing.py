@@ -14,8 +14,6 @@ from comparison.processes import Failure
 DEBIAN_PLACE = "/usr/share/perl5/Devel/NYTProf/flamegraph.pl"
 # Narrower ones cannot be read, and make the file large.
 NARROWEST = 0.4
-# More than that cannot be left out without leaving out what is looked for.
-WIDEST = 20.0
 
 
 def program() -> str:
@@ -25,23 +23,18 @@ def program() -> str:
     return found
 
 
-def draw(path: str, title: str, unit: str, colors: str, folded: str, largest: int | None = None) -> None:
-    """`largest`: bytes; narrow boxes are left out until the picture is no larger."""
+def draw(path: str, title: str, unit: str, colors: str, folded: str) -> None:
     if not folded:
         raise Failure(f"nothing was recorded for \"{title}\"")
-    narrowest = NARROWEST
-    picture = _picture(title, unit, colors, folded, narrowest)
-    while largest and len(picture.encode()) > largest and narrowest < WIDEST:
-        narrowest *= 1.5
-        picture = _picture(title, unit, colors, folded, narrowest)
+    picture = _picture(title, unit, colors, folded)
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(picture)
 
 
-def _picture(title: str, unit: str, colors: str, folded: str, narrowest: float) -> str:
+def _picture(title: str, unit: str, colors: str, folded: str) -> str:
     command = ["perl", program(), "--title", title, "--countname", unit, "--colors", colors, "--hash",
-               "--minwidth", f"{narrowest:.2f}", "--nametype", "Function:"]
+               "--minwidth", f"{NARROWEST:.2f}", "--nametype", "Function:"]
     done = subprocess.run(command, input=folded, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0 or "<svg" not in done.stdout:
         raise Failure(f"flamegraph.pl: {done.stderr.strip()[-300:]}")

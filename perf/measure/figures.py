@@ -73,18 +73,18 @@ def short(value: float) -> str:
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999"]
 
 
-def plot(path: str, panels: list[tuple[str, str, list[Curve]]]) -> None:
-    """One log-log panel for each (title, what the x axis counts, curves)."""
+def plot(path: str, where: str, panels: list[tuple[str, str, list[Curve]]]) -> None:
+    """One log-log panel for each (title, what the x axis counts, curves); `where` it was measured stands above all."""
     if not shutil.which("gnuplot"):
         raise Failure("no plot: gnuplot is not installed: apt-get install gnuplot-nox")
     lines = [
         "set encoding utf8",
         f"set terminal svg size 1120,{340 * len(panels)} font 'sans-serif,13' background '#ffffff'",
         f"set output '{path}'",
-        f"set multiplot layout {len(panels)},1",
+        f"set multiplot layout {len(panels)},1 title \"{where}\" noenhanced",
         "set logscale xy", "set grid lc rgb '#dddddd'", "set border 3", "set tics nomirror",
         "set key at graph 1.03, graph 1.0 left top vertical Left reverse samplen 2",
-        "set format x '%.0s%c'", "set format y '%g'",
+        "set format x '%.0s%c'", "set format y '%g'", "set ylabel 'in the unit of the curve'",
         # The same for all panels, however long their names are.
         "set lmargin at screen 0.08", "set rmargin at screen 0.52",
     ]

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from comparison import peers, results, workloads
+from comparison import peers, workloads
 from comparison.processes import Failure
 
 from . import background, command, drawing, folded, mappings, recording, sampling, stacks, stage
@@ -51,56 +51,33 @@ class Wish:
 
 @dataclasses.dataclass
 class Outcome:
-    """Stacks, and the operations that the client counted meanwhile (0: not counted). `alone` is a run of the same work
-    before, without a recording beside it."""
+    """Stacks, and the operations that the client counted meanwhile (0: not counted)."""
 
     folded: folded.Folded
     operations: int
-    alone: results.Run | results.Cold | None = None
 
 
 def record(wish: Wish, machine: recording.Machine, products: str) -> Outcome:
     """Of our programs."""
-    return _record(wish, machine, lambda scratch: scratch.ours(products), f"{products}/bench-accept", False)
-
-
-def record_peer(wish: Wish, machine: recording.Machine, make: Callable[[stage.Scratch], peers.Peer],
-                bench: str) -> Outcome:
-    """Of whoever `make` makes, and a run of the same work alone."""
-    return _record(wish, machine, make, bench, True)
-
-
-def _record(wish: Wish, machine: recording.Machine, make: Callable[[stage.Scratch], peers.Peer], bench: str,
-            with_alone: bool) -> Outcome:
+    bench = f"{products}/bench-accept"
     wish.check()
     if wish.mode == "wakeups" and not machine.has_tracepoints or (
         wish.mode == "allocations" and not machine.has_probes
     ):
         raise Failure(machine.remarks()[wish.mode])
     with stage.Scratch("flamegraph") as scratch:
-        peer = make(scratch)
+        peer = scratch.ours(products)
         stage.start(peer)
         if wish.mode == "memory":
             return Outcome(_weigh(wish, peer, bench), 0)
-        alone = _run_alone(wish, peer, bench) if with_alone else None
         if wish.workload == background.COLD:
-            found, operations = _record_cold(wish, machine, scratch, peer)
+            found, operations = _record_cold(wish, machine, scratch, peer, bench)
         else:
             found, operations = _record_load(wish, machine, scratch, peer, bench)
     found, names = folded.readable(found)
     if names:
         command.say(names)
-    return Outcome(found, operations, alone)
-
-
-def _run_alone(wish: Wish, peer: peers.Peer, bench: str) -> results.Run | results.Cold:
-    if wish.workload != background.COLD:
-        return workloads.measure(bench, workloads.load_named(wish.workload), peer, wish.seconds, 1, 0)
-    cold = workloads.measure_cold(peer, 1)
-    # Those that were started stay for a while; the recording needs a cold start, too.
-    peer.stop()
-    stage.start(peer)
-    return cold
+    return Outcome(found, operations)
 
 
 def _weigh(wish: Wish, peer: peers.Peer, bench: str) -> folded.Folded:
@@ -130,7 +107,7 @@ def _record_load(wish: Wish, machine: recording.Machine, scratch: stage.Scratch,
 
 
 def _record_cold(wish: Wish, machine: recording.Machine, scratch: stage.Scratch,
-                 peer: peers.Peer) -> tuple[folded.Folded, int]:
+                 peer: peers.Peer, bench: str) -> tuple[folded.Folded, int]:
     """80 clients at once on a service without a process: what is born belongs to the recording."""
     master = peer.master()
     assert master is not None
@@ -142,7 +119,7 @@ def _record_cold(wish: Wish, machine: recording.Machine, scratch: stage.Scratch,
     # Everything is over in less than a second: more samples.
     quick = dataclasses.replace(wish, frequency=max(wish.frequency, 4999))
     with _recorder(quick, machine, scratch, {master}, watched) as found:
-        workloads.greet_all_cold(peer)
+        workloads.greet_all_cold(bench, peer)
     return found(), workloads.COLD_CLIENTS
 
 

@@ -48,10 +48,3 @@ def _place(name: str, permissions: str, file_before: str) -> tuple[str, str]:
         return os.path.basename(file_before), "variables that begin as zero"
     return "anonymous", "[mmap]"
 
-
-def by_name(folded: Folded) -> dict[str, int]:
-    """One line for each mapping, without the program's name."""
-    found: Counter[str] = Counter()
-    for stack, kilobytes in folded.items():
-        found[", ".join(stack[1:])] += kilobytes
-    return dict(found.most_common())

@@ -9,6 +9,7 @@ import socket
 import subprocess
 
 from comparison import processes
+from comparison.processes import Failure
 
 from . import command, stage
 
@@ -41,7 +42,7 @@ def _order(clients: list[socket.socket], order: bytes, times: int) -> None:
         client = clients[index % len(clients)]
         client.sendall(order)
         if client.recv(1) != order:
-            raise command.Failure("a reporter ended in the middle of its work")
+            raise Failure("a reporter ended in the middle of its work")
 
 
 def report_cost(master: int, clients: list[socket.socket], pairs: int = 4000, bursts: int = 60) -> ReportCost:
@@ -49,9 +50,9 @@ def report_cost(master: int, clients: list[socket.socket], pairs: int = 4000, bu
 
     def spent(order: bytes, times: int, reports: int) -> float:
         stage.settle([master])
-        before = processes.cpu_seconds(master)[0]
+        before = processes.cpu_seconds(master)
         _order(clients, order, times)
         stage.settle([master])
-        return (processes.cpu_seconds(master)[0] - before) * 1e6 / (times * reports)
+        return (processes.cpu_seconds(master) - before) * 1e6 / (times * reports)
 
     return ReportCost(single=spent(b"p", pairs, PAIR), burst=spent(b"b", bursts, BURST))

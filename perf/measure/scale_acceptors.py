@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from comparison import client, peers, processes, stopping
+from comparison.processes import Failure
 
 from . import command, reporters, stage
 
@@ -49,7 +50,7 @@ def _load(bench: str, port: int, leader: int) -> dict[str, float]:
                  "--duration", str(SECONDS)]
     outcome = client.run(bench, arguments, SECONDS + 30, "acceptors")
     if not outcome.answered:
-        raise command.Failure(f"acceptors: nobody was answered: {outcome}")
+        raise Failure(f"acceptors: nobody was answered: {outcome}")
     cpu_after, switches_after = _spent(pids)
     return {
         "connection_us": (cpu_after - cpu) * 1e6 / outcome.answered,
@@ -65,4 +66,4 @@ def _spent(pids: list[int]) -> tuple[float, int]:
     for pid in pids:
         with open(f"/proc/{pid}/status", encoding="utf-8") as status:
             sleeps += next(int(line.split()[1]) for line in status if line.startswith("voluntary_ctxt_switches"))
-    return sum(processes.cpu_seconds(pid)[0] for pid in pids), sleeps
+    return sum(processes.cpu_seconds(pid) for pid in pids), sleeps

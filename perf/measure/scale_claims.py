@@ -7,6 +7,8 @@
 import re
 from typing import Any
 
+from comparison.processes import Failure
+
 from . import command
 from .figures import Curve, short, signed
 from .scale_report import curves
@@ -90,6 +92,6 @@ def update(results: dict[str, Any]) -> None:
     with open(PAGE, encoding="utf-8") as file:
         text = file.read()
     if BEGIN not in text or END not in text:
-        raise command.Failure(f"{PAGE} has no place for the figures: it needs the lines {BEGIN} and {END}")
+        raise Failure(f"{PAGE} has no place for the figures: it needs the lines {BEGIN} and {END}")
     pattern = f"{re.escape(BEGIN)}.*?{re.escape(END)}"
     command.write(PAGE, re.sub(pattern, lambda _: f"{BEGIN}\n{block(results)}{END}", text, flags=re.DOTALL))

@@ -55,11 +55,11 @@ def _ladder(products: str, levels: list[int]) -> list[dict[str, Any]]:
             _hold(held, level, peer, worker)
             stage.settle([worker])
             private, slab, epoll = memory(worker).private, *holding.kernel_slab_kilobytes()
-            before = processes.cpu_seconds(worker)[0]
+            before = processes.cpu_seconds(worker)
             outcome = workloads.run_client(
                 f"{products}/bench-accept", load, peer, ["--duration", str(SECONDS)], 60
             )
-            spent = processes.cpu_seconds(worker)[0] - before
+            spent = processes.cpu_seconds(worker) - before
             rows.append({
                 "connections": level,
                 "request_us": spent * 1e6 / outcome.answered,

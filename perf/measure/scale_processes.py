@@ -32,13 +32,13 @@ def measure(products: str) -> list[dict[str, Any]]:
         for level in LEVELS:
             more = level - len(held.clients)
             stage.settle([master])
-            before, began = processes.cpu_seconds(master)[0], time.monotonic()
+            before, began = processes.cpu_seconds(master), time.monotonic()
             # One after the other: a busy child is asked for, born and greets before the next client comes.
             for _ in range(more):
                 held.greeted(f"{peer.root}/queue/private/{SERVICE}")
             took = time.monotonic() - began
             stage.settle([master])
-            forks = (processes.cpu_seconds(master)[0] - before) * 1e6 / more
+            forks = (processes.cpu_seconds(master) - before) * 1e6 / more
             cost = reporters.report_cost(master, held.clients)
             rows.append({
                 "processes": level,

@@ -5,6 +5,8 @@
 
 from typing import Any
 
+from comparison.circumstances import where
+
 from . import command, figures
 from .figures import Curve, short
 
@@ -130,5 +132,5 @@ def plot(results: dict[str, Any], path: str) -> None:
         lines = [curve for of, curve in curves(results) if of == part]
         if lines:
             panels.append((title, axis, lines))
-    figures.plot(path, panels)
+    figures.plot(path, where(results["circumstances"]), panels)
     command.say(f"written: {path}")

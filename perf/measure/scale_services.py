@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from comparison import peers, processes
+from comparison.processes import Failure
 
 from . import command, holding, reporters, stage
 from .usage import memory
@@ -42,7 +43,7 @@ def _measure_one(products: str, program: str, level: int) -> dict[str, Any]:
         master = peer.master()
         assert master is not None
         stage.settle([master])
-        start_cpu = processes.cpu_seconds(master)[0]
+        start_cpu = processes.cpu_seconds(master)
         used = memory(master)
         open_files = len(os.listdir(f"/proc/{master}/fd"))
         reload_seconds, reload_cpu = _reload(peer, master, held)
@@ -66,15 +67,15 @@ def _reload(peer: peers.Peer, master: int, held: holding.Held) -> tuple[float, f
     stage.append_lines(peer, ["fresh unix - n n - 1 reporter"])
     _age(peer)
     address = f"{peer.root}/queue/private/fresh"
-    before, began = processes.cpu_seconds(master)[0], time.monotonic()
+    before, began = processes.cpu_seconds(master), time.monotonic()
     os.kill(master, signal.SIGHUP)
     while not _answers(address, held):
         if time.monotonic() - began > 30:
-            raise command.Failure(f"30 s after a reload the new service does not answer; {peer.said()}")
+            raise Failure(f"30 s after a reload the new service does not answer; {peer.said()}")
         time.sleep(0.0005)
     took = time.monotonic() - began
     stage.settle([master])
-    return took, processes.cpu_seconds(master)[0] - before
+    return took, processes.cpu_seconds(master) - before
 
 
 def _answers(address: str, held: holding.Held) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from comparison import peers, processes, stopping
 from comparison.processes import Failure
 
+
 class Scratch:
     """A directory below /tmp and the peers in it, both gone after the `with` block."""
 
@@ -82,7 +83,7 @@ def settle(pids: list[int], quiet: float = 0.2, limit: float = 20) -> None:
     """Waits until these processes have used no processor time for `quiet` seconds."""
     deadline, last, since = time.monotonic() + limit, -1.0, time.monotonic()
     while time.monotonic() - since < quiet:
-        now = sum(processes.cpu_seconds(pid)[0] for pid in pids)
+        now = sum(processes.cpu_seconds(pid) for pid in pids)
         if now != last:
             last, since = now, time.monotonic()
         if time.monotonic() > deadline:
