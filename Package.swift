@@ -188,7 +188,7 @@ var tests: [Target] {
             name: "TestSupport",
             dependencies: ["CSpawn", "SystemCalls"],
             path: "Tests/Support",
-            exclude: ["sandbox", "CSpawn", "malloc-count"],
+            exclude: ["sandbox", "CSpawn", "hanging-names", "malloc-count"],
             swiftSettings: testSettings
         ),
         .executableTarget(name: "wire-probe", path: "Tests/WireProbe"),

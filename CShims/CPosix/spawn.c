@@ -13,6 +13,7 @@
 
 #include "internal.h"
 #include <sched.h>
+#include <sys/prctl.h>
 
 struct birth {
     const struct cposix_child_image *image;
@@ -81,4 +82,28 @@ int cposix_spawn(const struct cposix_child_image *image, struct cposix_spawn_fai
     if (pid == -1)
         failure->error = error;
     return pid == -1 ? -error : pid;
+}
+
+int cposix_fork_helper(int keep) {
+    sigset_t all, none, before;
+    int parent = getpid();
+    sigfillset(&all);
+    // A signal to the child must not run a handler that speaks to the parent's event loop.
+    sigprocmask(SIG_SETMASK, &all, &before);
+    int pid = fork();
+    int error = errno;
+    if (pid != 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        return pid == -1 ? -error : pid;
+    }
+    forget_handlers();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    if (keep > 3)
+        close_range(3, (unsigned)keep - 1, 0);
+    close_range(keep < 3 ? 3 : (unsigned)keep + 1, ~0U, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    return 0;
 }

@@ -6,19 +6,15 @@
 package import MasterConfig
 import SystemCalls
 
-/// Looks up the accounts that the settings name, for the identity checks.
-package func accountFacts(_ settings: MainSettings) -> AccountFacts {
-    AccountFacts(
-        mailOwner: userFacts(settings.mailOwner),
-        defaultPrivs: userFacts(settings.defaultPrivs),
-        setgidGroup: groupID(named: settings.setgidGroup).map {
-            AccountFacts.Group(groupID: $0, nameByID: groupName(gid: $0))
-        }
-    )
-}
-
-private func userFacts(_ name: String) -> AccountFacts.User? {
+/// Looks up an account, and which name its number gives; nil for an unknown name. Asks the name services, which may
+/// take long.
+package func userFacts(named name: String) -> AccountFacts.User? {
     userAccount(named: name).map {
         AccountFacts.User(userID: $0.uid, groupID: $0.gid, nameByID: userAccount(uid: $0.uid)?.name)
     }
+}
+
+/// The same for a group.
+package func groupFacts(named name: String) -> AccountFacts.Group? {
+    groupID(named: name).map { AccountFacts.Group(groupID: $0, nameByID: groupName(gid: $0)) }
 }

@@ -21,19 +21,22 @@ package func configDirectory() -> String {
     EnvironmentName.mailConfig.value ?? BuiltinDefaults.debian.configDirectory
 }
 
-/// Reads main.cf. A file that was edited within the last second or two is read again until it settled.
+/// Reads main.cf. A file that was edited within the last second or two is read again until it settled, unless the
+/// caller may not be held up and sees to that itself (`mainConfigPause`).
 package func loadMainConfig(
     directory: String,
     processName: String,
-    serviceName: String? = nil
+    serviceName: String? = nil,
+    waitsUntilSettled: Bool = true
 ) -> LoadedMainConfig {
     let host = hostFacts(directory: directory, processName: processName, serviceName: serviceName)
     var problems: [ConfigProblem] = []
     var dictionary = MainDictionary()
     var bytes: [UInt8] = []
     do throws(SystemError) {
-        bytes = try readSettledFile("\(directory)/main.cf")
-        dictionary = MainDictionary(parsing: bytes, path: "\(directory)/main.cf", problems: &problems)
+        let path = "\(directory)/main.cf"
+        bytes = waitsUntilSettled ? try readSettledFile(path) : try readFile(path).bytes
+        dictionary = MainDictionary(parsing: bytes, path: path, problems: &problems)
     } catch {
         let path = "\(directory)/main.cf"
         let cure = "Restore the file, or name the right directory with -c or MAIL_CONFIG."

@@ -94,6 +94,7 @@ extension MainSettings {
             ("service_throttle_time", String(serviceThrottleTime)),
             ("master_service_disable", masterServiceDisable),
             ("master_concurrent_starts", String(masterConcurrentStarts)),
+            ("master_name_lookup_time_limit", String(masterNameLookupTimeLimit)),
             ("max_idle", String(maxIdle)),
             ("max_use", String(maxUse)),
             ("ipc_timeout", String(ipcTimeout)),

@@ -44,13 +44,18 @@ extension ConfigProblem: CustomStringConvertible {
         severity == .info ? text : "\(severity.rawValue): \(text)"
     }
 
-    /// What `master --check` prints: place (unless the text already starts with it), text, cure.
-    package var report: String {
-        var place = ""
-        if let file, !text.utf8.starts(with: file.utf8) {
-            place = line.map { "\(file), line \($0): " } ?? "\(file): "
+    /// What `master --check` prints: place, text, cure.
+    package var report: String { "\(severity.rawValue): \(placedText)" + (cure.map { "\n    \($0)" } ?? "") }
+
+    /// The text behind the place, unless it already begins with the file's name.
+    package var placedText: String {
+        guard let file, !text.utf8.starts(with: file.utf8), !text.utf8.starts(with: "open \(file)".utf8) else {
+            return text
         }
-        return "\(severity.rawValue): \(place)\(text)" + (cure.map { "\n    \($0)" } ?? "")
+        let place = line.map { "\(file), line \($0): " } ?? "\(file): "
+        // Some of Postfix's messages name the file in their own way.
+        let named = "file \(file): "
+        return place + (text.utf8.starts(with: named.utf8) ? String(text.dropFirst(named.count)) : text)
     }
 }
 

@@ -59,6 +59,7 @@ extension MainSettings {
         serviceThrottleTime = reader.value(of: Table.serviceThrottleTime)
         masterServiceDisable = reader.value(of: Table.masterServiceDisable)
         masterConcurrentStarts = reader.value(of: Table.masterConcurrentStarts)
+        masterNameLookupTimeLimit = reader.value(of: Table.masterNameLookupTimeLimit)
         maxIdle = reader.value(of: Table.maxIdle)
         maxUse = reader.value(of: Table.maxUse)
         ipcTimeout = reader.value(of: Table.ipcTimeout)

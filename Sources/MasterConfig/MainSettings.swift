@@ -29,6 +29,8 @@ package struct MainSettings: Equatable, Sendable {
     package var masterServiceDisable: String
     /// 0: as many as there are processors.
     package var masterConcurrentStarts: Int
+    /// How long a reload waits for the names that it has to look up.
+    package var masterNameLookupTimeLimit: Int
     package var maxIdle: Int
     package var maxUse: Int
     package var ipcTimeout: Int

@@ -39,6 +39,7 @@ package struct ParameterTable: Sendable {
     static let serviceThrottleTime = TimeParameter("service_throttle_time", default: "60s", min: 1)
     static let masterServiceDisable = StringParameter("master_service_disable", default: "")
     static let masterConcurrentStarts = IntegerParameter("master_concurrent_starts", default: 0)
+    static let masterNameLookupTimeLimit = TimeParameter("master_name_lookup_time_limit", default: "30s", min: 1)
     static let maxIdle = TimeParameter("max_idle", default: "100s", min: 1)
     static let maxUse = IntegerParameter("max_use", default: 100, min: 1)
     static let ipcTimeout = TimeParameter("ipc_timeout", default: "3600s", min: 1)

@@ -7,7 +7,7 @@ import MasterConfig
 import SystemCalls
 
 /// Turns the name of an inet service into socket addresses: resolved, filtered to the usable families, sorted (all IPv4
-/// before all IPv6), without duplicates. Synchronous, so it runs only at start and before a reload is accepted.
+/// before all IPv6), without duplicates. What hosts mean is in the name book, which at a reload never waits.
 struct InetAddresses {
     /// Why there is no address; `text` stands behind `<path>: line <n>: ` when `isSyntax`, alone otherwise.
     struct Failure: Error {
@@ -20,11 +20,18 @@ struct InetAddresses {
     private let families: AddressFamilies
     /// Addresses of this machine's interfaces, for `inet_interfaces`.
     private let interfaces: [SocketAddress]
+    private let names: NameBook
 
-    init(settings: MainSettings, families: AddressFamilies, interfaces: [SocketAddress]) {
+    init(
+        settings: MainSettings,
+        families: AddressFamilies,
+        interfaces: [SocketAddress],
+        names: NameBook = NameBook(.asking)
+    ) {
         self.settings = settings
         self.families = families
         self.interfaces = interfaces
+        self.names = names
     }
 
     /// The families of `inet_protocols` that the kernel has; a warning for each that it lacks.
@@ -72,7 +79,7 @@ struct InetAddresses {
     }
 
     private func resolve(_ host: String) throws(Failure) -> [SocketAddress] {
-        let found = usable((try? SystemCalls.addresses(ofHost: host)) ?? [])
+        let found = usable(names.addresses(ofHost: host))
         if found.isEmpty {
             throw Failure(
                 text: "bad hostname or network address: \(host)",
@@ -100,7 +107,8 @@ struct InetAddresses {
         }
         var found: [SocketAddress] = []
         for host in Tokens.list(settings.inetInterfaces) {
-            guard let addresses = try? SystemCalls.addresses(ofHost: host) else {
+            let addresses = names.addresses(ofHost: host)
+            if addresses.isEmpty {
                 throw Failure(
                     text: "config variable inet_interfaces: host not found: \(host)",
                     isSyntax: false,

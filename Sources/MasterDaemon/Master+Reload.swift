@@ -10,25 +10,115 @@ import MasterConfig
 import MasterPolicy
 import SystemCalls
 
+// How a reload waits; what it does is below.
 extension Master {
-    /// A main.cf that is being edited is read when it has settled; meanwhile everybody is served.
-    func reloadWhenSettled() {
-        guard let pause = mainConfigPause(directory: settings.configDirectory) else { return reload() }
-        let timer = reloadTimer ?? loop.makeTimer(token: MasterEvent.reloadDue.token)
-        reloadTimer = timer
-        loop.arm(timer, milliseconds: pause)
+    /// Takes a reload as far as it can go now; `ReloadAttempt` draws the way.
+    func goOnWithReload(_ news: ReloadNews) {
+        if news.contains(.asked) {
+            log.info("reload -- version \(settings.mailVersion), configuration \(settings.configDirectory)")
+            if reloadAttempt == nil { reloadAttempt = ReloadAttempt() }
+        }
+        guard let attempt = reloadAttempt else { return }
+        if attempt.isLookingUp {
+            goOnWithLookup(attempt, news)
+        } else if !attempt.isPostponed || news.contains(.timerFired) {
+            readWhenSettled(attempt)
+        }
     }
 
+    /// A main.cf that is being edited is read when it has settled; meanwhile everybody is served.
+    private func readWhenSettled(_ attempt: ReloadAttempt) {
+        if let pause = mainConfigPause(directory: settings.configDirectory) {
+            switch attempt.postpone(now) {
+            case .first:
+                log.info("reload: main.cf was edited a moment ago: it is read when it has settled, or in 10 seconds")
+                return armReloadTimer(milliseconds: pause)
+            case .again: return armReloadTimer(milliseconds: pause)
+            case .refused: break
+            case .tooLong: log.warning("reload: main.cf is still being edited after 10 seconds: it is read as it is")
+            }
+        }
+        attempt.beginReading()
+        reload(attempt)
+    }
+
+    /// Asks for what the name book has no answer to.
+    private func lookUpNames(_ attempt: ReloadAttempt) {
+        let questions = attempt.names.open
+        guard attempt.readings < ReloadAttempt.longestRow else {
+            return refuse(.cannotLookUp(questions[0], "the configuration names something else each time it is read"))
+        }
+        do throws(SystemError) {
+            let helper = try NameHelper.start(questions)
+            helpers.insert(helper.pid)
+            let watch: WatchID
+            do throws(SystemError) {
+                watch = try loop.watch(helper.number, for: .readable, token: MasterEvent.namesArrived.token)
+            } catch {
+                helper.end()
+                throw error
+            }
+            attempt.beginLookup(helper, watch)
+            armReloadTimer(milliseconds: Int64(settings.masterNameLookupTimeLimit) * 1000)
+        } catch {
+            refuse(.cannotLookUp(questions[0], error.description))
+        }
+    }
+
+    private func goOnWithLookup(_ attempt: ReloadAttempt, _ news: ReloadNews) {
+        switch attempt.readAnswers() {
+        case .finished:
+            attempt.endLookup(&loop)
+            readWhenSettled(attempt)
+        case .failed(let question):
+            attempt.endLookup(&loop)
+            refuse(.cannotLookUp(question, "the process that asks for it has ended early"))
+        case .unfinished:
+            guard news.contains(.timerFired), let question = attempt.pendingQuestion else { return }
+            attempt.endLookup(&loop)
+            refuse(.cannotLookUp(question, "no answer after \(settings.masterNameLookupTimeLimit) seconds"))
+        }
+    }
+
+    private func refuse(_ problem: ConfigProblem) {
+        report([problem])
+        keepOld()
+    }
+
+    private func armReloadTimer(milliseconds: Int64) {
+        let timer = reloadTimer ?? loop.makeTimer(token: MasterEvent.reloadDue.token)
+        reloadTimer = timer
+        loop.arm(timer, milliseconds: milliseconds)
+    }
+
+    private func endAttempt() {
+        reloadAttempt = nil
+        if let timer = reloadTimer { loop.stop(timer) }
+    }
+}
+
+extension ConfigProblem {
+    fileprivate static func cannotLookUp(_ question: NameQuestion, _ reason: String) -> ConfigProblem {
+        ConfigProblem(
+            .fatal,
+            "cannot look up \(question.text): \(reason)",
+            cure: "Look for a name server or directory that does not answer, or use addresses and local names."
+        )
+    }
+}
+
+extension Master {
     /// Builds and checks the whole new model, sockets included, before it touches the old one. When anything is wrong,
     /// everything that runs stays as it was, and the log says where and why.
-    func reload() {
-        log.info("reload -- version \(settings.mailVersion), configuration \(settings.configDirectory)")
+    private func reload(_ attempt: ReloadAttempt) {
         var builder = ModelBuilder(
             configDirectory: settings.configDirectory,
             processName: processName,
-            frozen: frozen
+            frozen: frozen,
+            names: attempt.names
         )
         let model = builder.build()
+        if !attempt.names.open.isEmpty { return lookUpNames(attempt) }
         let destination: LogDestination?
         do throws(ConfigProblem) {
             destination = try model.map { model throws(ConfigProblem) in
@@ -48,7 +138,9 @@ extension Master {
             report([error.problem])
             return keepOld()
         }
-        apply(model, &store)
+        endAttempt()
+        let changes = apply(model, &store)
+        for line in changes.lines { log.info("reload accepted: \(line)") }
         log.redirect(to: destination)
         takeLogSettings()
         spawner.refreshEnvironment()
@@ -56,12 +148,16 @@ extension Master {
 
     private func report(_ problems: [ConfigProblem]) {
         for problem in problems {
-            let cure = problem.severity == .fatal ? problem.cure.map { " (\($0))" } ?? "" : ""
-            problem.severity == .info ? log.info(problem.text) : log.warning(problem.text + cure)
+            switch problem.severity {
+            case .info: log.info(problem.text)
+            case .warning: log.warning(problem.text)
+            case .fatal: log.warning(problem.placedText + (problem.cure.map { " (\($0))" } ?? ""))
+            }
         }
     }
 
     private func keepOld() {
+        endAttempt()
         log.warning(
             "reload refused: everything keeps running on the previous configuration"
                 + " -- correct the problem above and reload again"
@@ -69,39 +165,50 @@ extension Master {
     }
 
     /// Takes the model up, at start as at a reload: kept services get a new channel, new ones start, the others go.
-    func apply(_ model: Model, _ store: inout EndpointStore) {
+    @discardableResult
+    func apply(_ model: Model, _ store: inout EndpointStore) -> ServiceChanges {
         for service in services { if let service { drain(service.id) } }
         carryOut()
+        let rulesBefore = services.map { service in service.map { rules(of: $0.plan) } }
         settings = model.settings
         clientCounter = ClientCounter()
         owner = MailOwner(model.owner)
+        var changes = ServiceChanges()
         for plan in model.services {
             switch store.take(plan.identity) {
-            case .kept(let service)?: update(service, plan)
-            case .made(let service)?: takeUp(service, &store)
+            case .kept(let service)?:
+                let wasOther = rulesBefore[Int(service.id.index)] != rules(of: plan.keepingEndpoint(of: service.plan))
+                if wasOther || !plan.asksForNothingNew(of: service.plan) { changes.changed.append(plan) }
+                update(service, plan)
+            case .made(let service)?:
+                if takeUp(service, &store) { changes.added.append(plan) }
             case nil: break
             }
         }
         for service in store.leftovers.sorted(by: { $0.id.index < $1.id.index }) {
+            changes.removed.append(service.plan)
             policy.removeService(service.id, now: now)
             carryOut()
         }
-    }
-
-    /// A service that cannot have its path leaves it to the one that has it, which stays as it is.
-    private func takeUp(_ service: RunningService, _ store: inout EndpointStore) {
-        do throws(EndpointFailure) {
-            try service.settle(owner, log)
-            add(service)
-        } catch {
-            log.warning("service \(service.plan.entry.nameAsWritten) stays as it was: \(error.text)")
-            service.removeFile(owner, log)
-            if let path = service.plan.endpoint.path { _ = store.takeHolder(ofPath: path) }
-        }
+        return changes
     }
 
     private func isActive(_ service: RunningService) -> Bool {
         policy.view(of: service.id).map { !$0.isLeaving } ?? false
+    }
+
+    /// A service that cannot have its path leaves it to the one that has it, which stays as it is.
+    private func takeUp(_ service: RunningService, _ store: inout EndpointStore) -> Bool {
+        do throws(EndpointFailure) {
+            try service.settle(owner, log)
+        } catch {
+            log.warning("service \(service.plan.entry.nameAsWritten) stays as it was: \(error.text)")
+            service.removeFile(owner, log)
+            if let path = service.plan.endpoint.path { _ = store.takeHolder(ofPath: path) }
+            return false
+        }
+        add(service)
+        return true
     }
 
     /// A kept service keeps its sockets; everything else comes from the new entry.

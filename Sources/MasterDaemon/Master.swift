@@ -31,9 +31,12 @@ final class Master {
     let frozen: FrozenSettings
     private let locks: MasterLocks
     private let processors = availableProcessors()
+    var reloadAttempt: ReloadAttempt?
     var reloadTimer: WatchID?
+    /// Processes that look names up, or did a moment ago: no service's children.
+    var helpers: Set<Int32> = []
     private var effects: [Effect] = []
-    private var isReloadWanted = false
+    private var reloadNews: ReloadNews = []
     private var isReapWanted = false
     private var pacing = ReportPacing()
     /// Whether the present turn brought reports and nothing else, and nothing followed from them.
@@ -80,9 +83,10 @@ final class Master {
                 handle(occurrence)
             }
             if isIdle { log.refreshLastWords() }
-            if isReloadWanted {
-                isReloadWanted = false
-                reloadWhenSettled()
+            if !reloadNews.isEmpty {
+                let news = reloadNews
+                reloadNews = []
+                goOnWithReload(news)
             }
             if isReapWanted {
                 isReapWanted = false
@@ -103,7 +107,9 @@ final class Master {
         let token = occurrence.token
         if token.event != .reportsArrived { isTurnQuiet = false }
         switch token.event {
-        case .hangup, .reloadDue: isReloadWanted = true
+        case .hangup: reloadNews.insert(.asked)
+        case .reloadDue: reloadNews.insert(.timerFired)
+        case .namesArrived: reloadNews.insert(.namesArrived)
         case .childEnded: isReapWanted = true
         case .endRequested: terminate(token.signal)
         case .exitTimeArrived:
@@ -216,6 +222,7 @@ final class Master {
     /// Buries every child that has ended. What a child said last counts before its end does.
     private func reap() {
         while let (pid, status) = reapChild() {
+            if helpers.remove(pid) != nil { continue }
             if let id = policy.view(ofChild: pid)?.service { drain(id) }
             policy.childExited(pid: pid, ExitKind(status), now: now)
             carryOut()

@@ -15,6 +15,7 @@ enum MasterEvent: UInt32 {
     case endRequested
     case exitTimeArrived
     case reloadDue
+    case namesArrived
     case endpointReadable
     case reportsArrived
     case throttleEnds

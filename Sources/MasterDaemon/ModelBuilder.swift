@@ -25,11 +25,21 @@ struct ModelBuilder {
     private(set) var problems: [ConfigProblem] = []
     /// The last reading of main.cf, also when it is not good enough to run on; for those who look for more mistakes.
     private(set) var settings: MainSettings?
+    /// What names mean, as far as that has to be asked.
+    private let names: NameBook
+    /// main.cf as it was read last.
+    private(set) var mainBytes: [UInt8] = []
 
-    init(configDirectory: String, processName: String, frozen: FrozenSettings? = nil) {
+    init(
+        configDirectory: String,
+        processName: String,
+        frozen: FrozenSettings? = nil,
+        names: NameBook = NameBook(.asking)
+    ) {
         self.configDirectory = configDirectory
         self.processName = processName
         self.frozen = frozen
+        self.names = names
     }
 
     mutating func add(_ problem: ConfigProblem) { problems.append(problem) }
@@ -42,7 +52,12 @@ struct ModelBuilder {
 
     /// main.cf alone: enough to log, to change directory and to take locks.
     mutating func readMain() -> (settings: MainSettings, owner: UserAccount)? {
-        var loaded = loadMainConfig(directory: configDirectory, processName: processName)
+        var loaded = loadMainConfig(
+            directory: configDirectory,
+            processName: processName,
+            waitsUntilSettled: frozen == nil
+        )
+        mainBytes = loaded.bytes
         problems += loaded.problems
         if loaded.problems.hasFatal { return nil }
         var (settings, found) = evaluateSettings(&loaded.dictionary, host: loaded.host)
@@ -52,8 +67,8 @@ struct ModelBuilder {
         let identity = accountProblems(settings, dictionary: loaded.dictionary)
         problems += identity
         if found.hasFatal || identity.hasFatal { return nil }
-        guard let owner = userAccount(named: settings.mailOwner) else { return nil }
-        return (settings, owner)
+        guard let owner = names.user(named: settings.mailOwner) else { return nil }
+        return (settings, UserAccount(name: settings.mailOwner, uid: owner.userID, gid: owner.groupID))
     }
 
     /// Ordinary users run everything as themselves, so only their own account has to exist.
@@ -61,11 +76,15 @@ struct ModelBuilder {
         if Identity.effectiveUser == 0 {
             return IdentityChecks.problems(
                 settings: settings,
-                accounts: accountFacts(settings),
+                accounts: AccountFacts(
+                    mailOwner: names.user(named: settings.mailOwner),
+                    defaultPrivs: names.user(named: settings.defaultPrivs),
+                    setgidGroup: names.group(named: settings.setgidGroup)
+                ),
                 dictionary: dictionary
             )
         }
-        guard let owner = userAccount(named: settings.mailOwner), owner.uid == Identity.effectiveUser else {
+        guard let owner = names.user(named: settings.mailOwner), owner.userID == Identity.effectiveUser else {
             let text =
                 "the master command is reserved for the superuser, and for the mail_owner \"\(settings.mailOwner)\""
             return [
@@ -108,7 +127,8 @@ struct ModelBuilder {
         let resolver = InetAddresses(
             settings: settings,
             families: families,
-            interfaces: (try? interfaceAddresses()) ?? []
+            interfaces: (try? interfaceAddresses()) ?? [],
+            names: names
         )
         checkInterfaces(resolver, settings)
         let unique = MasterFile.withoutDuplicates(entries, ports: ports, path: path, problems: &problems)
@@ -133,11 +153,15 @@ struct ModelBuilder {
 
     /// Ports by name: `known_tcp_ports` first, then services(5) for the names that master.cf uses.
     private mutating func portTable(for entries: [ServiceEntry], _ settings: MainSettings) -> PortTable {
+        let known = PortTable(knownTCPPorts: settings.knownTCPPorts, problems: &problems)
         var services: [String: UInt16] = [:]
         for entry in entries {
-            if let name = entry.inetName?.port, let port = tcpPort(named: name) { services[name] = port }
+            guard let name = entry.inetName?.port, known.number(of: name) == nil else { continue }
+            if let port = names.tcpPort(named: name) { services[name] = port }
         }
-        return PortTable(knownTCPPorts: settings.knownTCPPorts, services: services, problems: &problems)
+        // What is wrong with the parameter was said above.
+        var saidBefore: [ConfigProblem] = []
+        return PortTable(knownTCPPorts: settings.knownTCPPorts, services: services, problems: &saidBefore)
     }
 
     private mutating func plan(

@@ -36,6 +36,14 @@ struct ServicePlan: Equatable, Sendable {
     /// The name that messages show: `"smtp" (25)` without the quotes and brackets.
     var shown: (name: String, canonical: String) { (entry.nameAsWritten, identity.canonicalName) }
 
+    /// Whether a running service does what this plan wants already. Where it stands in master.cf does not count, nor do
+    /// sockets, which a running service keeps.
+    func asksForNothingNew(of running: ServicePlan) -> Bool {
+        var entry = entry
+        entry.line = running.entry.line
+        return entry == running.entry
+    }
+
     /// This plan on the sockets that another one of the same identity has.
     func keepingEndpoint(of running: ServicePlan) -> ServicePlan {
         ServicePlan(entry: entry, identity: identity, endpoint: running.endpoint, backlog: running.backlog)

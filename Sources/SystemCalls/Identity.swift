@@ -11,6 +11,12 @@ package struct UserAccount: Equatable, Sendable {
     package let name: String
     package let uid: UInt32
     package let gid: UInt32
+
+    package init(name: String, uid: UInt32, gid: UInt32) {
+        self.name = name
+        self.uid = uid
+        self.gid = gid
+    }
 }
 
 /// getpwnam(3); nil for an unknown name.

@@ -141,6 +141,13 @@ package func forkProcess() throws(SystemError) -> Int32 {
     try calling(.fork) { cposix_fork() }
 }
 
+/// fork(2) for a task that may take long: returns nil in the helper, which goes on from here in a copy of this process
+/// with nothing open but `kept` and the standard descriptors, catches no signal, and is killed when its parent ends.
+package func forkHelper(keeping kept: DescriptorNumber) throws(SystemError) -> Int32? {
+    let pid = try calling(.fork) { cposix_fork_helper(kept.rawValue) }
+    return pid == 0 ? nil : pid
+}
+
 /// setsid(2); the second attempt of a process that leads its session already is no error.
 package func startSession() throws(SystemError) {
     do throws(SystemError) {

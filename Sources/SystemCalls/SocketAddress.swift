@@ -61,6 +61,12 @@ package struct SocketAddress: Equatable, Sendable {
         bytes = unsafe Array(raw.prefix(family == .ipv4 ? 16 : family == .ipv6 ? 28 : raw.count))
     }
 
+    /// An address that another process took from its own system call; nil for a family we do not know.
+    package init?(copying bytes: [UInt8]) {
+        guard let address = unsafe bytes.withUnsafeBytes({ unsafe SocketAddress(copying: $0) }) else { return nil }
+        self = address
+    }
+
     /// The bits of the host address, for ordering and comparison; empty for UNIX.
     package var hostBytes: ArraySlice<UInt8> {
         switch family {

@@ -131,7 +131,7 @@ import Testing
             try system.write(good + text, to: system.mainCf)
             #expect(try !system.reload(), "\(text)")
             scene.murmur()
-            let said = system.logLines.contains { $0.contains("]: warning: ") && $0.contains(message) }
+            let said = system.logLines.contains { $0.contains("]: warning: \(system.mainCf)") && $0.contains(message) }
             #expect(said, "\(text) \(system.logLines.suffix(3))")
         }
         scene.expectUnchanged("main.cf")
@@ -158,7 +158,7 @@ import Testing
         let lines = [Line.unix("new", "serve"), Line.inet(fresh, "serve"), Line.inet(foreign.port, "serve")]
         try system.write((system.services + lines).joined(separator: "\n") + "\n", to: system.masterCf)
         #expect(try !system.reload())
-        #expect(system.count("warning: bind 127.0.0.1 port \(foreign.port): Address already in use") == 1)
+        #expect(system.count("master.cf, line 5: bind 127.0.0.1 port \(foreign.port): Address already in use") == 1)
         #expect(FreePort.isFree(fresh), "a port taken on the way is given back")
         #expect(!FileManager.default.fileExists(atPath: system.queueDirectory + "/public/new"))
         scene.expectUnchanged("port in use")
@@ -172,7 +172,7 @@ import Testing
         let lines = [Line.inet(scene.port, "crash"), "192.0.2.1:2525 inet n - n - - test-child mode=serve"]
         try system.write(lines.joined(separator: "\n") + "\n", to: system.masterCf)
         #expect(try !system.reload())
-        #expect(system.count("warning: bind 192.0.2.1 port 2525: Cannot assign requested address") == 1)
+        #expect(system.count("master.cf, line 2: bind 192.0.2.1 port 2525: Cannot assign requested address") == 1)
         scene.expectUnchanged("all or nothing")
         try scene.finish()
     }
@@ -196,7 +196,7 @@ import Testing
             to: system.masterCf
         )
         #expect(try !system.reload())
-        #expect(system.count("warning: remove public/dir: Is a directory") == 1, "\(system.log)")
+        #expect(system.count("master.cf, line 3: remove public/dir: Is a directory") == 1, "\(system.log)")
         #expect(FileManager.default.fileExists(atPath: directory))
         scene.expectUnchanged("paths")
         try scene.finish()

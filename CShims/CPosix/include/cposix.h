@@ -112,6 +112,9 @@ int cposix_processors(void);
 int cposix_kill(int pid, int signal);
 int cposix_setsid(void);
 int cposix_fork(void);
+/// fork(2) for a process that goes on in our program with a task of its own: 0 in the child, which has no handler and
+/// no blocked signal, no descriptor above 2 but `keep`, and is killed when its parent ends.
+int cposix_fork_helper(int keep);
 /// waitpid(-1, WNOHANG). `kind`: 0 exited (value = status), 1 killed, 2 stopped (value = signal).
 int cposix_reap(int *_Nonnull kind, int *_Nonnull value);
 int cposix_wait_for(int pid, int *_Nonnull kind, int *_Nonnull value);

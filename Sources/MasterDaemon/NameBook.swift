@@ -1,0 +1,98 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what the name services of this machine say
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import ConfigLoading
+import MasterConfig
+import SystemCalls
+
+/// Something that only a name service can answer: a resolver, NSS, a directory on another machine. It may take long.
+enum NameQuestion: Hashable, Sendable {
+    case host(String, SocketAddress.Family?)
+    case port(String)
+    case user(String)
+    case group(String)
+
+    /// For messages.
+    var text: String {
+        switch self {
+        case .host(let name, _): "host \"\(name)\""
+        case .port(let name): "service \"\(name)\""
+        case .user(let name): "user \"\(name)\""
+        case .group(let name): "group \"\(name)\""
+        }
+    }
+
+    /// Asks, and waits for the answer.
+    func answer() -> NameAnswer {
+        switch self {
+        case .host(let name, _): .addresses((try? SystemCalls.addresses(ofHost: name)) ?? [])
+        case .port(let name): tcpPort(named: name).map { .port($0) } ?? .unknown
+        case .user(let name): userFacts(named: name).map { .user($0) } ?? .unknown
+        case .group(let name): groupFacts(named: name).map { .group($0) } ?? .unknown
+        }
+    }
+}
+
+enum NameAnswer: Equatable, Sendable {
+    case unknown
+    case addresses([SocketAddress])
+    case port(UInt16)
+    case user(AccountFacts.User)
+    case group(AccountFacts.Group)
+}
+
+/// Answers questions about names, each asked once: at start by asking and waiting; at a reload, where nobody may wait,
+/// from the answers that a helper process has brought. What it has no answer for yet is noted, and whoever reads the
+/// configuration reads it again when the answers are there.
+final class NameBook {
+    enum Manner { case asking, noting }
+
+    private let manner: Manner
+    private var answers: [NameQuestion: NameAnswer] = [:]
+    /// Questions without an answer, in the order of their asking; what was built without them counts for nothing.
+    private(set) var open: [NameQuestion] = []
+
+    init(_ manner: Manner) { self.manner = manner }
+
+    /// Forgets which questions are open, for another reading; the answers stay.
+    func closeQuestions() { open = [] }
+
+    func add(_ answer: NameAnswer, to question: NameQuestion) { answers[question] = answer }
+
+    /// Empty for a host without addresses. An address in numbers is no question.
+    func addresses(ofHost host: String, _ family: SocketAddress.Family? = nil) -> [SocketAddress] {
+        if let numeric = try? SystemCalls.addresses(ofHost: host, numericOnly: true) { return numeric }
+        guard case .addresses(let addresses) = look(up: .host(host, family)) else { return [] }
+        return addresses
+    }
+
+    func tcpPort(named name: String) -> UInt16? {
+        guard case .port(let number) = look(up: .port(name)) else { return nil }
+        return number
+    }
+
+    func user(named name: String) -> AccountFacts.User? {
+        guard case .user(let facts) = look(up: .user(name)) else { return nil }
+        return facts
+    }
+
+    func group(named name: String) -> AccountFacts.Group? {
+        guard case .group(let facts) = look(up: .group(name)) else { return nil }
+        return facts
+    }
+
+    private func look(up question: NameQuestion) -> NameAnswer {
+        if let known = answers[question] { return known }
+        switch manner {
+        case .asking:
+            let answer = question.answer()
+            answers[question] = answer
+            return answer
+        case .noting:
+            if !open.contains(question) { open.append(question) }
+            return .unknown
+        }
+    }
+}
