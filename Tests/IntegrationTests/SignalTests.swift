@@ -26,6 +26,19 @@ import Testing
         #expect(eventually { !system.processes().map(\.pid).contains(child) })
     }
 
+    @Test("a crash leaves its line in the log, and the children leave", arguments: [SIGSEGV, SIGBUS, SIGILL])
+    func crash(_ signal: Int32) throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve")])
+        defer { system.end() }
+        let master = try system.start()
+        let child = try #require(Caller.pid(.port(port)), "\(system.log)")
+        kill(master.pid, signal)
+        #expect(eventually(within: patience) { !master.isRunning }, "\(system.logLines.suffix(5))")
+        #expect(system.count("]: terminating on signal \(signal)") == 1, "\(system.logLines.suffix(5))")
+        #expect(eventually { !system.processes().map(\.pid).contains(child) })
+    }
+
     @Test("two services become another type beside one that cannot be made: their old endpoints answer")
     func refusedChangeOfType() throws {
         let system = try MailSystem([Line.unix("one", "serve"), Line.unix("two", "serve")])
