@@ -110,7 +110,7 @@ package struct BareServer: ~Copyable {
             case .client?: serve(DescriptorNumber(Int32(occurrence.token.index)))
             case .datagrams?: try receive()
             case .signal?: isEnding = true
-            case nil: preconditionFailure("an event that nobody watches")
+            case nil: preconditionFailure("an event without a watcher")
             }
         }
     }

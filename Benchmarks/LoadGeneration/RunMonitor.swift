@@ -91,7 +91,7 @@ struct RunMonitor: ~Copyable {
             switch Token(rawValue: occurrence.token.kind) {
             case .news?: heard += try news.read(atMost: 64)?.count ?? 0
             case .signal?: for link in links { link.stop() }
-            case nil: preconditionFailure("an event that nobody watches")
+            case nil: preconditionFailure("an event without a watcher")
             }
         }
     }

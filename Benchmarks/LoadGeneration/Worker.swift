@@ -201,7 +201,7 @@ struct Worker: ~Copyable {
                 switch Token(rawValue: occurrence.token.kind) {
                 case .client?: try react(Int(occurrence.token.index))
                 case .alarm?: starts.hasRung = true
-                case nil: preconditionFailure("an event that nobody watches")
+                case nil: preconditionFailure("an event without a watcher")
                 }
             }
         }

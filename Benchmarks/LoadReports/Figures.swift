@@ -34,7 +34,7 @@ extension RunReport {
         phase(.total)?.carried(atPercentile: level).map(Double.init)
     }
 
-    /// CPU of the server for one exchange; nil when nobody watched it, or nothing was answered.
+    /// CPU of the server for one exchange; nil when it was not watched, or nothing was answered.
     package var serverMicroseconds: Double? {
         ledger.answered > 0 ? server?.microseconds(perExchangeOf: ledger) : nil
     }

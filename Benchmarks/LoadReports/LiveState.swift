@@ -35,7 +35,7 @@ package struct LiveState: Sendable {
 
     package init(title: String) { self.title = title }
 
-    /// How far the stage is, 0 to 1; nil: nobody knows.
+    /// How far the stage is, 0 to 1; nil: not known.
     package var progress: Double? {
         var shares: [Double] = []
         if let planned, planned > 0 { shares.append(elapsed / planned) }

@@ -15,7 +15,7 @@ package struct RunReport: Codable, Equatable, Sendable {
     /// One entry a second or so, in order.
     package var timeline: [IntervalReport]
     package var generator: GeneratorReport
-    /// Nil: nobody watched the server.
+    /// Nil: the server was not watched.
     package var server: ServerReport?
     /// What the first failure looked like.
     package var firstProblem: String?
@@ -74,7 +74,7 @@ package struct LedgerReport: Codable, Equatable, Sendable {
     }
 
     package var errors: Int { failed.values.reduce(0, +) }
-    /// Exchanges whose end nobody saw; negative: some ended twice.
+    /// Exchanges whose end was not counted; negative: some ended twice.
     package var unaccounted: Int { opened - answered - refused - errors }
     package var addsUp: Bool { unaccounted == 0 }
     /// Everything ended, nothing failed, and somebody was answered.

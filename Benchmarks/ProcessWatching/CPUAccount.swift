@@ -114,7 +114,7 @@ struct CPUAccount {
         return depth
     }
 
-    /// What children used that nobody saw.
+    /// What children used that were not seen.
     private func fromChildren(_ entry: Entry) -> Int64 {
         max(0, ofChildren(entry.stat) - entry.childrenAtStart - entry.countedBefore)
     }

@@ -78,7 +78,7 @@ struct MemoryFigures: Equatable {
     var resident = 0
     /// Shared pages divided by those who share them.
     var proportional = 0
-    /// Pages that nobody else has.
+    /// Pages that no other process has.
     var ownOnly = 0
 
     init() {}

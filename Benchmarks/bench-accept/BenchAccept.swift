@@ -8,7 +8,7 @@ import LoadGeneration
 import LoadReports
 
 /// The command and its subcommands. Exit status 0: everything was answered, or refused by name; 1: something failed,
-/// nobody was answered, or the ledger does not add up; 2: a condition of `--fail-if` holds, or a comparison shows
+/// no exchange was answered, or the ledger does not add up; 2: a condition of `--fail-if` holds, or a comparison shows
 /// something worse; 64: the command line makes no sense.
 @main
 struct BenchAccept: ParsableCommand {

@@ -15,7 +15,7 @@ struct Screen {
     private var state: LiveState
     private let plan: LoadPlan
 
-    /// Nil: nobody looks. `isWanted`: what the command line says; nil when it says nothing.
+    /// Nil: there is no terminal. `isWanted`: what the command line says; nil when it says nothing.
     init?(isWanted: Bool?, title: String, plan: LoadPlan, runs: Int) {
         let environment = ProcessInfo.processInfo.environment
         let isTerminal = DescriptorNumber.standardError.isTerminal

@@ -11,7 +11,7 @@ enum HTTPRefusal {
 }
 
 /// Finds the head of a request in place: request line, fields, empty line (RFC 9112). What is in the target does not
-/// matter here. A body is refused, because nobody would read it.
+/// matter here. A body is refused: it is not read.
 enum HTTPRequest {
     /// More input is needed.
     case incomplete

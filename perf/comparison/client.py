@@ -44,7 +44,7 @@ class Outcome:
 
 
 def _of_record(record: dict[str, Any]) -> Outcome:
-    """Of a record as docs/bench-accept.schema.json has it: one run, as nobody here asks for more."""
+    """Of a record as docs/bench-accept.schema.json has it: with one run, which is all that is asked for."""
     run = record["runs"][0]
     ledger, generator = run["ledger"], run["generator"]
     percentiles: dict[str, int] = next((each["percentiles"] for each in run["phases"] if each["name"] == "total"), {})

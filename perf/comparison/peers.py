@@ -86,7 +86,7 @@ def mail_accounts() -> tuple[str, str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` loopback ports that nobody holds now, below those the kernel hands to the clients of a storm."""
+    """`count` loopback ports that are free now, below those the kernel hands to the clients of a storm."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as range_file:
         lowest_of_clients = int(range_file.read().split()[0])
     ports = []

@@ -24,7 +24,7 @@ def say(text: str) -> None:
 
 
 def in_turn(peers: list[Each], number: int) -> list[Each]:
-    """Another one begins in every round; when all have begun once it goes the other way round, so that nobody always
+    """Another one begins in every round; when all have begun once it goes the other way round, so that no one always
     follows the same neighbour."""
     if not peers:
         return []

@@ -242,6 +242,6 @@ def greet_all_cold(bench: str, peer: Peer) -> Outcome:
 
 
 def measure_cold(bench: str, peer: Peer, number: int) -> Cold:
-    """One cold start. A process of Postfix's kind that has just started stays, so nobody's time is lost."""
+    """One cold start. A process of Postfix's kind that has just started stays, so that its time is counted."""
     outcome = greet_all_cold(bench, peer)
     return Cold(peer.name, number, outcome.seconds, *_cpu_seconds(peer, outcome))

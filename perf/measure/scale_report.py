@@ -62,7 +62,7 @@ NOTES = {
     " memory, and what epoll keeps). The last lines count: memory comes in pages and slabs, and small numbers drown in"
     " them.",
     "services": "Start is until anvil on TCP greets, reload until a service that came with it greets its first client."
-    " Nobody edits main.cf meanwhile. A report is TAKEN or AVAIL of one child.",
+    " main.cf is not edited meanwhile. A report is TAKEN or AVAIL of one child.",
     "processes": "The children are `perf/measure/reporter.c`, which does nothing but report. A fork is all that master"
     " does for it: the wake-up, the spawn, the first report; the few forks of the first levels follow a pause and find"
     " cold caches. In turn: one child after the other reports AVAIL and TAKEN; in a burst: a thousand records in one"

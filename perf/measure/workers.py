@@ -97,7 +97,7 @@ def page(results: dict[str, Any]) -> str:
         "# Memory of workers\n\n"
         "Kilobytes; means of all workers after one request, each with one client that stays. Rss counts every page in"
         " each process, Pss a page that n processes share as one nth: the sum of Pss is what the machine has less."
-        " Private but not written are pages of a file that nobody else uses now: a lone worker's program code."
+        " Private but not written are pages of a file that no other process uses now: a lone worker's program code."
         " Page tables are the kernel's and come on top.\n\n"
         f"{command.as_list(results['circumstances'])}\n{command.as_table(heads, rows)}"
     )
