@@ -227,7 +227,7 @@ var tests: [Target] {
             exclude: ["Golden"]
         ),
         test("BenchAcceptTests", ["LoadGeneration", "LoadReports", "SystemCalls", "TestSupport", "bench-accept"]),
-        test("IntegrationTests", ["TestSupport", "master", "test-child"]),
+        test("IntegrationTests", ["TestSupport", "master", "postlogd", "test-child"]),
         test("InteropTests", ["TestSupport", "wire-probe", "master", "anvil", "postlogd"]),
     ]
 }

@@ -78,6 +78,9 @@ package final class Log {
         tellRefusal()
     }
 
+    /// A line that another process has finished, in the shape that postlogd(8) takes.
+    package func relay(_ line: String) { sink.put(LogLine.sanitised(line)) }
+
     package func info(_ text: String) { put(.info, text) }
 
     package func warning(_ text: String) { put(.warning, text) }

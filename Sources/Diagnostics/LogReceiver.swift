@@ -72,7 +72,7 @@ struct LogReceiver: ~Copyable {
 
     /// A stream's connect(2) waits while the receiver's queue is full, unless the socket is non-blocking.
     private func connected(to address: SocketAddress, _ kind: SocketKind) throws(SystemError) -> Descriptor {
-        let socket = try makeSocket(.unix, kind).moved(atLeast: ChildImage.lowestSource)
+        let socket = try makeSocket(.unix, kind)
         if !waits { try socket.number.setNonBlocking(true) }
         try socket.number.connect(to: address)
         return socket

@@ -20,7 +20,7 @@ struct EndpointStore {
     enum Holding {
         /// The service runs already; its sockets stay as they are.
         case kept(RunningService)
-        /// Sockets and channel were made for it; nobody serves them yet.
+        /// Sockets and channel were made for it; no process serves them yet.
         case made(RunningService)
     }
 
@@ -32,7 +32,7 @@ struct EndpointStore {
         self.running = Dictionary(running.map { ($0.plan.identity, $0) }) { first, _ in first }
     }
 
-    /// Makes what the model needs and nobody has, in the order of master.cf.
+    /// Makes what the model needs and no running service has, in the order of master.cf.
     mutating func prepare(_ model: Model, _ log: Log) throws(Failure) {
         let owner = MailOwner(model.owner)
         let taken = Set(running.values.compactMap(\.plan.endpoint.path))
@@ -62,7 +62,7 @@ struct EndpointStore {
         running.first { $0.value.plan.endpoint.path == path }.flatMap { running.removeValue(forKey: $0.key) }
     }
 
-    /// The running services that nobody took: they are no longer configured.
+    /// The running services that were not taken: they are no longer configured.
     var leftovers: [RunningService] { Array(running.values) }
 
     /// Removes the files that were made for nothing.
@@ -121,7 +121,7 @@ extension RunningService {
         temporaryPath = nil
     }
 
-    /// Removes the file of an endpoint that nobody will serve.
+    /// Removes the file of an endpoint that will not be served.
     func removeFile(_ owner: MailOwner, _ log: Log) {
         guard let path = temporaryPath ?? plan.endpoint.path else { return }
         owner.perform(log) { try? SystemCalls.removeFile(path) }

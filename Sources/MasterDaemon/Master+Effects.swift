@@ -140,6 +140,7 @@ extension Master {
         if note.isVerbose && log.verbosity == 0 { return }
         // Process 1 inherits orphans; that they end is nobody's news.
         if case .unknownChild = note, options.isInit { return }
+        attendToLog()
         for (level, text) in note.text({ service($0)?.plan }) {
             switch level {
             case .info: log.info(text)

@@ -46,7 +46,7 @@ extension Master {
     private func lookUpNames(_ attempt: ReloadAttempt) {
         let questions = attempt.names.open
         guard attempt.readings < ReloadAttempt.longestRow else {
-            return refuse(.cannotLookUp(questions[0], "the configuration names something else each time it is read"))
+            return refuse([.cannotLookUp(questions[0], "the configuration names something else each time it is read")])
         }
         do throws(SystemError) {
             let helper = try NameHelper.start(questions)
@@ -61,7 +61,7 @@ extension Master {
             attempt.beginLookup(helper, watch)
             armReloadTimer(milliseconds: Int64(settings.masterNameLookupTimeLimit) * 1000)
         } catch {
-            refuse(.cannotLookUp(questions[0], error.description))
+            refuse([.cannotLookUp(questions[0], error.description)])
         }
     }
 
@@ -72,17 +72,12 @@ extension Master {
             readWhenSettled(attempt)
         case .failed(let question):
             attempt.endLookup(&loop)
-            refuse(.cannotLookUp(question, "the process that asks for it has ended early"))
+            refuse([.cannotLookUp(question, "the process that asks for it has ended early")])
         case .unfinished:
             guard news.contains(.timerFired), let question = attempt.pendingQuestion else { return }
             attempt.endLookup(&loop)
-            refuse(.cannotLookUp(question, "no answer after \(settings.masterNameLookupTimeLimit) seconds"))
+            refuse([.cannotLookUp(question, "no answer after \(settings.masterNameLookupTimeLimit) seconds")])
         }
-    }
-
-    private func refuse(_ problem: ConfigProblem) {
-        report([problem])
-        keepOld()
     }
 
     private func armReloadTimer(milliseconds: Int64) {
@@ -128,22 +123,35 @@ extension Master {
             builder.add(error)
             destination = nil
         }
+        guard let model, let destination else { return refuse(builder.problems) }
         report(builder.problems)
-        guard let model, let destination else { return keepOld() }
         // A service that is being removed has given up its sockets: one of the same name makes its own.
         var store = EndpointStore(running: services.compactMap { $0 }.filter { isActive($0) })
         do throws(EndpointStore.Failure) {
             try store.prepare(model, log)
         } catch {
-            report([error.problem])
-            return keepOld()
+            return refuse([error.problem])
         }
         endAttempt()
+        keepCopy(builder.acceptedMain)
         let changes = apply(model, &store)
         for line in changes.lines { log.info("reload accepted: \(line)") }
+        isStandingIn = false
         log.redirect(to: destination)
         takeLogSettings()
         spawner.refreshEnvironment()
+    }
+
+    /// Processes that start while main.cf has a mistake can fall back to what was accepted last.
+    func keepCopy(_ main: AcceptedMainConfig) {
+        do throws(SystemError) {
+            try main.write()
+        } catch {
+            log.warning(
+                "cannot keep a copy of main.cf in \(AcceptedMainConfig.path): \(error.reason)"
+                    + " -- a process that starts while main.cf has a mistake will fail"
+            )
+        }
     }
 
     private func report(_ problems: [ConfigProblem]) {
@@ -156,8 +164,18 @@ extension Master {
         }
     }
 
-    private func keepOld() {
+    /// Says what is wrong, and that nothing has changed.
+    fileprivate func refuse(_ problems: [ConfigProblem]) {
         endAttempt()
+        attendToLogBeforeRefusal()
+        report(problems)
+        let mainPath = "\(settings.configDirectory)/main.cf"
+        if problems.contains(where: { $0.severity == .fatal && $0.file == mainPath }) {
+            log.warning(
+                "until \(mainPath) is corrected, new processes of daemons other than Quartermaster's read the mistake"
+                    + " too and fail"
+            )
+        }
         log.warning(
             "reload refused: everything keeps running on the previous configuration"
                 + " -- correct the problem above and reload again"
@@ -169,7 +187,6 @@ extension Master {
     func apply(_ model: Model, _ store: inout EndpointStore) -> ServiceChanges {
         for service in services { if let service { drain(service.id) } }
         carryOut()
-        let rulesBefore = services.map { service in service.map { rules(of: $0.plan) } }
         settings = model.settings
         clientCounter = ClientCounter()
         owner = MailOwner(model.owner)
@@ -177,8 +194,7 @@ extension Master {
         for plan in model.services {
             switch store.take(plan.identity) {
             case .kept(let service)?:
-                let wasOther = rulesBefore[Int(service.id.index)] != rules(of: plan.keepingEndpoint(of: service.plan))
-                if wasOther || !plan.asksForNothingNew(of: service.plan) { changes.changed.append(plan) }
+                if !plan.asksForNothingNew(of: service.plan) { changes.changed.append(plan) }
                 update(service, plan)
             case .made(let service)?:
                 if takeUp(service, &store) { changes.added.append(plan) }

@@ -12,7 +12,7 @@ private let lastWordsSeconds: UInt32 = 5
 
 extension Master {
     /// A signal asks for the end: everybody in the process group gets SIGTERM, and master dies of the same signal, so
-    /// that its exit status tells. Nobody is waited for; children that survive see the end of their status channel.
+    /// that its exit status tells. It waits for no child; those that survive see the end of their status channel.
     func terminate(_ signal: Signal) -> Never {
         armSelfDestruct(seconds: lastWordsSeconds)
         try? Signal.terminate.ignore()
@@ -23,6 +23,7 @@ extension Master {
             if options.isInit { log.fatal("master_sigdeath: kill process group", error) }
             policy.forEachChild { try? sendSignal(.terminate, to: $0.pid) }
         }
+        attendToLog()
         // The process that takes our log lines has just been told to end.
         if case .postlog(_, let file?) = log.destination { log.redirect(to: .file(file)) }
         log.info("terminating on signal \(signal.rawValue)")

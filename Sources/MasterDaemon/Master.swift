@@ -33,6 +33,8 @@ final class Master {
     private let processors = availableProcessors()
     var reloadAttempt: ReloadAttempt?
     var reloadTimer: WatchID?
+    /// Whether master writes the log file itself, because nobody else does.
+    var isStandingIn = false
     /// Processes that look names up, or did a moment ago: no service's children.
     var helpers: Set<Int32> = []
     private var effects: [Effect] = []
@@ -175,11 +177,7 @@ final class Master {
     }
 
     func rules(of plan: ServicePlan) -> ServiceRules {
-        plan.rules(throttleSeconds: settings.serviceThrottleTime, concurrentStarts: concurrentStarts)
-    }
-
-    private var concurrentStarts: Int {
-        settings.masterConcurrentStarts <= 0 ? processors : settings.masterConcurrentStarts
+        plan.rules(processors: processors)
     }
 
     /// As far as the kernel tells.
@@ -190,7 +188,9 @@ final class Master {
 
     /// What a question costs is paid for the first time before anybody waits.
     func tryOutCounting(_ service: RunningService) {
-        if concurrentStarts > 1 { clientCounter.tryOut(service.listeners, service.plan.endpoint) }
+        if rules(of: service.plan).concurrentStarts > 1 {
+            clientCounter.tryOut(service.listeners, service.plan.endpoint)
+        }
     }
 
     // MARK: children

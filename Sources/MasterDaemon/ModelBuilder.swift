@@ -28,7 +28,8 @@ struct ModelBuilder {
     /// What names mean, as far as that has to be asked.
     private let names: NameBook
     /// main.cf as it was read last.
-    private(set) var mainBytes: [UInt8] = []
+    private var mainBytes: [UInt8] = []
+    private var dictionary = MainDictionary()
 
     init(
         configDirectory: String,
@@ -41,6 +42,9 @@ struct ModelBuilder {
         self.frozen = frozen
         self.names = names
     }
+
+    /// main.cf as it was read last, for those who accept it.
+    var acceptedMain: AcceptedMainConfig { AcceptedMainConfig(directory: configDirectory, bytes: mainBytes) }
 
     mutating func add(_ problem: ConfigProblem) { problems.append(problem) }
 
@@ -62,6 +66,7 @@ struct ModelBuilder {
         if loaded.problems.hasFatal { return nil }
         var (settings, found) = evaluateSettings(&loaded.dictionary, host: loaded.host)
         problems += found
+        dictionary = loaded.dictionary
         frozen?.restore(&settings, problems: &problems)
         self.settings = settings
         let identity = accountProblems(settings, dictionary: loaded.dictionary)
@@ -198,11 +203,12 @@ struct ModelBuilder {
             entry: entry,
             identity: .canonicalIdentity(of: entry, ports: ports),
             endpoint: endpoint,
-            backlog: max(entry.processLimit, settings.defaultProcessLimit)
+            backlog: max(entry.processLimit, settings.defaultProcessLimit),
+            settings: ServiceSettings(of: entry, in: dictionary, general: settings, problems: &problems)
         )
     }
 
-    /// Without root there is no chroot and nobody to become.
+    /// Without root there is no chroot, and no other user to become.
     private mutating func refusePrivileges(_ entry: ServiceEntry, _ settings: MainSettings) {
         let line = "\(settings.masterPath): line \(entry.line): "
         if entry.wantsChroot {

@@ -15,7 +15,7 @@ enum Monitor {
     /// returns: it exits 0 when the byte came.
     static func split(_ log: Log) -> Descriptor {
         do throws(SystemError) {
-            let ends = try makePipe(nonBlocking: false).moved(atLeast: ChildImage.lowestSource)
+            let ends = try makePipe(nonBlocking: false)
             let child = try forkProcess()
             if child == 0 { return ends.keepingSecond() }
             watch(child, ready: ends.keepingFirst(), log)

@@ -47,7 +47,7 @@ struct PidLock: ~Copyable {
             throw Failure(text: "open lock file \(path): \(error.reason)")
         }
         do throws(SystemError) {
-            if try file.number.tryExclusiveLock() { return try file.moved(atLeast: ChildImage.lowestSource) }
+            if try file.number.tryExclusiveLock() { return file }
         } catch {
             throw Failure(text: "open lock file \(path): unable to set exclusive lock: \(error.reason)")
         }

@@ -33,7 +33,7 @@ struct ReloadNews: OptionSet {
 final class ReloadAttempt {
     /// How long a main.cf that is edited again and again is waited for.
     static let longestPostponement: Int64 = 10_000
-    /// Readings after which names are still missing: somebody writes new ones faster than they can be looked up.
+    /// Readings after which names are still missing: new ones are written faster than they can be looked up.
     static let longestRow = 5
 
     let names = NameBook(.noting)

@@ -15,6 +15,8 @@ struct ServicePlan: Equatable, Sendable {
     let identity: ServiceIdentity
     let endpoint: EndpointPlan
     let backlog: Int
+    /// What main.cf says about this service.
+    var settings = ServiceSettings()
 
     var isLocalOnly: Bool {
         if let byType = entry.isLocalOnlyByType { return byType }
@@ -22,14 +24,15 @@ struct ServicePlan: Equatable, Sendable {
         return addresses.allSatisfy { $0.isLoopback }
     }
 
-    func rules(throttleSeconds: Int, concurrentStarts: Int) -> ServiceRules {
+    /// What the policy has to know of all this.
+    func rules(processors: Int) -> ServiceRules {
         ServiceRules(
             processLimit: Int32(clamping: entry.processLimit),
-            throttleSeconds: Int32(clamping: throttleSeconds),
+            throttleSeconds: Int32(clamping: settings.throttleSeconds),
             wakeupSeconds: Int32(clamping: entry.wakeupSeconds),
             isWakeupConditional: entry.wakeupIsConditional,
             isLocalOnly: isLocalOnly,
-            concurrentStarts: Int32(clamping: concurrentStarts)
+            concurrentStarts: Int32(clamping: settings.concurrentStarts > 0 ? settings.concurrentStarts : processors)
         )
     }
 
@@ -41,12 +44,18 @@ struct ServicePlan: Equatable, Sendable {
     func asksForNothingNew(of running: ServicePlan) -> Bool {
         var entry = entry
         entry.line = running.entry.line
-        return entry == running.entry
+        return entry == running.entry && settings == running.settings
     }
 
     /// This plan on the sockets that another one of the same identity has.
     func keepingEndpoint(of running: ServicePlan) -> ServicePlan {
-        ServicePlan(entry: entry, identity: identity, endpoint: running.endpoint, backlog: running.backlog)
+        ServicePlan(
+            entry: entry,
+            identity: identity,
+            endpoint: running.endpoint,
+            backlog: running.backlog,
+            settings: settings
+        )
     }
 }
 

@@ -109,6 +109,18 @@ extension MasterMain {
         }
     }
 
+    /// Without a service that writes the log file, master has to be able to write it.
+    static func requireLogWriter(_ model: Model, _ log: Log) {
+        let settings = model.settings
+        guard settings.usesPostlog, !model.services.contains(where: { $0.endpoint.path == settings.postlogEndpoint }),
+            let reason = log.fileProblem()
+        else { return }
+        log.fatal(
+            "open \(settings.maillogFile): \(reason) (Correct maillog_file in \(settings.mainPath), or add a"
+                + " \(settings.postlogServiceName) service to \(settings.masterPath).)"
+        )
+    }
+
     /// Every socket of the model, or the end: the first one that cannot be had is named.
     static func startServices(_ model: Model, _ master: Master) {
         var store = EndpointStore(running: [])

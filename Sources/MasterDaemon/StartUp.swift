@@ -11,7 +11,7 @@ import MasterProtocol
 import SystemCalls
 
 /// Everything master does before its loop, one step after the other in the order that scripts, children and other
-/// masters rely on. A step that fails ends the process with a message in the log and, while somebody may still be
+/// masters rely on. A step that fails ends the process with a message in the log and, while a person may still be
 /// watching, on standard error.
 package enum MasterMain {
     /// Runs master with the arguments of this process; never returns.
@@ -106,12 +106,14 @@ package enum MasterMain {
             &builder,
             log
         )
+        requireLogWriter(model, log)
         let master = makeMaster(options, processName, model, locks, log)
         startServices(model, master)
         adoptLogDestination(model.settings, log)
         master.takeLogSettings()
         master.spawner.refreshEnvironment()
         master.carryOut()
+        master.keepCopy(builder.acceptedMain)
         log.info(
             "daemon started -- version \(model.settings.mailVersion), configuration \(model.settings.configDirectory)"
         )
@@ -124,11 +126,11 @@ package enum MasterMain {
     /// A copy of standard error, for fatal messages until the daemon has started.
     private static func keepWitness(_ log: Log) -> Descriptor? {
         do throws(SystemError) {
-            let copy = try DescriptorNumber.standardError.duplicate(atLeast: ChildImage.lowestSource)
+            let copy = try DescriptorNumber.standardError.duplicate(atLeast: 3)
             log.witness = copy.number
             return copy
         } catch {
-            // Started with standard error closed: nobody is watching.
+            // Started with standard error closed: there is no terminal to write to.
             log.witness = nil
             return nil
         }

@@ -99,7 +99,7 @@ struct WakeupSender: ~Copyable {
         others: [SocketAddress],
         loop: inout EventLoop
     ) throws(SystemError) {
-        let socket = try makeSocket(address.family, .stream).moved(atLeast: ChildImage.lowestSource)
+        let socket = try makeSocket(address.family, .stream)
         let number = socket.number
         try number.setNonBlocking(true)
         var isConnecting = false

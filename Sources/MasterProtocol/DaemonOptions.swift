@@ -13,7 +13,7 @@ package struct DaemonOptions: Equatable, Sendable {
     package var isForeground = false
     /// `-D`: run the debugger command.
     package var isDebugged = false
-    /// `-l`: the service's process limit is 1, so that there is nobody to share a lock with.
+    /// `-l`: the service's process limit is 1, so that no other process shares its lock.
     package var isAlone = false
     /// `-z`: the service has no process limit.
     package var isUnlimited = false

@@ -28,7 +28,7 @@ package struct StatusReport: Equatable, Sendable {
 
 /// The two things a child can say of itself.
 package enum Availability: Int32, Sendable {
-    /// Busy: somebody else has to look after the endpoint.
+    /// Busy: another process has to look after the endpoint.
     case taken = 0
     /// Idle: this process accepts.
     case available = 1

@@ -15,8 +15,9 @@ package struct ChildImage: Sendable {
     /// Moves made in order; the caller sees to it that no source is the target of an earlier move, or its own.
     package var moves: [(from: DescriptorNumber, to: DescriptorNumber)]
 
-    /// What may become the source of a move lives here and above, out of the way of the targets, which are small.
-    package static var lowestSource: CInt { 64 }
+    /// What may become the source of a move lives here and above, out of the way of the targets, which are small. Where
+    /// there are more targets than numbers below, the caller makes copies above them all.
+    package static var lowestSource: CInt { 16 }
 
     package init(
         path: String,

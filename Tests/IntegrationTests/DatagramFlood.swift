@@ -15,8 +15,13 @@ enum DatagramFlood {
         throw TestSupportError("\(path) takes datagrams without end")
     }
 
+    /// One line, as any process sends it to the log.
+    static func send(_ line: String, to path: String) throws {
+        guard try send(line, to: path, atMost: 1) == 1 else { throw TestSupportError("\(path) is full") }
+    }
+
     /// As many as a new sender can get rid of.
-    private static func send(to path: String) throws -> Int {
+    private static func send(_ text: String = "x", to path: String, atMost limit: Int = .max) throws -> Int {
         let sender = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard sender >= 0 else { throw TestSupportError("socket: \(errnoText())") }
         defer { close(sender) }
@@ -25,13 +30,13 @@ enum DatagramFlood {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
         let size = socklen_t(MemoryLayout<sockaddr_un>.size)
         var count = 0
-        while true {
+        while count < limit {
             let sent = withUnsafePointer(to: &address) { pointer in
                 pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    sendto(sender, "x", 1, Int32(MSG_DONTWAIT), $0, size)
+                    sendto(sender, text, text.utf8.count, Int32(MSG_DONTWAIT), $0, size)
                 }
             }
-            if sent == 1 {
+            if sent == text.utf8.count {
                 count += 1
             } else if errno == EAGAIN {
                 return count
@@ -39,5 +44,6 @@ enum DatagramFlood {
                 throw TestSupportError("sendto \(path): \(errnoText())")
             }
         }
+        return count
     }
 }

@@ -10,6 +10,18 @@ import Testing
 extension Interoperation {
     /// What an administrator types, through Debian's unmodified `postfix` command and script.
     @Suite("Commands of postfix(1)") struct Commands {
+        @Test("120 open files are enough for Debian's services", arguments: [MasterUnderTest.quartermaster, .debian])
+        func fewDescriptors(_ master: MasterUnderTest) throws {
+            let sandbox = try master.sandbox()
+            defer { sandbox.destroy() }
+            let start = "ulimit -n 120; exec /usr/sbin/postfix -c \(sandbox.configDirectory) start"
+            #expect(try run(["/bin/sh", "-c", start]).succeeded, "\(sandbox.logTail())")
+            let pid = try #require(sandbox.masterPID, "\(sandbox.logTail())")
+            let limits = try String(contentsOfFile: "/proc/\(pid)/limits", encoding: .utf8)
+            #expect(limits.split(separator: "\n").contains { $0.hasPrefix("Max open files") && $0.contains(" 120 ") })
+            #expect(try Client.greeting(port: sandbox.smtpPort).hasPrefix("220 "), "\(sandbox.logTail())")
+        }
+
         @Test(
             "check, start, status, flush, reload, logrotate, stop",
             arguments: [

@@ -28,7 +28,7 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
     init() throws { home = try TemporaryDirectory("qm-end") }
 
     private func expectOurs(_ number: DescriptorNumber) {
-        #expect(number.rawValue >= 64, "out of the way of the children's fixed numbers")
+        #expect(number.rawValue >= ChildImage.lowestSource, "out of the way of the children's fixed numbers")
         #expect(fcntl(number.rawValue, F_GETFD) & FD_CLOEXEC != 0)
         #expect(fcntl(number.rawValue, F_GETFL) & O_NONBLOCK != 0)
     }

@@ -57,17 +57,36 @@ import Testing
         #expect(services.map(\.backlog) == [50, 50, 50, 50])
         #expect(services[0].endpoint == .inet([SocketAddress(ipv4: [127, 0, 0, 1], port: 2525)]))
         #expect(services[1].endpoint == .path("private/b", .unix))
-        let rules = services[1].rules(throttleSeconds: 7, concurrentStarts: 3)
+        let rules = services[1].rules(processors: 3)
         #expect(rules.processLimit == 50)
-        #expect(rules.throttleSeconds == 7)
-        #expect(rules.concurrentStarts == 3)
+        #expect(rules.throttleSeconds == 60)
+        #expect(rules.concurrentStarts == 3, "0 means as many as processors")
+    }
+
+    @Test("A service has the settings of its own name, and all others the general ones")
+    func ownSettings() throws {
+        let (model, problems) = try build(
+            main: """
+                master_concurrent_starts = 4
+                b_master_concurrent_starts = 1
+                b_fifo_service_throttle_time = 2m
+                a_service_throttle_time = later
+
+                """,
+            master: "a unix - - n - - c\nb unix - - n - - c\nb fifo - - n - - c\n"
+        )
+        let rules = try #require(model?.services).map { $0.rules(processors: 9) }
+        #expect(rules.map(\.concurrentStarts) == [4, 1, 1])
+        #expect(rules.map(\.throttleSeconds) == [60, 60, 120])
+        #expect(problems.count == 1)
+        #expect(problems[0].hasSuffix("a_service_throttle_time: bad time value or unit: later -- ignored"))
     }
 
     @Test("Who is told about stress is the policy's rule", arguments: [(0, false), (1, false), (2, true)])
     func stress(_ limit: Int, _ isTold: Bool) throws {
         let (model, _) = try build(master: "a pass - - n - \(limit) a\nb unix - - n - \(limit) b\n")
         let services = try #require(model?.services)
-        let rules = services.map { $0.rules(throttleSeconds: 1, concurrentStarts: 1) }
+        let rules = services.map { $0.rules(processors: 1) }
         #expect(rules.map(\.isStressEligible) == [isTold, false])
     }
 

@@ -55,7 +55,7 @@ import Testing
 
     @Test func theEndsAreOutOfTheWayAndTheChildsBlocks() throws {
         let channel = try StatusChannel()
-        #expect(channel.readerNumber.rawValue >= 64 && channel.childNumber.rawValue >= 64)
+        #expect(channel.readerNumber.rawValue >= ChildImage.lowestSource && channel.childNumber.rawValue >= ChildImage.lowestSource)
         #expect(fcntl(channel.childNumber.rawValue, F_GETFL) & O_NONBLOCK == 0)
         #expect(fcntl(channel.childNumber.rawValue, F_GETFD) & FD_CLOEXEC != 0)
     }

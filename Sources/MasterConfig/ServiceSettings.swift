@@ -1,0 +1,68 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what main.cf says about one service
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterProtocol
+
+/// What main.cf says about one service beyond its line in master.cf.
+///
+/// Each setting has a general parameter. The same name behind `<service>_`, or behind `<service>_<type>_` where services
+/// of two types share a name, is for that service alone; the more exact name wins. A value that is none is a warning,
+/// and the next more general one counts: these are names of ours, and Postfix's master would start with them.
+package struct ServiceSettings: Equatable, Sendable {
+    /// `service_throttle_time`: how long nothing is started after a failed start.
+    package var throttleSeconds = 60
+    /// `master_concurrent_starts`: processes that may be starting at a time; 0 or less for as many as processors.
+    package var concurrentStarts = 0
+
+    package init() {}
+
+    /// - Parameter general: what counts for every service.
+    package init(
+        of entry: ServiceEntry,
+        in dictionary: MainDictionary,
+        general: MainSettings,
+        problems: inout [ConfigProblem]
+    ) {
+        var reader = Reader(entry: entry, dictionary: dictionary)
+        throttleSeconds =
+            reader.value("service_throttle_time") { TimeParameter($0, default: "60s", min: 1) }
+            ?? general.serviceThrottleTime
+        concurrentStarts =
+            reader.value("master_concurrent_starts") { IntegerParameter($0, default: 0) }
+            ?? general.masterConcurrentStarts
+        problems += reader.problems
+    }
+
+    /// The general parameters that a service may have of its own.
+    package static let parameterNames = ["service_throttle_time", "master_concurrent_starts"]
+
+    /// The names for one service, the most exact one first.
+    package static func names(of parameter: String, for entry: ServiceEntry) -> [String] {
+        ["\(entry.nameAsWritten)_\(entry.type.rawValue)_\(parameter)", "\(entry.nameAsWritten)_\(parameter)"]
+    }
+
+    private struct Reader {
+        let entry: ServiceEntry
+        var dictionary: MainDictionary
+        var problems: [ConfigProblem] = []
+
+        /// nil when the service has no good value of its own.
+        mutating func value<P: ConfigParameter>(_ name: String, _ parameter: (String) -> P) -> P.Value? {
+            for own in ServiceSettings.names(of: name, for: entry) where dictionary.lookup(own) != nil {
+                var found: [ConfigProblem] = []
+                let value = dictionary.value(of: parameter(own), problems: &found)
+                for var problem in found {
+                    if problem.severity == .fatal {
+                        problem.severity = .warning
+                        problem.text += " -- ignored"
+                    }
+                    problems.append(problem)
+                }
+                if !found.hasFatal { return value }
+            }
+            return nil
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: log lines while the process that writes the log file cannot start
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import MasterConfig
+import MasterPolicy
+import SystemCalls
+
+// With maillog_file, master sends its lines to a service of its own (postlogd). When that service's processes cannot
+// start, the lines that say why would stand in its socket unread. Then master writes to the file itself, what stands in
+// the socket included, until one of the service's processes has reported for work.
+extension Master {
+    /// The service that writes the log file; nil when the log goes elsewhere.
+    private var logService: RunningService? {
+        guard settings.usesPostlog, !settings.maillogFile.isEmpty else { return nil }
+        return services.first { $0?.plan.endpoint.path == settings.postlogEndpoint } ?? nil
+    }
+
+    /// Looks who writes the log file now; before a line that matters.
+    func attendToLog() {
+        guard let service = logService, let view = policy.view(of: service.id) else { return }
+        if view.isThrottled {
+            isStandingIn ? relayUnreadLines(service) : standIn(for: service)
+        } else if isStandingIn, view.total > view.starting {
+            isStandingIn = false
+            log.redirect(to: .postlog(socket: settings.postlogSocketPath, file: settings.maillogFile))
+        }
+    }
+
+    /// A refusal must be in the log file although the new processes of the service may not be able to start.
+    func attendToLogBeforeRefusal() {
+        attendToLog()
+        guard let service = logService, let view = policy.view(of: service.id), view.total == view.starting else {
+            return
+        }
+        standIn(for: service)
+    }
+
+    private func standIn(for service: RunningService) {
+        guard !isStandingIn, case .postlog = log.destination else { return }
+        isStandingIn = true
+        log.redirect(to: .file(settings.maillogFile))
+        relayUnreadLines(service)
+    }
+
+    /// What others and we have sent to the socket of a service that has no process. Bounded: who writes without pause
+    /// may not keep master from everybody else.
+    private func relayUnreadLines(_ service: RunningService) {
+        for number in service.listeners.numbers {
+            for _ in 0..<1000 {
+                guard let line = try? number.read(atMost: 4096), !line.isEmpty else { break }
+                log.relay(String(decoding: line, as: UTF8.self))
+            }
+        }
+    }
+}
+
+extension MainSettings {
+    /// The endpoint of the service that writes the log file, relative to the queue directory.
+    var postlogEndpoint: String { "public/\(postlogServiceName)" }
+}
