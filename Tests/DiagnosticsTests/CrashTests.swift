@@ -45,6 +45,23 @@ import Testing
         check(Substring(decoding: second ?? [], as: UTF8.self), SIGILL)
     }
 
+    @Test("a process that is stuck leaves its line in the log file, and ends with status 1")
+    func stuck() async throws {
+        let path = home.file("log")
+        await #expect(processExitsWith: .exitCode(1)) { [path = path as String] in
+            let log = Log(ident: "postfix/master", host: "mx", destination: .file(path), waits: false)
+            // The handler makes no file: there is one already.
+            log.info("all is well")
+            log.prepareLastWords("watchdog timeout")
+            try Watchdog.start(seconds: 3)
+            // Stuck: nothing pats the watchdog. Three alarms a second apart, and it bites.
+            for _ in 0..<60 { pause(milliseconds: 1000) }
+        }
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+        #expect(lines.count == 2)
+        #expect(lines.last?.hasSuffix("]: fatal: watchdog timeout") == true, "\(lines)")
+    }
+
     @Test("a crash writes nothing through a link that took the place of the log file")
     func link() async throws {
         let (path, secret) = (home.file("log"), home.file("secret"))
