@@ -64,8 +64,9 @@ var lowRooms: [Target] {
     [
         .target(name: "CPosix", path: "CShims/CPosix"),
         .target(name: "CEvent", path: "CShims/CEvent"),
+        .target(name: "ByteText", swiftSettings: settings),
         .target(name: "FixedMemory", swiftSettings: spanSettings),
-        .target(name: "SystemCalls", dependencies: ["CPosix", "FixedMemory"], swiftSettings: spanSettings),
+        .target(name: "SystemCalls", dependencies: ["ByteText", "CPosix", "FixedMemory"], swiftSettings: spanSettings),
         .target(
             name: "Events",
             dependencies: ["CEvent", "FixedMemory", "SystemCalls"],
@@ -79,7 +80,7 @@ var lowRooms: [Target] {
 var agreements: [Target] {
     [
         .target(name: "MasterProtocol", swiftSettings: settings),
-        .target(name: "MasterConfig", dependencies: ["MasterProtocol"], swiftSettings: settings),
+        .target(name: "MasterConfig", dependencies: ["ByteText", "MasterProtocol"], swiftSettings: settings),
         .target(
             name: "ConfigLoading",
             dependencies: ["Diagnostics", "MasterConfig", "MasterProtocol", "SystemCalls"],
@@ -94,7 +95,7 @@ var master: [Target] {
         .target(
             name: "MasterDaemon",
             dependencies: [
-                "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterPolicy",
+                "ByteText", "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterPolicy",
                 "MasterProtocol", "SystemCalls",
             ],
             swiftSettings: settings
@@ -203,7 +204,7 @@ var tests: [Target] {
         test("SystemCallsTests", ["SystemCalls", "TestSupport"]),
         test("EventsTests", ["Events", "FixedMemory", "SystemCalls"]),
         test("DiagnosticsTests", ["Diagnostics", "SystemCalls", "TestSupport"]),
-        test("MasterConfigTests", ["MasterConfig", "MasterProtocol"], exclude: ["Golden"]),
+        test("MasterConfigTests", ["ByteText", "MasterConfig", "MasterProtocol"], exclude: ["Golden"]),
         test("MasterProtocolTests", ["MasterProtocol"]),
         test("MasterPolicyTests", ["MasterPolicy", "MasterProtocol"]),
         test(

@@ -18,6 +18,12 @@ package func earlyLogDestination() -> LogDestination {
 /// The tag before the program's name: `MAIL_LOGTAG`, else the default of `syslog_name`.
 package func earlyLogTag() -> String { EnvironmentName.mailLogTag.value ?? "postfix" }
 
+/// The tag that master has once it runs: `MAIL_LOGTAG` as `import_environment` left it, else `syslog_name`.
+package func logTag(_ settings: MainSettings) -> String { EnvironmentName.mailLogTag.value ?? settings.syslogName }
+
+/// What reading main.cf does to the tag of this process's children.
+package func exportLogTag(_ settings: MainSettings) { EnvironmentName.mailLogTag.set(settings.syslogName) }
+
 /// Where a process logs by its settings, or why the log file is not allowed.
 ///
 /// - Parameter isReload: the settings count, and not what we told ourselves through the environment at start.
@@ -43,9 +49,8 @@ package func logDestination(
     return .postlog(socket: socket, file: writesDirectly ? file : nil)
 }
 
-/// Tells children and grandchildren how to log: `MAIL_LOGTAG`, and the postlog variables only while they apply.
+/// Tells children and grandchildren where to log: the postlog variables, only while they apply.
 package func exportLogSettings(_ settings: MainSettings) {
-    EnvironmentName.mailLogTag.set(settings.syslogName)
     if settings.usesPostlog {
         EnvironmentName.postlogService.set(settings.postlogSocketPath)
         EnvironmentName.postlogHostname.set(settings.myHostName)

@@ -55,7 +55,8 @@ enum LogLine {
     /// C0, DEL and C1 steer terminals; U+FFFD stands where bytes were no UTF-8.
     private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        case 0..<32, 127..<160, 0xFFFD: false
+        // The last range stands for bytes that are no UTF-8 (`ByteText`).
+        case 0..<32, 127..<160, 0xFFFD, 0xF780...0xF7FF: false
         default: true
         }
     }

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ByteText
+
 /// Names of the bytes that configuration syntax gives a meaning to. Text is handled as bytes throughout this target:
 /// a `Character` may span several bytes ("\r\n" is one), which the file formats know nothing of.
 package enum ASCII {
@@ -48,7 +50,7 @@ extension UInt8 {
 }
 
 extension ArraySlice<UInt8> {
-    var text: String { String(decoding: self, as: UTF8.self) }
+    var text: String { String(rawBytes: self) }
 
     var trimmed: ArraySlice<UInt8> {
         var slice = self
@@ -62,7 +64,8 @@ extension ArraySlice<UInt8> {
 }
 
 extension String {
-    var bytes: ArraySlice<UInt8> { ArraySlice(utf8) }
+    /// As they stand in the file.
+    var bytes: ArraySlice<UInt8> { ArraySlice(rawBytes) }
     var lowercasedASCII: String { String(decoding: utf8.map(\.asLowercase), as: UTF8.self) }
     /// Equality of bytes; `==` would call differently encoded but equivalent characters equal.
     func hasSameBytes(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }

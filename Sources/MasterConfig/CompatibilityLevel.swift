@@ -15,17 +15,23 @@ package struct CompatibilityLevel: Comparable, Sendable {
         self.patch = patch
     }
 
-    /// Nil if malformed: one to three decimal numbers; minor and patch are below 1024.
+    /// Nil if malformed: one to three numbers as strtol(3) reads them, none below zero; minor and patch are below 1024,
+    /// and the whole fits into 63 bits.
     package init?(_ text: String) {
-        let parts = text.utf8.split(separator: ASCII.dot, omittingEmptySubsequences: false)
+        let parts = text.bytes.split(separator: ASCII.dot, omittingEmptySubsequences: false)
         guard (1...3).contains(parts.count) else { return nil }
         var numbers = [0, 0, 0]
         for (index, part) in parts.enumerated() {
-            guard !part.isEmpty, part.allSatisfy(\.isDigit), let number = Int(Substring(part)) else { return nil }
-            guard number <= (index == 0 ? 0x7ff : 0x3ff) else { return nil }
+            guard let number = Self.number(part), number <= (index == 0 ? 1 << 43 - 1 : 1 << 10 - 1) else { return nil }
             numbers[index] = number
         }
         self.init(major: numbers[0], minor: numbers[1], patch: numbers[2])
+    }
+
+    private static func number(_ text: ArraySlice<UInt8>) -> Int? {
+        var digits = text.drop(while: \.isSpace)
+        if digits.first == UInt8(ascii: "+") { digits = digits.dropFirst() }
+        return digits.allSatisfy(\.isDigit) ? Int(digits.text) : nil
     }
 
     static func malformed(_ text: String) -> String { "malformed compatibility level syntax: \"\(text)\"" }

@@ -95,6 +95,7 @@ extension MainSettings {
             ("master_service_disable", masterServiceDisable),
             ("master_concurrent_starts", String(masterConcurrentStarts)),
             ("master_name_lookup_time_limit", String(masterNameLookupTimeLimit)),
+            ("master_allow_no_services", masterAllowNoServices ? "yes" : "no"),
             ("max_idle", String(maxIdle)),
             ("max_use", String(maxUse)),
             ("ipc_timeout", String(ipcTimeout)),

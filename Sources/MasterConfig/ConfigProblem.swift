@@ -29,11 +29,21 @@ package struct ConfigProblem: Error, Equatable, Sendable {
         self.cure = cure
     }
 
-    static func fatal(_ text: String, file: String? = nil, line: Int? = nil, cure: String? = nil) -> ConfigProblem {
+    package static func fatal(
+        _ text: String,
+        file: String? = nil,
+        line: Int? = nil,
+        cure: String? = nil
+    ) -> ConfigProblem {
         ConfigProblem(.fatal, text, file: file, line: line, cure: cure)
     }
 
-    static func warning(_ text: String, file: String? = nil, line: Int? = nil, cure: String? = nil) -> ConfigProblem {
+    package static func warning(
+        _ text: String,
+        file: String? = nil,
+        line: Int? = nil,
+        cure: String? = nil
+    ) -> ConfigProblem {
         ConfigProblem(.warning, text, file: file, line: line, cure: cure)
     }
 }

@@ -21,7 +21,7 @@ package enum Expansion {
         var expander = Expander(dictionary: dictionary)
         do {
             try expander.expand(text.bytes, depth: 0)
-            return String(decoding: expander.output, as: UTF8.self)
+            return expander.output[...].text
         } catch {
             problems += error.problems
             return nil

@@ -9,7 +9,7 @@ enum HostName {
 
     /// What is wrong with a name, in the words of a warning; nil if nothing is.
     static func problem(with name: String) -> String? {
-        let bytes = Array(name.utf8)
+        let bytes = Array(name.bytes)
         guard !bytes.isEmpty else { return "empty hostname" }
         var labelLength = 0
         var isNumeric = true

@@ -14,7 +14,7 @@ package struct LogicalLine: Equatable, Sendable {
         self.bytes = bytes
     }
 
-    package var text: String { String(decoding: bytes, as: UTF8.self) }
+    package var text: String { bytes[...].text }
 }
 
 /// Splits a file into logical lines. An indented physical line continues the one before it; blank lines and comments
@@ -78,10 +78,7 @@ package enum LogicalLines {
         path: String,
         problems: inout [ConfigProblem]
     ) -> LogicalLine {
-        guard let end = line.bytes.firstIndex(of: 0) else {
-            checkEncoding(line, path: path, problems: &problems)
-            return line
-        }
+        guard let end = line.bytes.firstIndex(of: 0) else { return line }
         problems.append(
             .warning(
                 "\(path), line \(line.number): text after null byte may be ignored",
@@ -91,20 +88,5 @@ package enum LogicalLines {
             )
         )
         return LogicalLine(number: line.number, bytes: Array(line.bytes[..<end]))
-    }
-
-    /// Values are Swift strings from here on: bytes that are not UTF-8 do not survive that, so say so.
-    private static func checkEncoding(_ line: LogicalLine, path: String, problems: inout [ConfigProblem]) {
-        guard line.bytes.contains(where: { $0 >= 0x80 }), String(validating: line.bytes, as: UTF8.self) == nil else {
-            return
-        }
-        problems.append(
-            .warning(
-                "\(path), line \(line.number): text is not valid UTF-8: unreadable bytes are replaced",
-                file: path,
-                line: line.number,
-                cure: "Save the file in UTF-8."
-            )
-        )
     }
 }

@@ -18,6 +18,22 @@ extension MainDictionary {
         }
     }
 
+    /// The value of a parameter of ours (`master_...`), which no program of Postfix looks at: a mistake there must not
+    /// stop what Postfix's own `master` would start. It is a warning, and the default counts.
+    package mutating func value<P: ConfigParameter>(ofOwn parameter: P, problems: inout [ConfigProblem]) -> P.Value {
+        var found: [ConfigProblem] = []
+        let value = value(of: parameter, problems: &found)
+        let isBad = found.hasFatal
+        for var problem in found {
+            if problem.severity == .fatal {
+                problem.severity = .warning
+                problem.text += " -- using the default, \(parameter.defaultText)"
+            }
+            problems.append(problem)
+        }
+        return isBad ? parameter.fallback : value
+    }
+
     private mutating func text(of parameter: some ConfigParameter, problems: inout [ConfigProblem]) -> String? {
         let present = lookup(parameter.name)
         let raw = present ?? parameter.defaultText

@@ -79,6 +79,11 @@ package struct MainDictionary: Equatable, Sendable {
     package func isSet(_ name: String) -> Bool { entries[name].map { !$0.isDefault } ?? false }
 
     package var names: [String] { entries.keys.sorted() }
+
+    /// The names that the file sets, in its order.
+    package var namesInFile: [String] {
+        entries.filter { $0.value.line != nil }.sorted { ($0.value.line ?? 0) < ($1.value.line ?? 0) }.map(\.key)
+    }
     package var count: Int { entries.count }
 }
 

@@ -58,8 +58,9 @@ extension MainSettings {
         defaultProcessLimit = reader.value(of: Table.defaultProcessLimit)
         serviceThrottleTime = reader.value(of: Table.serviceThrottleTime)
         masterServiceDisable = reader.value(of: Table.masterServiceDisable)
-        masterConcurrentStarts = reader.value(of: Table.masterConcurrentStarts)
-        masterNameLookupTimeLimit = reader.value(of: Table.masterNameLookupTimeLimit)
+        masterConcurrentStarts = reader.value(ofOwn: Table.masterConcurrentStarts)
+        masterAllowNoServices = reader.value(ofOwn: Table.masterAllowNoServices)
+        masterNameLookupTimeLimit = reader.value(ofOwn: Table.masterNameLookupTimeLimit)
         maxIdle = reader.value(of: Table.maxIdle)
         maxUse = reader.value(of: Table.maxUse)
         ipcTimeout = reader.value(of: Table.ipcTimeout)
@@ -109,6 +110,10 @@ struct SettingsReader {
 
     mutating func value<P: ConfigParameter>(of parameter: P) -> P.Value {
         dictionary.value(of: parameter, problems: &problems)
+    }
+
+    mutating func value<P: ConfigParameter>(ofOwn parameter: P) -> P.Value {
+        dictionary.value(ofOwn: parameter, problems: &problems)
     }
 
     /// What the process knows about itself. A `config_directory` in the file is what `$config_directory` gives, but

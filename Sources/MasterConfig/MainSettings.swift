@@ -31,6 +31,8 @@ package struct MainSettings: Equatable, Sendable {
     package var masterConcurrentStarts: Int
     /// How long a reload waits for the names that it has to look up.
     package var masterNameLookupTimeLimit: Int
+    /// Whether a reload may take every service away.
+    package var masterAllowNoServices: Bool
     package var maxIdle: Int
     package var maxUse: Int
     package var ipcTimeout: Int

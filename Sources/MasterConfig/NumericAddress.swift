@@ -11,7 +11,7 @@ package struct NumericAddress: Hashable, Sendable {
 
     /// Nil if `text` is no numeric address.
     package init?(_ text: String) {
-        if let bytes = Self.ipv4(text.bytes) {
+        if let bytes = Self.ipv4(text.bytes, mayHaveZeros: true) {
             self.text = Self.dotted(bytes[...])
             isIPv6 = false
             isLoopback = bytes[0] == 127
@@ -26,15 +26,17 @@ package struct NumericAddress: Hashable, Sendable {
 
     private static func dotted(_ bytes: ArraySlice<UInt8>) -> String { bytes.map(String.init).joined(separator: ".") }
 
-    private static func ipv4(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+    /// With `mayHaveZeros`, a part that begins with 0 is octal, as inet_aton(3) reads it.
+    private static func ipv4(_ text: ArraySlice<UInt8>, mayHaveZeros: Bool = false) -> [UInt8]? {
         let parts = text.split(separator: ASCII.dot, omittingEmptySubsequences: false)
         guard parts.count == 4 else { return nil }
         var bytes: [UInt8] = []
         for part in parts {
-            guard (1...3).contains(part.count), part.allSatisfy(\.isDigit), let byte = UInt8(part.text) else {
-                return nil
-            }
-            if part.count > 1 && part.first == ASCII.zero { return nil }
+            let isOctal = part.count > 1 && part.first == ASCII.zero
+            // Postfix wants a decimal number up to 255 here, whatever the resolver makes of it later.
+            guard mayHaveZeros || !isOctal, part.allSatisfy(\.isDigit), UInt8(part.text) != nil,
+                let byte = UInt8(part.text, radix: isOctal ? 8 : 10)
+            else { return nil }
             bytes.append(byte)
         }
         return bytes

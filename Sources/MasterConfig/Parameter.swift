@@ -220,7 +220,7 @@ enum DecimalNumber {
 }
 
 private func checkLength(_ text: String, name: String, minimum: Int, maximum: Int) throws(ParameterFailure) {
-    let length = text.utf8.count
+    let length = text.bytes.count
     if minimum != 0 && length < minimum {
         throw ParameterFailure(
             text: "bad string length \(length) < \(minimum): \(name) = \(text)",

@@ -40,6 +40,7 @@ package struct ParameterTable: Sendable {
     static let masterServiceDisable = StringParameter("master_service_disable", default: "")
     static let masterConcurrentStarts = IntegerParameter("master_concurrent_starts", default: 0)
     static let masterNameLookupTimeLimit = TimeParameter("master_name_lookup_time_limit", default: "30s", min: 1)
+    static let masterAllowNoServices = BooleanParameter("master_allow_no_services", default: false)
     static let maxIdle = TimeParameter("max_idle", default: "100s", min: 1)
     static let maxUse = IntegerParameter("max_use", default: 100, min: 1)
     static let ipcTimeout = TimeParameter("ipc_timeout", default: "3600s", min: 1)

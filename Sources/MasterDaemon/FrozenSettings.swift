@@ -10,12 +10,15 @@ struct FrozenSettings: Sendable {
     private let configDirectory: String
     private let queueDirectory: String
     private let inetProtocols: String
+    /// The families that `inet_interfaces` stood for at start.
+    let addressFamilies: AddressFamilies
     private let inetInterfaces: String
 
     init(_ settings: MainSettings) {
         configDirectory = settings.configDirectory
         queueDirectory = settings.queueDirectory
         inetProtocols = settings.inetProtocols
+        addressFamilies = settings.addressFamilies
         inetInterfaces = settings.inetInterfaces
     }
 

@@ -18,6 +18,8 @@ struct InetAddresses {
 
     private let settings: MainSettings
     private let families: AddressFamilies
+    /// The families for `inet_interfaces`: a running master keeps to those of its start.
+    private let interfaceFamilies: AddressFamilies
     /// Addresses of this machine's interfaces, for `inet_interfaces`.
     private let interfaces: [SocketAddress]
     private let names: NameBook
@@ -25,11 +27,13 @@ struct InetAddresses {
     init(
         settings: MainSettings,
         families: AddressFamilies,
+        interfaceFamilies: AddressFamilies? = nil,
         interfaces: [SocketAddress],
         names: NameBook = NameBook(.asking)
     ) {
         self.settings = settings
         self.families = families
+        self.interfaceFamilies = interfaceFamilies ?? families
         self.interfaces = interfaces
         self.names = names
     }
@@ -52,8 +56,9 @@ struct InetAddresses {
         return usable
     }
 
-    func addresses(of name: InetName, ports: PortTable) throws(Failure) -> [SocketAddress] {
-        let hosts = try hosts(of: name)
+    /// - Parameter written: the whole name of the service, for messages.
+    func addresses(of name: InetName, written: String, ports: PortTable) throws(Failure) -> [SocketAddress] {
+        let hosts = try hosts(of: name, written)
         guard let port = ports.number(of: name.port) else {
             let shown = "\(name.host ?? hosts.first?.hostText ?? ""):\(name.port)"
             throw Failure(
@@ -67,55 +72,56 @@ struct InetAddresses {
 
     /// Daemons of every kind refuse to start with addresses in `inet_interfaces` that this machine does not have, so
     /// the list has to be good even when no service here depends on it.
-    func checkInterfaces() throws(Failure) {
-        guard !["", "all"].contains(settings.inetInterfaces.lowercased()), !families.isEmpty else { return }
-        _ = try configured()
+    ///
+    /// - Parameter forPostfix: Postfix's daemons will read the list, and know `all` and `loopback-only` only as such.
+    func checkInterfaces(forPostfix: Bool) throws(Failure) {
+        let text = settings.inetInterfaces
+        guard !text.isEmpty, !interfaceFamilies.isEmpty else { return }
+        let word = text.lowercased()
+        if forPostfix, ["all", "loopback-only"].contains(word), text != word { throw hostNotFound(text) }
+        if word != "all" { _ = try configured("inet_interfaces") }
     }
 
-    private func hosts(of name: InetName) throws(Failure) -> [SocketAddress] {
-        if let host = name.host { return try resolve(host) }
-        if settings.inetInterfaces.lowercased() == "all" { return try wildcards() }
-        return try configured()
+    private func hosts(of name: InetName, _ written: String) throws(Failure) -> [SocketAddress] {
+        if let host = name.host { return try resolve(host, written) }
+        if settings.inetInterfaces.lowercased() == "all" { return try wildcards(written) }
+        return try configured(written)
     }
 
-    private func resolve(_ host: String) throws(Failure) -> [SocketAddress] {
-        let found = usable(names.addresses(ofHost: host))
+    private func resolve(_ host: String, _ written: String) throws(Failure) -> [SocketAddress] {
+        let found = usable(lookUp(host, families), families)
         if found.isEmpty {
             throw Failure(
-                text: "bad hostname or network address: \(host)",
+                text: "bad hostname or network address: \(written)",
                 cure: "Use an address, or a name that resolves to one of the protocols in inet_protocols."
             )
         }
         return found
     }
 
-    private func wildcards() throws(Failure) -> [SocketAddress] {
+    private func wildcards(_ written: String) throws(Failure) -> [SocketAddress] {
         var all: [SocketAddress] = []
-        if families.contains(.ipv4) { all.append(SocketAddress(ipv4: [0, 0, 0, 0], port: 0)) }
-        if families.contains(.ipv6) {
+        if interfaceFamilies.contains(.ipv4) { all.append(SocketAddress(ipv4: [0, 0, 0, 0], port: 0)) }
+        if interfaceFamilies.contains(.ipv6) {
             all.append(SocketAddress(ipv6: [UInt8](repeating: 0, count: 16), port: 0))
         }
-        if all.isEmpty { throw noAddress }
+        if all.isEmpty { throw noAddress(written) }
         return all
     }
 
-    private func configured() throws(Failure) -> [SocketAddress] {
+    private func configured(_ written: String) throws(Failure) -> [SocketAddress] {
         if settings.inetInterfaces.lowercased() == "loopback-only" {
-            let loopback = usable(interfaces.filter { $0.isLoopback })
-            if loopback.isEmpty { throw noAddress }
+            let loopback = usable(interfaces.filter { $0.isLoopback }, interfaceFamilies)
+            if loopback.isEmpty { throw noAddress(written) }
             return loopback
         }
         var found: [SocketAddress] = []
-        for host in Tokens.list(settings.inetInterfaces) {
-            let addresses = names.addresses(ofHost: host)
+        for item in Tokens.list(settings.inetInterfaces) {
+            let addresses = lookUp(withoutBrackets(item), interfaceFamilies)
             if addresses.isEmpty {
-                throw Failure(
-                    text: "config variable inet_interfaces: host not found: \(host)",
-                    isSyntax: false,
-                    cure: "Use names that resolve, or addresses, in inet_interfaces."
-                )
+                throw hostNotFound(item)
             }
-            for address in usable(addresses) {
+            for address in usable(addresses, interfaceFamilies) {
                 guard interfaces.contains(where: { $0.hostBytes == address.hostBytes }) else {
                     throw Failure(
                         text: "parameter inet_interfaces: no local interface found for \(address.hostText)",
@@ -126,18 +132,36 @@ struct InetAddresses {
                 found.append(address)
             }
         }
-        if found.isEmpty { throw noAddress }
-        return usable(found)
+        if found.isEmpty { throw noAddress(written) }
+        return usable(found, interfaceFamilies)
     }
 
-    private var noAddress: Failure {
+    /// `[::1]` and `[127.0.0.1]` stand for the addresses inside.
+    private func withoutBrackets(_ host: String) -> String {
+        host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+    }
+
+    /// With one family in use the resolver is asked for that: it knows how to turn some addresses of the other into it.
+    private func lookUp(_ host: String, _ families: AddressFamilies) -> [SocketAddress] {
+        names.addresses(ofHost: host, families == .ipv4 ? .ipv4 : families == .ipv6 ? .ipv6 : nil)
+    }
+
+    private func hostNotFound(_ host: String) -> Failure {
         Failure(
-            text: "no valid IP address found: \(settings.inetInterfaces)",
+            text: "config variable inet_interfaces: host not found: \(host)",
+            isSyntax: false,
+            cure: "Use names that resolve, or addresses, of the protocols in inet_protocols; or all, or loopback-only."
+        )
+    }
+
+    private func noAddress(_ written: String) -> Failure {
+        Failure(
+            text: "no valid IP address found: \(written)",
             cure: "Give the service a host, or set inet_interfaces to all or to addresses of this machine."
         )
     }
 
-    private func usable(_ addresses: [SocketAddress]) -> [SocketAddress] {
+    private func usable(_ addresses: [SocketAddress], _ families: AddressFamilies) -> [SocketAddress] {
         var kept: [SocketAddress] = []
         for address in addresses.sorted() {
             let family = address.family == .ipv4 ? AddressFamilies.ipv4 : .ipv6

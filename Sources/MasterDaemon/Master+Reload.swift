@@ -109,7 +109,7 @@ extension Master {
         var builder = ModelBuilder(
             configDirectory: settings.configDirectory,
             processName: processName,
-            frozen: frozen,
+            for: .reload(frozen),
             names: attempt.names
         )
         let model = builder.build()
@@ -133,11 +133,13 @@ extension Master {
             return refuse([error.problem])
         }
         endAttempt()
+        for note in model.notes where log.verbosity > 0 { log.info(note) }
         keepCopy(builder.acceptedMain)
         let changes = apply(model, &store)
         for line in changes.lines { log.info("reload accepted: \(line)") }
         isStandingIn = false
         log.redirect(to: destination)
+        exportLogTag(settings)
         takeLogSettings()
         spawner.refreshEnvironment()
     }
@@ -238,7 +240,7 @@ extension Master {
 
     func takeLogSettings() {
         exportLogSettings(settings)
-        log.ident = "\(settings.syslogName)/\(processName)"
+        log.ident = "\(logTag(settings))/\(processName)"
         log.host = settings.myHostName
         log.filePermissions = settings.maillogFilePermissions
         log.prepareLastWords("watchdog timeout")

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import MasterConfig
 import MasterProtocol
 
 /// What the command line asks of master. The letters are those of master(8); the long options are ours.
@@ -34,14 +35,14 @@ package struct MasterOptions: Equatable, Sendable {
     ///   - arguments: behind the program's name.
     ///   - pid: of this process, for `-i`.
     package init(parsing arguments: [String], program: String, pid: Int32) throws(MasterUsageProblem) {
-        var scanner = OptionScanner(arguments, letters: "c:Dde:istvw", longOptions: ["check", "help", "version"])
+        var scanner = OptionScanner(arguments, letters: "c:Dde:istvw", longOptions: Self.longOptions)
         do throws(OptionProblem) {
             while let option = try scanner.next() { try apply(option, pid: pid) }
         } catch {
-            throw .usage(program)
+            throw .usage(program, Self.explanation(of: error))
         }
         if isInit && pid != 1 { throw .text("-i is allowed only for PID 1 process") }
-        if !scanner.rest.isEmpty { throw .usage(program) }
+        if let surplus = scanner.rest.first { throw .usage(program, "unexpected argument \"\(surplus)\"") }
         if task == .test && waitsForReadiness { throw .text("the -t and -w options cannot be used together") }
         if isInit && (runsDebugger || staysAttached || waitsForReadiness) {
             throw .text("the -i option cannot be used with -D, -d, or -w")
@@ -75,6 +76,19 @@ package struct MasterOptions: Equatable, Sendable {
         return digits.isEmpty ? 0 : min(Int64(digits) ?? .max, Int64(Int32.max))
     }
 
+    private static let longOptions = ["check", "help", "version"]
+
+    private static func explanation(of problem: OptionProblem) -> String {
+        switch problem {
+        case .invalidOption("c"), .invalidOption("e"): return "option requires an argument: -\(problem.option)"
+        case .invalidLongOption(let name):
+            let likely = longOptions.first { EditDistance.between(name, $0, atMost: 2) != nil }
+            return "unknown option --\(name)" + (likely.map { " (did you mean --\($0)?)" } ?? "")
+        case .invalidOption, .invalidSocketCount, .invalidOverride, .noTransport, .unsupportedTransport:
+            return "unknown option -\(problem.option)"
+        }
+    }
+
     package static func usage(_ program: String) -> String {
         "usage: \(program) [-c config_dir] [-D (debug)] [-d (don't detach from terminal)] [-e exit_time] "
             + "[-t (test)] [-v] [-w (wait for initialization)]"
@@ -105,13 +119,34 @@ package struct MasterOptions: Equatable, Sendable {
 
 /// Wrong use of the command line.
 package enum MasterUsageProblem: Error, Equatable, Sendable {
-    case usage(String)
+    /// The program, and what it does not understand.
+    case usage(String, String)
     case text(String)
 
+    /// What is logged: the words of Postfix's master.
     package var message: String {
         switch self {
-        case .usage(let program): MasterOptions.usage(program)
+        case .usage(let program, _): MasterOptions.usage(program)
         case .text(let text): text
+        }
+    }
+
+    /// What the person at the terminal is told before that: what was wrong, and where all options are.
+    package var explanation: String? {
+        switch self {
+        case .usage(let program, let what): "\(program): \(what); \"\(program) --help\" lists all options"
+        case .text: nil
+        }
+    }
+}
+
+extension OptionProblem {
+    /// The letter that was not understood.
+    fileprivate var option: String {
+        switch self {
+        case .invalidOption(let letter): String(letter)
+        case .invalidLongOption(let name): "-\(name)"
+        case .invalidSocketCount, .invalidOverride, .noTransport, .unsupportedTransport: ""
         }
     }
 }

@@ -20,26 +20,26 @@ struct Model: Sendable {
 struct ModelBuilder {
     let configDirectory: String
     let processName: String
-    /// At reload: what must stay as it was at start.
-    let frozen: FrozenSettings?
+    let purpose: ReadingPurpose
     private(set) var problems: [ConfigProblem] = []
     /// The last reading of main.cf, also when it is not good enough to run on; for those who look for more mistakes.
     private(set) var settings: MainSettings?
+    /// The values as main.cf has them, for who looks for names that mean nothing.
+    private(set) var dictionary = MainDictionary()
     /// What names mean, as far as that has to be asked.
     private let names: NameBook
     /// main.cf as it was read last.
     private var mainBytes: [UInt8] = []
-    private var dictionary = MainDictionary()
 
     init(
         configDirectory: String,
         processName: String,
-        frozen: FrozenSettings? = nil,
+        for purpose: ReadingPurpose,
         names: NameBook = NameBook(.asking)
     ) {
         self.configDirectory = configDirectory
         self.processName = processName
-        self.frozen = frozen
+        self.purpose = purpose
         self.names = names
     }
 
@@ -59,19 +59,20 @@ struct ModelBuilder {
         var loaded = loadMainConfig(
             directory: configDirectory,
             processName: processName,
-            waitsUntilSettled: frozen == nil
+            waitsUntilSettled: purpose.frozen == nil
         )
         mainBytes = loaded.bytes
         problems += loaded.problems
-        if loaded.problems.hasFatal { return nil }
+        if loaded.problems.hasFatal && loaded.bytes.isEmpty { return nil }
         var (settings, found) = evaluateSettings(&loaded.dictionary, host: loaded.host)
+        if isForPostfix(settings) { found += SharedParameters.problems(loaded.dictionary) }
         problems += found
-        dictionary = loaded.dictionary
-        frozen?.restore(&settings, problems: &problems)
+        purpose.frozen?.restore(&settings, problems: &problems)
         self.settings = settings
+        dictionary = loaded.dictionary
         let identity = accountProblems(settings, dictionary: loaded.dictionary)
         problems += identity
-        if found.hasFatal || identity.hasFatal { return nil }
+        if (loaded.problems + found + identity).hasFatal { return nil }
         guard let owner = names.user(named: settings.mailOwner) else { return nil }
         return (settings, UserAccount(name: settings.mailOwner, uid: owner.userID, gid: owner.groupID))
     }
@@ -114,7 +115,13 @@ struct ModelBuilder {
             bytes = try readFile(path).bytes
         } catch {
             problems.append(
-                ConfigProblem(.fatal, "open \(path): \(error.reason)", file: path, cure: "Restore the file.")
+                ConfigProblem(
+                    .fatal,
+                    "open \(path): \(error.reason)",
+                    file: path,
+                    cure: path.hasPrefix("/")
+                        ? "Restore the file." : "Name the configuration directory by its absolute path."
+                )
             )
             return []
         }
@@ -127,25 +134,33 @@ struct ModelBuilder {
             problems: &problems
         )
         let inetServices = entries.filter { $0.type == .inet }.map(\.nameAsWritten)
-        frozen?.restoreInterfaces(&settings, inetServices: inetServices, problems: &problems)
+        purpose.frozen?.restoreInterfaces(&settings, inetServices: inetServices, problems: &problems)
         let ports = portTable(for: entries, settings)
         let resolver = InetAddresses(
             settings: settings,
             families: families,
+            interfaceFamilies: familiesAtStart,
             interfaces: (try? interfaceAddresses()) ?? [],
             names: names
         )
         checkInterfaces(resolver, settings)
         let unique = MasterFile.withoutDuplicates(entries, ports: ports, path: path, problems: &problems)
+        advise(unique, settings)
         return unique.compactMap { plan($0, ports, resolver, settings) }
     }
 
     private mutating func checkInterfaces(_ resolver: InetAddresses, _ settings: MainSettings) {
         do throws(InetAddresses.Failure) {
-            try resolver.checkInterfaces()
+            try resolver.checkInterfaces(forPostfix: isForPostfix(settings))
         } catch {
             problems.append(ConfigProblem(.fatal, error.text, file: settings.mainPath, cure: error.cure))
         }
+    }
+
+    /// The families that `inet_interfaces` stood for when a running master started; nil when none runs.
+    private var familiesAtStart: AddressFamilies? {
+        var saidAtStart: [ConfigProblem] = []
+        return purpose.frozen.map { InetAddresses.usableFamilies($0.addressFamilies, problems: &saidAtStart) }
     }
 
     /// Everything; nil when a fatal problem was found.
@@ -181,7 +196,7 @@ struct ModelBuilder {
         } else {
             guard let name = entry.inetName else { return nil }
             do throws(InetAddresses.Failure) {
-                endpoint = .inet(try resolver.addresses(of: name, ports: ports))
+                endpoint = .inet(try resolver.addresses(of: name, written: entry.nameAsWritten, ports: ports))
             } catch {
                 // What is wrong with inet_interfaces was said once, and is no service's fault.
                 if problems.contains(where: { $0.text == error.text }) { return nil }

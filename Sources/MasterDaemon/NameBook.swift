@@ -27,7 +27,7 @@ enum NameQuestion: Hashable, Sendable {
     /// Asks, and waits for the answer.
     func answer() -> NameAnswer {
         switch self {
-        case .host(let name, _): .addresses((try? SystemCalls.addresses(ofHost: name)) ?? [])
+        case .host(let name, let family): .addresses((try? SystemCalls.addresses(ofHost: name, family: family)) ?? [])
         case .port(let name): tcpPort(named: name).map { .port($0) } ?? .unknown
         case .user(let name): userFacts(named: name).map { .user($0) } ?? .unknown
         case .group(let name): groupFacts(named: name).map { .group($0) } ?? .unknown
@@ -63,7 +63,9 @@ final class NameBook {
 
     /// Empty for a host without addresses. An address in numbers is no question.
     func addresses(ofHost host: String, _ family: SocketAddress.Family? = nil) -> [SocketAddress] {
-        if let numeric = try? SystemCalls.addresses(ofHost: host, numericOnly: true) { return numeric }
+        if (try? SystemCalls.addresses(ofHost: host, numericOnly: true)) != nil {
+            return (try? SystemCalls.addresses(ofHost: host, family: family, numericOnly: true)) ?? []
+        }
         guard case .addresses(let addresses) = look(up: .host(host, family)) else { return [] }
         return addresses
     }

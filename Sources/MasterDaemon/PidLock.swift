@@ -22,8 +22,15 @@ struct PidLock: ~Copyable {
 
     private init(file: consuming Descriptor) { self.file = file }
 
-    static func take(_ path: String, mode: UInt32 = 0o644) throws(Failure) -> PidLock {
-        let lock = PidLock(file: try locked(path, mode: mode))
+    static func take(_ path: String) throws(Failure) -> PidLock {
+        let file = try locked(path)
+        let moved: Descriptor
+        do throws(SystemError) {
+            moved = try file.moved(atLeast: ChildImage.lowestSource)
+        } catch {
+            throw Failure(text: "open lock file \(path): \(error.reason)")
+        }
+        let lock = PidLock(file: moved)
         try lock.writePid(path)
         return lock
     }
@@ -32,17 +39,17 @@ struct PidLock: ~Copyable {
     static func isHeld(_ path: String) -> Bool {
         if (try? facts(ofPath: path)) == nil { return false }
         do throws(Failure) {
-            _ = try locked(path, mode: 0o644)
+            _ = try locked(path)
             return false
         } catch {
             return true
         }
     }
 
-    private static func locked(_ path: String, mode: UInt32) throws(Failure) -> Descriptor {
+    private static func locked(_ path: String) throws(Failure) -> Descriptor {
         let file: Descriptor
         do throws(CarefulOpenError) {
-            file = try openCarefully(path, [.readWrite, .create], mode: mode)
+            file = try openCarefully(path, [.readWrite, .create], mode: 0o644)
         } catch {
             throw Failure(text: "open lock file \(path): \(error.reason)")
         }

@@ -107,7 +107,9 @@ extension ServicePlan {
         case .addressNotAvailable?:
             return "No interface of this machine has the address: correct it on \(place), or in inet_interfaces."
         case .addressInUse?:
+            let user = " If a running master has it, ask as the user who runs that: ports are shared within a user."
             return "Stop whatever uses the port, or give the service on \(place) another."
+                + (Identity.effectiveUser == 0 ? "" : user)
         case .fileNameTooLong?:
             return "Shorten the name of the service on \(place)."
         default: break

@@ -28,7 +28,7 @@ extension MasterMain {
 
     /// The destination that the settings name. Until postlogd's socket exists, lines go straight to the log file.
     static func adoptLogDestination(_ settings: MainSettings, _ log: Log) {
-        log.ident = "\(settings.syslogName)/\(settings.processName)"
+        log.ident = "\(logTag(settings))/\(settings.processName)"
         log.host = settings.myHostName
         log.filePermissions = settings.maillogFilePermissions
         do throws(ConfigProblem) {

@@ -40,8 +40,8 @@ package enum MasterMain {
             EnvironmentName.mailConfig.set(directory)
         }
         switch options.task {
-        case .help: printAndExit(MasterOptions.help(processName) + "\n")
-        case .version: printAndExit("Quartermaster, compatible with Postfix \(BuiltinDefaults.debian.mailVersion)\n")
+        case .help: printAndExit(MasterOptions.help(processName))
+        case .version: printAndExit(BuildMark.versionLine)
         case .check: exitProcess(ConfigurationCheck.run(configDirectory: configDirectory(), processName: processName))
         case .test: log.witness = nil
         case .run: break
@@ -59,6 +59,7 @@ package enum MasterMain {
             )
         } catch {
             if Identity.realUser != 0 { log.fatal("the master command is reserved for the superuser") }
+            if let explanation = error.explanation { print(explanation, to: .standardError) }
             log.fatal(error.message)
         }
         switch options.task {
@@ -75,8 +76,12 @@ package enum MasterMain {
         return options
     }
 
+    private static func print(_ line: String, to output: DescriptorNumber) {
+        _ = try? output.write(Array((line + "\n").utf8))
+    }
+
     private static func printAndExit(_ text: String) -> Never {
-        _ = try? DescriptorNumber.standardOutput.write(Array(text.utf8))
+        print(text, to: .standardOutput)
         exitProcess(ExitCode.success)
     }
 
@@ -90,9 +95,16 @@ package enum MasterMain {
         let runsDebugger = options.runsDebugger || EnvironmentName.mailDebug.isPresent
         if !options.isInit && !runsDebugger && !options.staysAttached { Detach.startSession(log) }
 
-        var builder = ModelBuilder(configDirectory: configDirectory(), processName: processName)
-        let main = required(builder.readMain(), &builder, log)
-        adoptLogDestination(main.settings, log)
+        if options.task == .test {
+            exitProcess(TestMode.run(configDirectory: configDirectory(), processName: processName, log))
+        }
+        var builder = ModelBuilder(configDirectory: configDirectory(), processName: processName, for: .start)
+        let read = builder.readMain()
+        if let settings = read?.settings {
+            exportLogTag(settings)
+            adoptLogDestination(settings, log)
+        }
+        let main = required(read, &builder, log)
         scrubEnvironment(main.settings, log)
         enterQueueDirectory(main.settings, log)
         let pidPath = "pid/\(processName).pid"
@@ -107,6 +119,7 @@ package enum MasterMain {
             log
         )
         requireLogWriter(model, log)
+        for note in model.notes where log.verbosity > 0 { log.info(note) }
         let master = makeMaster(options, processName, model, locks, log)
         startServices(model, master)
         adoptLogDestination(model.settings, log)

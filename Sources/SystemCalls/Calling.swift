@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ByteText
 import CPosix
 import Glibc
 
@@ -47,6 +48,6 @@ func withText(capacity: Int, _ body: (UnsafeMutablePointer<CChar>, Int) -> Int) 
     unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: capacity) { buffer in
         guard let base = buffer.baseAddress else { return "" }
         let length = unsafe body(base, capacity)
-        return unsafe String(decoding: UnsafeRawBufferPointer(start: base, count: length), as: UTF8.self)
+        return unsafe String(rawBytes: UnsafeRawBufferPointer(start: base, count: length))
     }
 }

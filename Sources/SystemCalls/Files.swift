@@ -62,14 +62,18 @@ package struct OpenFlags: OptionSet, Sendable {
 
 /// open(2).
 package func openFile(_ path: String, _ flags: OpenFlags, mode: UInt32 = 0) throws(SystemError) -> Descriptor {
-    Descriptor(owning: DescriptorNumber(try calling(.open) { unsafe cposix_open(path, flags.rawValue, mode) }))
+    Descriptor(
+        owning: DescriptorNumber(
+            try calling(.open) { unsafe withPath(path) { unsafe cposix_open($0, flags.rawValue, mode) } }
+        )
+    )
 }
 
 /// stat(2), or lstat(2) when the link itself is meant.
 package func facts(ofPath path: String, followingLinks: Bool = true) throws(SystemError) -> FileFacts {
     var facts = cposix_file_facts()
     _ = try calling(followingLinks ? .stat : .lstat) {
-        unsafe cposix_facts_of_path(path, followingLinks ? 1 : 0, &facts)
+        unsafe withPath(path) { unsafe cposix_facts_of_path($0, followingLinks ? 1 : 0, &facts) }
     }
     return FileFacts(facts)
 }
@@ -133,45 +137,47 @@ package func readFile(_ path: String) throws(SystemError) -> (bytes: [UInt8], mo
 /// unlink(2); a file that is not there is as good as gone.
 package func removeFile(_ path: String) throws(SystemError) {
     do throws(SystemError) {
-        _ = try calling(.unlink) { unsafe cposix_unlink(path) }
+        _ = try calling(.unlink) { unsafe withPath(path) { unsafe cposix_unlink($0) } }
     } catch  where error.code == .noSuchFileOrDirectory {}
 }
 
 /// rename(2): replaces what is at `target`, at once.
 package func renameFile(_ path: String, to target: String) throws(SystemError) {
-    _ = try calling(.rename) { unsafe cposix_rename(path, target) }
+    _ = try calling(.rename) {
+        unsafe withPath(path) { old in unsafe withPath(target) { unsafe cposix_rename(old, $0) } }
+    }
 }
 
 /// mkfifo(3).
 package func makeFifo(_ path: String, mode: UInt32) throws(SystemError) {
-    _ = try calling(.mkfifo) { unsafe cposix_mkfifo(path, mode) }
+    _ = try calling(.mkfifo) { unsafe withPath(path) { unsafe cposix_mkfifo($0, mode) } }
 }
 
 /// chmod(2).
 package func changeMode(ofPath path: String, _ mode: UInt32) throws(SystemError) {
-    _ = try calling(.chmod) { unsafe cposix_chmod(path, mode) }
+    _ = try calling(.chmod) { unsafe withPath(path) { unsafe cposix_chmod($0, mode) } }
 }
 
 /// chdir(2).
 package func changeDirectory(_ path: String) throws(SystemError) {
-    _ = try calling(.chdir) { unsafe cposix_chdir(path) }
+    _ = try calling(.chdir) { unsafe withPath(path) { unsafe cposix_chdir($0) } }
 }
 
 /// chroot(2).
 package func changeRoot(_ path: String) throws(SystemError) {
-    _ = try calling(.chroot) { unsafe cposix_chroot(path) }
+    _ = try calling(.chroot) { unsafe withPath(path) { unsafe cposix_chroot($0) } }
 }
 
 /// access(2) for execution.
 package func isExecutable(_ path: String) -> Bool {
-    unsafe cposix_access(path, X_OK) == 0
+    unsafe withPath(path) { unsafe cposix_access($0, X_OK) } == 0
 }
 
 /// readlink(2); nil when it is no link.
 package func linkTarget(_ path: String) -> String? {
     var length = 0
     let text = unsafe withText(capacity: 4096) { buffer, size in
-        length = unsafe cposix_readlink(path, buffer, size)
+        length = unsafe withPath(path) { unsafe cposix_readlink($0, buffer, size) }
         return max(length, 0)
     }
     return length < 0 ? nil : text

@@ -12,9 +12,15 @@ package struct NameError: Error, Equatable, Sendable {
 }
 
 /// getaddrinfo(3), synchronously: stream addresses of a host, port 0, in the resolver's order, without duplicates.
-package func addresses(ofHost host: String, numericOnly: Bool = false) throws(NameError) -> [SocketAddress] {
+/// Asked for one family, the resolver turns addresses of the other into it where it can.
+package func addresses(
+    ofHost host: String,
+    family: SocketAddress.Family? = nil,
+    numericOnly: Bool = false
+) throws(NameError) -> [SocketAddress] {
     var hints = unsafe addrinfo()
     unsafe hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
+    unsafe hints.ai_family = family == .ipv4 ? AF_INET : family == .ipv6 ? AF_INET6 : AF_UNSPEC
     unsafe hints.ai_flags = numericOnly ? AI_NUMERICHOST : 0
     var list: UnsafeMutablePointer<addrinfo>?
     let code = unsafe getaddrinfo(host, nil, &hints, &list)

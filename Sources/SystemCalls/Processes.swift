@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ByteText
 import CPosix
 import Glibc
 
@@ -54,7 +55,7 @@ package func spawn(_ image: borrowing ChildImage) -> SpawnOutcome {
     let pid = unsafe withCStrings(image.arguments) { arguments in
         unsafe withCStrings(shell) { shell in
             unsafe withCStrings(image.environment) { environment in
-                unsafe image.path.withCString { path in
+                unsafe withPath(image.path) { path in
                     unsafe moves.withUnsafeBufferPointer { moves in
                         var child = unsafe cposix_child_image(
                             path: path,
@@ -88,7 +89,7 @@ private func withCStrings<Result>(
     var offsets: [Int] = []
     for string in strings {
         offsets.append(block.count)
-        block.append(contentsOf: string.utf8.map { CChar(bitPattern: $0) })
+        block.append(contentsOf: string.rawBytes.map { CChar(bitPattern: $0) })
         block.append(0)
     }
     return unsafe block.withUnsafeMutableBufferPointer { bytes in

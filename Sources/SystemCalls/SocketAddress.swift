@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ByteText
 import Glibc
 
 /// An address that bind(2) and connect(2) take: IPv4, IPv6 or a UNIX path.
@@ -18,9 +19,10 @@ package struct SocketAddress: Equatable, Sendable {
 
     /// - Returns: nil when the path does not fit.
     package init?(unixPath path: String) {
-        guard path.utf8.count <= Self.longestUnixPath else { return nil }
+        let path = path.rawBytes
+        guard path.count <= Self.longestUnixPath else { return nil }
         family = .unix
-        bytes = Self.familyBytes(AF_UNIX) + Array(path.utf8) + [0]
+        bytes = Self.familyBytes(AF_UNIX) + path + [0]
     }
 
     package init(ipv4 address: [UInt8], port: UInt16) {
@@ -109,7 +111,7 @@ package struct SocketAddress: Equatable, Sendable {
                     return unsafe strlen(buffer)
                 }
             }
-        case .unix: String(decoding: bytes.dropFirst(2).prefix { $0 != 0 }, as: UTF8.self)
+        case .unix: String(rawBytes: bytes.dropFirst(2).prefix { $0 != 0 })
         }
     }
 

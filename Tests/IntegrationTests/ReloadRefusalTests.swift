@@ -98,7 +98,7 @@ import Testing
             ("[127.0.0.1:2525 inet n - n - - c", "missing \"]\" in \"[127.0.0.1:2525\""),
             ("25x inet n - n - - c", "garbage after numerical service in \"25x\""),
             // inet_protocols has no IPv6. A name would go to a name server, which may take long.
-            ("[::1]:2525 inet n - n - - c", "bad hostname or network address: ::1"),
+            ("[::1]:2525 inet n - n - - c", "bad hostname or network address: [::1]:2525"),
             ("a unix - - n - - c { x", "missing '}' in \"{ x\""),
             ("a unix - - n - - c {x}y", "syntax error after '}' in \"{x}y\""),
         ]

@@ -40,14 +40,36 @@ import Testing
         #expect(try system.runMaster("-t").status == 1)
     }
 
-    @Test("-t: 1 for a broken configuration, though no master runs")
+    @Test("-t: the lock decides, whatever is wrong with the configuration; 1 when main.cf does not say where it is")
     func broken() throws {
         let system = try MailSystem([])
         defer { system.end() }
-        try system.setMain(["mail_owner": "no-such-user-here"])
+        let mistakes = [
+            ["mail_owner": "no-such-user-here"], ["max_idle": "5x"], ["master_concurrent_starts": "two"],
+            ["compatibility_level": "3.x"], ["debugger_command": "${"],
+        ]
+        for mistake in mistakes {
+            try system.setMain(mistake)
+            #expect(try system.runMaster("-t").status == 0, "\(mistake)")
+        }
+        try system.setMain(["queue_directory": "${"])
         #expect(try system.runMaster("-t").status == 1)
         try FileManager.default.removeItem(atPath: system.mainCf)
         #expect(try system.runMaster("-t").status == 1)
+    }
+
+    @Test("a malformed parameter of our own is a warning, and its default counts: at start, at a reload, in --check")
+    func ownParameter() throws {
+        let system = try MailSystem([Line.unix("talk", "serve")], main: ["master_concurrent_starts": "two"])
+        defer { system.end() }
+        let text = "bad numerical configuration: master_concurrent_starts = two -- using the default, 0"
+        let check = try system.runMaster("--check")
+        #expect(check.status == 0 && check.output.contains(text), "\(check)")
+        let master = try system.start()
+        #expect(system.count("warning: " + text) == 1, "\(system.log)")
+        #expect(try system.reload())
+        #expect(system.count("warning: " + text) == 2, "\(system.log)")
+        #expect(master.isRunning)
     }
 
     @Test("--check: a good configuration, while a master runs on it and while none does")
@@ -89,11 +111,11 @@ import Testing
         for text in [
             "fatal: \(path): line 1: field \"private\": bad value: \"maybe\"\n    ",
             "bind 127.0.0.1 port \(foreign.port): Address already in use\n    ",
-            "fatal: \(path): line 3: bad hostname or network address: ::1\n    ",
-            "fatal: \(path): line 4: service b: cannot execute \(system.daemonDirectory)/no-such-program\n    ",
+            "fatal: \(path): line 3: bad hostname or network address: [::1]:2525\n    ",
+            "warning: \(path): line 4: service b: cannot execute \(system.daemonDirectory)/no-such-program: master starts",
             "fatal: \(path): line 5: missing \"wakeup_time\" field\n    ",
             "fatal: \(path): line 6: bad transport type: tcp\n    ",
-            "\(system.configDirectory): 6 problems: master would not accept this configuration\n",
+            "\(system.configDirectory): 5 problems: master would not accept this configuration\n",
         ] { #expect(result.output.contains(text), "\(text) in \(result)") }
         #expect(result.output.contains("\(path), line 2: bind "), "the place of a failed bind: \(result)")
         #expect(try listing(system) == before)
@@ -115,10 +137,53 @@ import Testing
         #expect(none.output.contains("open \(system.mainCf): No such file or directory"), "\(none)")
     }
 
+    @Test("--check: what a start would stumble over in the queue directory, in the words of the start")
+    func stumblingBlocks() throws {
+        let system = try MailSystem([
+            "a/b unix n - n - 1 test-child", ".. unix n - n - 1 test-child", "dir fifo n - n - 1 test-child",
+        ])
+        defer { system.end() }
+        let files = FileManager.default
+        try files.createDirectory(atPath: system.queueDirectory + "/public/dir", withIntermediateDirectories: false)
+        try files.createDirectory(atPath: system.pidFile, withIntermediateDirectories: false)
+        try files.setAttributes([.posixPermissions: 0o500], ofItemAtPath: system.dataDirectory)
+        let result = try system.runMaster("--check")
+        #expect(result.status == 1)
+        for text in [
+            "bind: public/a/b: No such file or directory", "remove public/..: Is a directory",
+            "fifo_listen: remove public/dir: Is a directory", "open lock file pid/master.pid: ",
+            "mail_owner \(MailSystem.owner) may not make files in \(system.dataDirectory)",
+        ] { #expect(result.output.contains(text), "\(text) in \(result)") }
+        try files.removeItem(atPath: system.queueDirectory + "/private")
+        let other = try system.runMaster("--check")
+        #expect(other.output.contains("Create it: mkdir -p \(system.queueDirectory)/private."), "\(other)")
+    }
+
+    @Test("--check: a relative configuration directory fails as a start with it would")
+    func relativeDirectory() throws {
+        let system = try MailSystem([Line.unix("talk", "serve")])
+        defer { system.end() }
+        let argv = [system.daemonDirectory + "/master", "-c", "etc", "--check"]
+        let result = try run(argv, directory: system.directory)
+        #expect(result.status == 1)
+        #expect(result.output.contains("fatal: open etc/master.cf: No such file or directory"), "\(result)")
+    }
+
+    @Test("-v: what was read of each service is in the log")
+    func verbose() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve")])
+        defer { system.end() }
+        try system.start(["-d", "-v"])
+        let text = "line 1: service 127.0.0.1:\(port) ([127.0.0.1]:\(port)) inet at 127.0.0.1 port \(port):"
+        #expect(system.wait(for: text), "\(system.log)")
+        #expect(system.count("inet_interfaces = loopback-only") == 1)
+    }
+
     @Test(
         "--help and --version go to standard output with status 0",
         arguments: [
-            ("--help", "--check    look for mistakes"), ("--version", "Quartermaster, compatible with Postfix "),
+            ("--help", "--check    look for mistakes"), ("--version", ", compatible with Postfix 3."),
         ]
     )
     func words(_ option: String, _ text: String) throws {

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ByteText
 import Testing
 
 @testable import MasterConfig
@@ -54,11 +55,14 @@ import Testing
         #expect(split("a\r\nb\r\n").0.map(\.bytes) == [bytes("a\r"), bytes("b\r")])
     }
 
-    @Test func bytesThatAreNotTextAreReported() {
+    @Test("bytes that are not UTF-8 reach names, values and arguments as they stand")
+    func anyBytes() {
         var problems: [ConfigProblem] = []
-        _ = LogicalLines.split([0x61, 0x3d, 0xff], path: "/c/f", problems: &problems)
-        #expect(problems.map(\.severity) == [.warning])
-        #expect(problems.first?.line == 1)
+        let file = bytes("a = ") + [0xfc] + bytes("b $c\nc = ") + [0xff, 0xef, 0x9e, 0x80] + bytes("\n")
+        let parsed = MainDictionary(parsing: file, path: "/c/f", problems: &problems)
+        #expect(problems == [])
+        let value = Expansion.expand(parsed.lookup("a") ?? "", in: parsed, problems: &problems)
+        #expect(value?.rawBytes == [0xfc] + bytes("b ") + [0xff, 0xef, 0x9e, 0x80])
     }
 }
 

@@ -23,7 +23,7 @@ import Testing
         _ main: String = "",
         _ families: AddressFamilies = [.ipv4, .ipv6]
     ) throws -> [String] {
-        try resolver(main, families).addresses(of: InetName.parse(name), ports: .builtin)
+        try resolver(main, families).addresses(of: InetName.parse(name), written: name, ports: .builtin)
             .map { "\($0.hostText) \($0.port)" }
     }
 
@@ -32,9 +32,9 @@ import Testing
         _ main: String = "",
         _ families: AddressFamilies = [.ipv4, .ipv6]
     ) throws -> (text: String, isSyntax: Bool)? {
-        let name = try InetName.parse(name)
+        let parsed = try InetName.parse(name)
         do throws(InetAddresses.Failure) {
-            _ = try resolver(main, families).addresses(of: name, ports: .builtin)
+            _ = try resolver(main, families).addresses(of: parsed, written: name, ports: .builtin)
             return nil
         } catch {
             return (error.text, error.isSyntax)
@@ -55,7 +55,49 @@ import Testing
     @Test func aListOfInterfacesIsSortedAndWithoutDuplicates() throws {
         let main = "inet_interfaces = 2001:db8::7, 192.0.2.7 127.0.0.1, 192.0.2.7"
         #expect(try list("2525", main) == ["127.0.0.1 2525", "192.0.2.7 2525", "2001:db8::7 2525"])
-        #expect(try list("2525", main, .ipv6) == ["2001:db8::7 2525"])
+        let stranger = try #require(try failure("2525", main, .ipv6))
+        #expect(stranger == ("config variable inet_interfaces: host not found: 192.0.2.7", false))
+    }
+
+    @Test("inet_interfaces takes addresses in brackets, as Postfix does")
+    func brackets() throws {
+        #expect(try list("2525", "inet_interfaces = 127.0.0.1, [::1]") == ["127.0.0.1 2525", "::1 2525"])
+        #expect(
+            try list("2525", "inet_interfaces = [127.0.0.1] [2001:db8::7]") == ["127.0.0.1 2525", "2001:db8::7 2525"]
+        )
+    }
+
+    @Test("with IPv4 alone, the resolver's IPv4 form of an address counts")
+    func oneFamily() throws {
+        #expect(try list("[::ffff:127.0.0.1]:2525", "", .ipv4) == ["127.0.0.1 2525"])
+        #expect(try list("2525", "inet_interfaces = ::ffff:127.0.0.1", .ipv4) == ["127.0.0.1 2525"])
+        #expect(try list("127.000.000.001:2525") == ["127.0.0.1 2525"])
+        #expect(try list("0177.0.0.1:2525") == ["127.0.0.1 2525"])
+    }
+
+    @Test("after a change of inet_protocols, inet_interfaces still stands for the addresses of the start")
+    func familiesOfTheStart() throws {
+        let main = settings("inet_interfaces = 127.0.0.1")
+        let resolver = InetAddresses(
+            settings: main,
+            families: .ipv6,
+            interfaceFamilies: .ipv4,
+            interfaces: interfaces
+        )
+        let kept = try resolver.addresses(of: InetName(host: nil, port: "25"), written: "25", ports: .builtin)
+        #expect(kept.map(\.hostText) == ["127.0.0.1"])
+        try resolver.checkInterfaces(forPostfix: true)
+    }
+
+    @Test("for Postfix's daemons, the words for inet_interfaces are all and loopback-only, in small letters")
+    func smallLetters() throws {
+        for word in ["ALL", "Loopback-Only"] {
+            try resolver("inet_interfaces = \(word)").checkInterfaces(forPostfix: false)
+            #expect(throws: InetAddresses.Failure.self) {
+                try resolver("inet_interfaces = \(word)").checkInterfaces(forPostfix: true)
+            }
+        }
+        try resolver("inet_interfaces = loopback-only").checkInterfaces(forPostfix: true)
     }
 
     @Test func aHostStandsForItselfWhateverTheInterfaces() throws {
@@ -67,9 +109,9 @@ import Testing
 
     @Test func failuresSayWhatTheyMean() throws {
         let bad = try #require(try failure("no.such.host.invalid:25"))
-        #expect(bad == ("bad hostname or network address: no.such.host.invalid", true))
+        #expect(bad == ("bad hostname or network address: no.such.host.invalid:25", true))
         let family = try #require(try failure("[::1]:25", "", .ipv4))
-        #expect(family == ("bad hostname or network address: ::1", true), "of a protocol that is not wanted")
+        #expect(family == ("bad hostname or network address: [::1]:25", true), "of a protocol that is not wanted")
         let port = try #require(try failure("127.0.0.1:no-such-service"))
         #expect(port == ("127.0.0.1:no-such-service: Servname not supported for ai_socktype", false))
         let high = try #require(try failure("127.0.0.1:65536"))
@@ -79,7 +121,7 @@ import Testing
         let unknown = try #require(try failure("25", "inet_interfaces = no.such.host.invalid"))
         #expect(unknown == ("config variable inet_interfaces: host not found: no.such.host.invalid", false))
         let none = try #require(try failure("25", "inet_interfaces = all", []))
-        #expect(none == ("no valid IP address found: all", true))
+        #expect(none == ("no valid IP address found: 25", true))
     }
 
     @Test func aFamilyThatTheKernelLacksIsDroppedWithAWarning() async {

@@ -33,9 +33,10 @@ import Testing
             """
         if let main { try old(basics + main, "main.cf") }
         if let master { try old(master, "master.cf") }
-        var builder = ModelBuilder(configDirectory: home.path, processName: "master")
+        var builder = ModelBuilder(configDirectory: home.path, processName: "master", for: .start)
         let model = builder.build()
-        return (model, builder.problems.map(\.description))
+        // The programs of these services are not there, which is another test's subject.
+        return (model, builder.problems.map(\.description).filter { !$0.contains(": cannot execute ") })
     }
 
     /// Files that were just written would be read again until they have settled.
@@ -114,7 +115,7 @@ import Testing
         #expect(
             Set(problems) == [
                 "fatal: \(masterPath): line 1: field \"private\": bad value: \"maybe\"",
-                "fatal: \(masterPath): line 2: bad hostname or network address: no.such.host.invalid",
+                "fatal: \(masterPath): line 2: bad hostname or network address: no.such.host.invalid:25",
                 "fatal: 127.0.0.1:no-such-service: Servname not supported for ai_socktype",
                 "fatal: \(masterPath): line 4: missing \"command\" field",
             ]
@@ -157,15 +158,63 @@ import Testing
             try scene.old("compatibility_level = 3.6\nmail_owner = nobody\n", "main.cf")
             try scene.old(master, "master.cf")
             try Identity.borrow(nobody)
-            var builder = ModelBuilder(configDirectory: scene.home.path, processName: "master")
+            var builder = ModelBuilder(configDirectory: scene.home.path, processName: "master", for: .start)
             #expect(builder.build() == nil)
             #expect(
-                builder.problems.map(\.text) == [
+                builder.problems.filter { $0.severity == .fatal }.map(\.text) == [
                     "\(scene.masterPath): line 1: service a: a privileged service needs root privileges",
                     "\(scene.masterPath): line 2: service b: chroot needs root privileges",
-                ]
+                ],
+                "\(builder.problems)"
             )
         }
+    }
+
+    private func findings(_ master: String, main: String = "", for purpose: ReadingPurpose) throws -> [String] {
+        _ = try build(main: main, master: master)
+        var builder = ModelBuilder(configDirectory: home.path, processName: "master", for: purpose)
+        _ = builder.build()
+        return builder.problems.map(\.description)
+    }
+
+    @Test("a missing program is a warning, once, whatever the files are read for")
+    func missingProgram() throws {
+        let text =
+            "warning: \(masterPath): line 1: service a: cannot execute /no/such: master starts all the same,"
+            + " but clients of the service will wait"
+        let master = "a unix - - n - 1 such\nb unix - - n - 1 such\n"
+        var frozen = settings()
+        frozen.configDirectory = home.path
+        for purpose in [ReadingPurpose.start, .check, .reload(FrozenSettings(frozen))] {
+            let found = try findings(master, main: "daemon_directory = /no\n", for: purpose)
+            #expect(found.filter { $0.contains("cannot execute") } == [text])
+        }
+    }
+
+    @Test("a master.cf without services: a start warns, a reload and --check refuse unless it was asked for")
+    func noServices() throws {
+        let text = "\(masterPath): there is no service"
+        #expect(try findings("", for: .start) == ["warning: \(text)"])
+        #expect(try findings("# nothing\n", for: .check) == ["fatal: \(text)"])
+        #expect(try findings("", main: "master_allow_no_services = yes\n", for: .check) == ["warning: \(text)"])
+    }
+
+    @Test("a line of main.cf that is none is a reason to refuse it, and not to keep quiet about the rest")
+    func malformedLine() throws {
+        let (model, problems) = try build(main: "oops\nmax_idle = 5x\n", master: "a unix - - n - 1 c\n")
+        #expect(model == nil)
+        #expect(problems.contains { $0.hasSuffix("missing '=' after attribute name: \"oops\"") })
+        #expect(problems.contains { $0.hasSuffix("parameter max_idle: bad time value or unit: 5x") })
+    }
+
+    @Test("names that mean nothing are warned about at a reload and by --check")
+    func unusedParameters() throws {
+        let master = "a unix - - n - 1 sh -o { sh_limit = $own }\n"
+        let main = "daemon_directory = /bin\nmax_idel = 3s\nown = 1\nsh_limit = 2\n"
+        let place = "\(home.file("main.cf")), line 8"
+        let text = "warning: \(place): unused parameter: max_idel (did you mean max_idle?)"
+        #expect(try findings(master, main: main, for: .check) == [text])
+        #expect(try findings(master, main: main, for: .start) == [])
     }
 
     @Test func aPlanKeepsTheSocketsItHas() {

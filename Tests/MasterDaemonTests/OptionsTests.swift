@@ -81,6 +81,23 @@ import Testing
         )
     }
 
+    @Test(
+        "whoever typed it is told what was not understood",
+        arguments: [
+            ("--chekc", "unknown option --chekc (did you mean --check?)"), ("--what", "unknown option --what"),
+            ("-x", "unknown option -x"), ("-c", "option requires an argument: -c"),
+            ("-d surplus", "unexpected argument \"surplus\""),
+        ]
+    )
+    func explanation(_ words: String, _ text: String) {
+        do throws(MasterUsageProblem) {
+            _ = try MasterOptions(parsing: words.split(separator: " ").map(String.init), program: "/x/master", pid: 1)
+            Issue.record("understood")
+        } catch {
+            #expect(error.explanation == "/x/master: \(text); \"/x/master --help\" lists all options")
+        }
+    }
+
     @Test func theHelpNamesEveryOption() {
         let help = MasterOptions.help("master")
         for option in ["-c", "-D", "-d", "-e", "-i", "-s", "-t", "-v", "-w", "--check", "--help", "--version"] {

@@ -69,6 +69,7 @@ enum StartStep {
 
     /// The log as the settings have it: an override may have changed the tag, main.cf the destination.
     static func reopenLog(_ log: Log, _ processName: String, _ settings: MainSettings, _ options: DaemonOptions) {
+        exportLogTag(settings)
         exportLogSettings(settings)
         log.ident = "\(settings.syslogName)/\(processName)"
         log.host = settings.myHostName

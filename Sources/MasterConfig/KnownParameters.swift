@@ -1,0 +1,117 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: parameters that nobody reads
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+/// Which names of main.cf mean something: to Postfix, to us, to a service, or to another line of the configuration.
+/// What is left is most often a mistyped name, which Postfix and we would pass over in silence.
+package struct KnownParameters {
+    private var names: Set<String>
+    /// Name prefixes that belong to somebody: a service of master.cf, or a table such as `ldap:accounts`.
+    private var prefixes: Set<String> = []
+    /// Services of master.cf whose program is one of Postfix's: only some names begin with theirs.
+    private var transports: Set<String> = []
+
+    package init(_ dictionary: MainDictionary, _ entries: [ServiceEntry]) {
+        names = Self.builtin
+        for entry in entries { add(entry) }
+        for name in dictionary.namesInFile { add(valueText: dictionary.lookup(name) ?? "") }
+        for name in Tokens.list(dictionary.lookup("smtpd_restriction_classes") ?? "") { names.insert(name) }
+    }
+
+    /// A warning for each name of the file that is not known, in the order of the file.
+    package func problems(_ dictionary: MainDictionary) -> [ConfigProblem] {
+        let unknown = dictionary.namesInFile.filter { !isKnown($0) }
+        return unknown.map { name in
+            let line = dictionary.line(of: name)
+            let likely = likelyName(name)
+            return .warning(
+                "\(dictionary.path ?? ""), line \(line ?? 0): unused parameter: \(name)"
+                    + (likely.map { " (did you mean \($0)?)" } ?? ""),
+                file: dictionary.path,
+                line: line,
+                cure: likely.map { "Correct the name to \($0), or remove the line." }
+                    ?? "Remove the line. A service's own parameters begin with its name, as in <service>_limit."
+            )
+        }
+    }
+
+    func isKnown(_ name: String) -> Bool {
+        if names.contains(name) || names.contains("smtp_" + name.dropPrefix("lmtp_")) { return true }
+        let bytes = name.bytes
+        for index in bytes.indices where bytes[index] == ASCII.underscore {
+            let head = bytes[..<index].text
+            if prefixes.contains(head) { return true }
+            if transports.contains(head), Self.isForTransports(bytes[(index + 1)...].text) { return true }
+        }
+        return false
+    }
+
+    /// What any transport has of its own: everything that has a default for all transports, and two more.
+    private static func isForTransports(_ suffix: String) -> Bool {
+        builtin.contains("default_\(suffix)") || ["time_limit", "initial_destination_concurrency"].contains(suffix)
+    }
+
+    /// The nearest known name, if it is near: at most two letters wrong, and at most one in a short name.
+    private func likelyName(_ name: String) -> String? {
+        let limit = name.utf8.count < 8 ? 1 : 2
+        var best: (name: String, distance: Int)?
+        for known in names {
+            guard let distance = EditDistance.between(name, known, atMost: limit) else { continue }
+            if let best, (best.distance, best.name) < (distance, known) { continue }
+            best = (known, distance)
+        }
+        return best?.name
+    }
+}
+
+extension KnownParameters {
+    private static let builtin: Set<String> = Set(
+        namesOfPostfix.bytes.split(whereSeparator: \.isSpace).map(\.text)
+            + [
+                "master_concurrent_starts", "master_allow_no_services", "master_name_lookup_time_limit",
+                "maillog_file_permissions",
+            ]
+    )
+
+    private static let daemonsOfPostfix: Set<String> = [
+        "anvil", "bounce", "cleanup", "discard", "dnsblog", "error", "flush", "lmtp", "local", "oqmgr", "pickup",
+        "pipe",
+        "postlogd", "postscreen", "proxymap", "qmgr", "qmqpd", "scache", "showq", "smtp", "smtpd", "spawn", "tlsmgr",
+        "tlsproxy", "trivial-rewrite", "verify", "virtual",
+    ]
+
+    private mutating func add(_ entry: ServiceEntry) {
+        if Self.daemonsOfPostfix.contains(entry.command.baseName) {
+            transports.insert(entry.nameAsWritten)
+        } else {
+            prefixes.formUnion([entry.nameAsWritten, entry.command.baseName])
+        }
+        for argument in entry.arguments { add(valueText: argument) }
+        for own in ServiceSettings.parameterNames { names.formUnion(ServiceSettings.names(of: own, for: entry)) }
+    }
+
+    /// Every `$name` is a use of `name`, and every `type:name` of a table of parameters that begin with `name_`.
+    private mutating func add(valueText text: String) {
+        let bytes = text.bytes
+        for index in bytes.indices {
+            if bytes[index] == ASCII.dollar {
+                let rest = bytes[(index + 1)...].drop { ASCII.opening.contains($0) || $0.isFieldBlank }
+                names.insert(rest.prefix(while: \.isNameByte).text)
+            } else if bytes[index] == ASCII.colon {
+                let name = bytes[(index + 1)...].prefix(while: \.isNameByte)
+                if !name.isEmpty { prefixes.insert(name.text) }
+            }
+        }
+    }
+}
+
+extension ASCII {
+    fileprivate static let opening: [UInt8] = [leftBrace, leftParenthesis]
+}
+
+extension String {
+    fileprivate func dropPrefix(_ prefix: String) -> String {
+        hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self
+    }
+}

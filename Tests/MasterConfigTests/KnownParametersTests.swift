@@ -1,0 +1,73 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of names in main.cf that mean nothing
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Testing
+
+@testable import MasterConfig
+
+@Suite struct KnownParametersTests {
+    private func unused(_ main: String, _ master: String = "") -> [String] {
+        let parsed = dictionary(main)
+        return KnownParameters(parsed, parseMaster(master).0).problems(parsed).map(\.text)
+    }
+
+    private let services = """
+        smtp unix - - n - - smtp
+        slow unix - - n - - smtp
+        kv unix - - n - - kvd -o { kvd_size = $big }
+
+        """
+
+    @Test(
+        "names of Postfix, of ours, of a service, of a table, and those that others refer to",
+        arguments: [
+            "max_idle = 1", "smtpd_banner = x", "lmtp_tls_loglevel = 1", "lmtp_lhlo_name = x",
+            "master_concurrent_starts = 1",
+            "slow_destination_concurrency_limit = 1", "slow_initial_destination_concurrency = 1", "slow_time_limit = 1",
+            "kv_limit = 1", "kvd_size = 1", "big = 1", "mine = 1\nmyorigin = ${mine?x}", "mine = 1\nmyorigin = $(mine)",
+            "smtpd_restriction_classes = strict\nstrict = reject", "virtual_alias_maps = ldap:acc\nacc_server_host = x",
+        ]
+    )
+    func known(_ main: String) {
+        #expect(unused(main, services) == [])
+    }
+
+    @Test(
+        "mistyped names, with the likely one where there is one",
+        arguments: [
+            ("max_idel", "max_idle"), ("maxx_idle", "max_idle"), ("smptd_banner", "smtpd_banner"),
+            ("inet_interface", "inet_interfaces"), ("stres", "stress"), ("smtp_foo", nil), ("slow_foo", nil),
+            ("completely_different", nil),
+        ] as [(String, String?)]
+    )
+    func mistyped(_ name: String, _ likely: String?) {
+        let hint = likely.map { " (did you mean \($0)?)" } ?? ""
+        #expect(
+            unused("a = 1\nmyorigin = $a\n\(name) = x", services) == [
+                "/c/main.cf, line 3: unused parameter: \(name)\(hint)"
+            ]
+        )
+    }
+
+    @Test(arguments: [("", "", 0), ("ab", "ba", 1), ("abc", "abcd", 1), ("abcd", "acb", 2), ("abc", "xyz", nil)])
+    func distance(_ left: String, _ right: String, _ distance: Int?) {
+        #expect(EditDistance.between(left, right, atMost: 2) == distance)
+        #expect(EditDistance.between(right, left, atMost: 2) == distance)
+    }
+
+    @Test("an -o without name and value is named with its line")
+    func optionWithoutValue() throws {
+        let master = "a unix - - n - - c -o max_idle -v\nb unix - - n - - c -v -o\nc unix - - n - - c -o x=y -q z\n"
+        let problems = parseMaster(master).0.flatMap { $0.optionProblems(path: "/c/master.cf") }
+        #expect(
+            problems.map(\.text) == [
+                "/c/master.cf: line 1: service a: invalid \"-o max_idle\" option value: missing '=' after attribute name"
+                    + " -- its processes will end as they start",
+                "/c/master.cf: line 2: service b: option \"-o\" without name and value"
+                    + " -- its processes will end as they start",
+            ]
+        )
+    }
+}
