@@ -42,7 +42,8 @@ package struct KnownParameters {
         for index in bytes.indices where bytes[index] == ASCII.underscore {
             let head = bytes[..<index].text
             if prefixes.contains(head) { return true }
-            if transports.contains(head), Self.isForTransports(bytes[(index + 1)...].text) { return true }
+            let rest = bytes[(index + 1)...].text
+            if transports.contains(head), Self.isForTransports(rest) || ServiceSettings.isSetting(rest) { return true }
         }
         return false
     }

@@ -38,6 +38,13 @@ package struct ServiceSettings: Equatable, Sendable {
     /// The general parameters that a service may have of its own.
     package static let parameterNames = ["service_throttle_time", "master_concurrent_starts"]
 
+    /// Whether what follows `<service>_` in a name of main.cf makes it a setting of that service.
+    package static func isSetting(_ rest: String) -> Bool {
+        parameterNames.contains { name in
+            rest == name || Transport.allCases.contains { rest == "\($0.rawValue)_\(name)" }
+        }
+    }
+
     /// The names for one service, the most exact one first.
     package static func names(of parameter: String, for entry: ServiceEntry) -> [String] {
         ["\(entry.nameAsWritten)_\(entry.type.rawValue)_\(parameter)", "\(entry.nameAsWritten)_\(parameter)"]

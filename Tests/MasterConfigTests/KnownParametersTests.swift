@@ -24,7 +24,7 @@ import Testing
         "names of Postfix, of ours, of a service, of a table, and those that others refer to",
         arguments: [
             "max_idle = 1", "smtpd_banner = x", "lmtp_tls_loglevel = 1", "lmtp_lhlo_name = x",
-            "master_concurrent_starts = 1",
+            "master_concurrent_starts = 1", "slow_master_concurrent_starts = 1", "smtp_unix_service_throttle_time = 1",
             "slow_destination_concurrency_limit = 1", "slow_initial_destination_concurrency = 1", "slow_time_limit = 1",
             "kv_limit = 1", "kvd_size = 1", "big = 1", "mine = 1\nmyorigin = ${mine?x}", "mine = 1\nmyorigin = $(mine)",
             "smtpd_restriction_classes = strict\nstrict = reject", "virtual_alias_maps = ldap:acc\nacc_server_host = x",
