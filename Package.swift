@@ -117,7 +117,11 @@ var skeletons: [Target] {
         .target(name: "ServiceLogging", dependencies: ["ServerSkeleton", logging], swiftSettings: settings),
         .target(name: "AnvilRates", dependencies: ["FixedMemory"], swiftSettings: settings),
         .executableTarget(name: "anvil", dependencies: ["AnvilRates", "ServerSkeleton"], swiftSettings: settings),
-        .executableTarget(name: "postlogd", dependencies: ["ServerSkeleton"], swiftSettings: settings),
+        .executableTarget(
+            name: "postlogd",
+            dependencies: ["Diagnostics", "MasterConfig", "ServerSkeleton"],
+            swiftSettings: settings
+        ),
         .executableTarget(name: "echo", dependencies: ["ServerSkeleton"], swiftSettings: settings),
     ]
 }
@@ -153,7 +157,7 @@ var loadGeneration: [Target] {
         // Only to be measured: a worker that answers over HTTP, beside servers that do nothing else.
         .executableTarget(
             name: "http-answer",
-            dependencies: ["FixedMemory", "ServerSkeleton"],
+            dependencies: ["ServerSkeleton"],
             path: "Benchmarks/http-answer",
             swiftSettings: settings
         ),
@@ -217,7 +221,8 @@ var tests: [Target] {
         test(
             "ServerSkeletonTests",
             [
-                "CSpawn", "Diagnostics", "MasterProtocol", "ServerSkeleton", "ServiceLogging", "SystemCalls",
+                "CSpawn", "ConfigLoading", "Diagnostics", "MasterProtocol", "ServerSkeleton", "ServiceLogging",
+                "SystemCalls",
                 "TestSupport", "test-service", "echo", "anvil", "postlogd", "http-answer", logging,
             ]
         ),

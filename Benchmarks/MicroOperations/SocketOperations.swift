@@ -145,7 +145,7 @@ private struct DatagramTurn: ~Copyable, Subject {
             } else {
                 for index in 0..<received {
                     let datagram = batch[index]
-                    sum += datagram.byteCount + Int(datagram.byte(at: 0))
+                    sum += datagram.byteCount + Int(datagram.rawByte(at: 0))
                 }
             }
         }

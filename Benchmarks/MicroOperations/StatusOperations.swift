@@ -61,7 +61,7 @@ private struct StatusEncoding: ~Copyable, Subject {
             let report = StatusReport(pid: 1000, generation: UInt32(index), availability: Int32(index & 1))
             var target = bytes.mutableBytes
             report.encode(into: &target)
-            sum += Int(bytes.bytes.byte(at: 8))
+            sum += Int(bytes.bytes.rawByte(at: 8))
         }
         return sum
     }

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import FixedMemory
+import ServerSkeleton
 
 /// Looks at each field of a head once; keeps none of them.
 struct HTTPFields {

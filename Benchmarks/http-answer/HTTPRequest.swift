@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import FixedMemory
+import ServerSkeleton
 
 /// Why a request gets no answer.
 enum HTTPRefusal {
@@ -71,7 +71,7 @@ enum HTTPRequest {
         let isGet = line.extracting(0..<methodEnd).equals("GET")
         if version.equals("HTTP/1.1") { return isGet ? .version(.current) : .refused(.method) }
         if version.equals("HTTP/1.0") { return isGet ? .version(.older) : .refused(.method) }
-        return .refused(version.byteCount == 8 && version.has("HTTP/") ? .version : .malformed)
+        return .refused(version.byteCount == 8 && version.starts(with: "HTTP/") ? .version : .malformed)
     }
 }
 

@@ -14,6 +14,18 @@ static int set_action(int signal, void (*handler)(int)) {
 int cposix_ignore_signal(int signal) { return set_action(signal, SIG_IGN); }
 int cposix_default_signal(int signal) { return set_action(signal, SIG_DFL); }
 
+_Static_assert(sizeof(struct cposix_signal_action) >= sizeof(struct sigaction), "no room for a struct sigaction");
+
+int cposix_take_default_action(int signal, struct cposix_signal_action *saved) {
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigemptyset(&action.sa_mask);
+    return CPOSIX_RESULT(sigaction(signal, &action, (struct sigaction *)(void *)saved->bytes));
+}
+
+int cposix_restore_action(int signal, const struct cposix_signal_action *saved) {
+    return CPOSIX_RESULT(sigaction(signal, (const struct sigaction *)(const void *)saved->bytes, NULL));
+}
+
 int cposix_unblock_signals(void) {
     sigset_t none;
     sigemptyset(&none);

@@ -28,23 +28,23 @@ package enum AnvilRequest: Equatable, Sendable {
 
     package static func parse(_ input: borrowing RawSpan) -> AnvilRequest {
         let newline = UInt8(ascii: "\n")
-        guard let nameEnd = input.firstIndex(of: newline) else { return .incomplete }
-        guard input.has("request=") else {
+        guard let nameEnd = input.firstPlace(of: newline) else { return .incomplete }
+        guard input.holds("request=") else {
             return .malformed("missing attribute request in input")
         }
         let identStart = nameEnd + 1
-        guard let identEnd = input.firstIndex(of: newline, from: identStart) else { return .incomplete }
-        guard input.has("ident=", at: identStart) else {
+        guard let identEnd = input.firstPlace(of: newline, from: identStart) else { return .incomplete }
+        guard input.holds("ident=", at: identStart) else {
             return .malformed("missing attribute ident in input")
         }
         let end = identEnd + 1
         guard end < input.byteCount else { return .incomplete }
         let kind = Kind(input.extracting(8..<nameEnd))
         let ident = identStart + 6..<identEnd
-        if input.byte(at: end) == newline { return .whole(kind, ident: ident, size: end + 1, extra: nil) }
+        if input.rawByte(at: end) == newline { return .whole(kind, ident: ident, size: end + 1, extra: nil) }
         // One attribute too many: its name is taken, and what follows is out of step.
         var name = end
-        while name < input.byteCount, input.byte(at: name) != newline, input.byte(at: name) != UInt8(ascii: "=") {
+        while name < input.byteCount, input.rawByte(at: name) != newline, input.rawByte(at: name) != UInt8(ascii: "=") {
             name += 1
         }
         guard name < input.byteCount else { return .incomplete }
@@ -55,21 +55,21 @@ package enum AnvilRequest: Equatable, Sendable {
 
 extension AnvilRequest.Kind {
     init(_ name: borrowing RawSpan) {
-        if name.equals("connect") {
+        if name.isExactly("connect") {
             self = .connect
-        } else if name.equals("disconnect") {
+        } else if name.isExactly("disconnect") {
             self = .disconnect
-        } else if name.equals("message") {
+        } else if name.isExactly("message") {
             self = .count(.message)
-        } else if name.equals("recipient") {
+        } else if name.isExactly("recipient") {
             self = .count(.recipient)
-        } else if name.equals("newtls") {
+        } else if name.isExactly("newtls") {
             self = .count(.newTLS)
-        } else if name.equals("auth") {
+        } else if name.isExactly("auth") {
             self = .count(.auth)
-        } else if name.equals("newtls_status") {
+        } else if name.isExactly("newtls_status") {
             self = .newTLSStatus
-        } else if name.equals("lookup") {
+        } else if name.isExactly("lookup") {
             self = .lookup
         } else {
             self = .unknown(String(decoding: name.array, as: UTF8.self))

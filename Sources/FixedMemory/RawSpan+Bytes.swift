@@ -5,17 +5,19 @@
 
 public import Glibc
 
+// Service authors have names of their own for these, in ServerSkeleton: the names here must be others, or a program that
+// sees both could use neither.
 extension RawSpan {
     /// The byte at `index`; traps outside of the span.
     @inlinable
     @inline(__always)
-    public func byte(at index: Int) -> UInt8 {
+    public func rawByte(at index: Int) -> UInt8 {
         precondition(index >= 0 && index < byteCount)
         return unsafe unsafeLoad(fromByteOffset: index, as: UInt8.self)
     }
 
     /// The first place of `byte` from `start` on.
-    @inlinable public func firstIndex(of byte: UInt8, from start: Int = 0) -> Int? {
+    @inlinable public func firstPlace(of byte: UInt8, from start: Int = 0) -> Int? {
         precondition(start >= 0)
         if start >= byteCount { return nil }
         return unsafe withUnsafeBytes { bytes in
@@ -29,7 +31,7 @@ extension RawSpan {
     /// Whether `text`, which is part of the program, stands at `start`.
     @inlinable
     @inline(__always)
-    public func has(_ text: StaticString, at start: Int = 0) -> Bool {
+    public func holds(_ text: StaticString, at start: Int = 0) -> Bool {
         let size = text.utf8CodeUnitCount
         guard start >= 0, size <= byteCount - start else { return false }
         if size == 0 { return true }
@@ -40,7 +42,7 @@ extension RawSpan {
     /// Whether these bytes are those of `text`.
     @inlinable
     @inline(__always)
-    public func equals(_ text: StaticString) -> Bool { text.utf8CodeUnitCount == byteCount && has(text) }
+    public func isExactly(_ text: StaticString) -> Bool { text.utf8CodeUnitCount == byteCount && holds(text) }
 
     /// A hash with the seed of this process, so that nobody outside can choose bytes that collide.
     package func hashed() -> Int {
@@ -50,5 +52,5 @@ extension RawSpan {
     }
 
     /// A copy, as an array, for what is done rarely.
-    package var array: [UInt8] { (0..<byteCount).map { byte(at: $0) } }
+    package var array: [UInt8] { (0..<byteCount).map { rawByte(at: $0) } }
 }

@@ -33,6 +33,26 @@ extension Signal {
     }
 }
 
+/// What a signal did before it was given its default action for a while.
+package struct SignalAction {
+    fileprivate var saved = cposix_signal_action()
+}
+
+extension Signal {
+    /// sigaction(2) SIG_DFL, until `restore`.
+    package func takeDefault() throws(SystemError) -> SignalAction {
+        var action = SignalAction()
+        _ = try calling(.sigaction) { unsafe cposix_take_default_action(rawValue, &action.saved) }
+        return action
+    }
+
+    /// sigaction(2): what it was before `takeDefault`.
+    package func restore(_ action: SignalAction) throws(SystemError) {
+        var action = action
+        _ = try calling(.sigaction) { unsafe cposix_restore_action(rawValue, &action.saved) }
+    }
+}
+
 /// sigprocmask(2): nothing is blocked from now on.
 package func unblockAllSignals() throws(SystemError) { _ = try calling(.sigprocmask) { cposix_unblock_signals() } }
 

@@ -130,7 +130,7 @@ extension Anvil {
 
     /// A connection of ours holds one client at a time: counting another gives the earlier one back.
     private mutating func connect(_ ident: RawSpan, _ client: inout RecordID?) -> ClientFigures {
-        // The same one again: given back and taken, he only has one connection more in this unit of time.
+        // The same one again: given back and taken, it only has one connection more in this unit of time.
         if let client, table.isRecord(client, of: ident) { return table.count(.connection, of: client, now: now) }
         let (record, figures) = table.connect(ident, now: now)
         if let earlier = client { table.disconnect(earlier, now: now) }
@@ -139,7 +139,7 @@ extension Anvil {
         return figures
     }
 
-    /// Who is not known yet counts as connected.
+    /// A client that is not known yet counts as connected.
     private mutating func count(_ rate: Rate, _ ident: RawSpan, _ client: inout RecordID?) -> ClientFigures {
         var record = table.find(ident, guess: client)
         if record == nil {

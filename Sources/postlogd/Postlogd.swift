@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import MasterConfig
 import ServerSkeleton
 
 /// Appends each datagram to `maillog_file`, a batch with one system call; without such a file it relays to the system's
@@ -16,34 +17,39 @@ struct Postlogd: DatagramService {
     /// Seconds between two messages about a file that cannot be written.
     private static let complaintInterval: Int64 = 60
 
+    /// What only root may be allowed to open.
+    struct Destinations: Preparation {
+        let systemLog: SystemLog
+        /// Nil while lines are relayed to the system's log.
+        let file: ServiceFile?
+    }
+
     private let log: ServiceLog
-    private let file: ServiceFile?
+    private let destinations: Destinations
     private let fileName: String
-    private let systemLog: SystemLog
     private var nextComplaint = ServiceTime(milliseconds: .min)
     private var time = ServiceTime(milliseconds: 0)
 
-    /// Opens the file, which only root may be allowed to do. Our own messages go there from now on.
-    static func prepare(_ context: inout ServiceContext) {
-        let path = context.maillogFile
-        context.preparedSystemLog = SystemLog(context)
-        guard !path.isEmpty else { return }
+    /// Our own messages go to the file from now on.
+    static func prepare(_ context: inout ServiceContext) -> Destinations {
+        let systemLog = SystemLog(context)
+        let path = context.settings.maillogFile
+        guard !path.isEmpty else { return Destinations(systemLog: systemLog, file: nil) }
         do throws(ServiceError) {
-            let file = try ServiceFile.openForAppending(path, mode: context.maillogFilePermissions)
+            let file = try ServiceFile.openForAppending(path, mode: context.settings.maillogFilePermissions)
             context.log.write(to: file)
-            context.preparedFile = file
+            return Destinations(systemLog: systemLog, file: file)
         } catch {
             context.log.fatal("open logfile '\(path)': \(error.reason)")
         }
     }
 
-    init(_ context: inout ServiceContext) {
+    init(_ context: inout ServiceContext, prepared: consuming Destinations) {
         context.refuseArguments()
         context.useLimit = 0
         log = context.log
-        file = context.preparedFile
-        fileName = context.maillogFile
-        systemLog = context.preparedSystemLog ?? SystemLog(context)
+        destinations = prepared
+        fileName = context.settings.maillogFile
     }
 
     mutating func willWait(_ time: ServiceTime) -> Int? {
@@ -52,7 +58,7 @@ struct Postlogd: DatagramService {
     }
 
     mutating func received(_ datagrams: inout Datagrams) {
-        guard let file else { return relay(datagrams) }
+        guard let file = destinations.file else { return relay(datagrams) }
         do throws(ServiceError) {
             try datagrams.appendLines(to: file)
         } catch {
@@ -64,14 +70,14 @@ struct Postlogd: DatagramService {
     private mutating func complain(_ error: ServiceError) {
         guard time >= nextComplaint else { return }
         nextComplaint = ServiceTime(milliseconds: time.milliseconds + Self.complaintInterval * 1000)
-        systemLog.warning("write logfile '\(fileName)': \(error.reason) -- log lines are being lost")
+        destinations.systemLog.warning("write logfile '\(fileName)': \(error.reason) -- log lines are being lost")
     }
 
     private func relay(_ datagrams: borrowing Datagrams) {
         for index in 0..<datagrams.count {
             let line = datagrams.text(index)
             if let parts = LoggedLine(line) {
-                systemLog.info(ident: parts.ident, parts.text)
+                destinations.systemLog.info(parts)
             } else {
                 log.info(line)
             }

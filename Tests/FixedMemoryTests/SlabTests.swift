@@ -138,14 +138,14 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
     @Test func textIsFoundWhereItStandsAndNowhereElse() {
         let bytes = Array("ident=x".utf8)
         let span = bytes.span.bytes
-        let (front, later, past) = (span.has("ident="), span.has("x", at: 6), span.has("xx", at: 6))
+        let (front, later, past) = (span.holds("ident="), span.holds("x", at: 6), span.holds("xx", at: 6))
         #expect(front && later && !past)
-        let (end, beyond, before) = (span.has("", at: 7), span.has("", at: 8), span.has("i", at: -1))
+        let (end, beyond, before) = (span.holds("", at: 7), span.holds("", at: 8), span.holds("i", at: -1))
         #expect(end && !beyond && !before)
-        let (whole, part) = (span.equals("ident=x"), span.equals("ident="))
+        let (whole, part) = (span.isExactly("ident=x"), span.isExactly("ident="))
         #expect(whole && !part)
         let nothing: [UInt8] = []
-        let (empty, some) = (nothing.span.bytes.equals(""), nothing.span.bytes.has("i"))
+        let (empty, some) = (nothing.span.bytes.isExactly(""), nothing.span.bytes.holds("i"))
         #expect(empty && !some)
     }
 

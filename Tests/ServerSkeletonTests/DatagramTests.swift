@@ -90,6 +90,24 @@ struct DatagramTests {
         #expect(other.isRunning)
     }
 
+    @Test("a server that waits for the service lock obeys SIGTERM at once")
+    func terminationWhileWaitingForTheLock() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let options = ["-t", "unix-dgram", "-n", "shared", "serve=datagrams"]
+        let holder = try openFile("\(room.queue)/pid/unix-dgram.shared", [.readWrite, .create], mode: 0o600)
+        #expect(try holder.number.tryExclusiveLock())
+        let child = try ServerChild("test-service", options, room: room, listeners: [socket.number])
+        let isInLock = eventually(within: .seconds(2)) {
+            let calls = (try? String(contentsOfFile: "/proc/\(child.pid)/wchan", encoding: .utf8)) ?? ""
+            return calls.contains("lock") || calls.contains("flock")
+        }
+        // Where the kernel does not say what a process waits for, time has to do.
+        if !isInLock { rest(.milliseconds(500)) }
+        kill(child.pid, SIGTERM)
+        #expect(child.exit() == 1000 + SIGTERM)
+    }
+
     // MARK: postlogd
 
     /// postlogd's own messages must not go to the socket that stands for other people's.

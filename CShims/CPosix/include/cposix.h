@@ -120,6 +120,14 @@ int cposix_reap(int *_Nonnull kind, int *_Nonnull value);
 int cposix_wait_for(int pid, int *_Nonnull kind, int *_Nonnull value);
 int cposix_ignore_signal(int signal);
 int cposix_default_signal(int signal);
+
+/// A struct sigaction, to be put back.
+struct cposix_signal_action {
+    _Alignas(8) unsigned char bytes[160];
+};
+/// sigaction(2): the default action from now on; `saved` is what it was.
+int cposix_take_default_action(int signal, struct cposix_signal_action *_Nonnull saved);
+int cposix_restore_action(int signal, const struct cposix_signal_action *_Nonnull saved);
 int cposix_unblock_signals(void);
 
 /// One move of a descriptor in a child: dup2(from, to), the copy without close-on-exec.

@@ -37,9 +37,20 @@ struct DatagramCore: ~Copyable {
     mutating func nextStep() -> LifeStep { life.nextStep(hasClients: false) }
 
     mutating func wait(atMost seconds: Int?) {
-        lock?.take(life.log)
+        if lock?.tryToTake(life.log) == .othersHaveIt { waitForLock() }
         life.turn(atMost: seconds.map { Int64($0) * 1000 })
         life.handleAll()
+    }
+
+    /// Nothing is at hand while others have the lock, so SIGTERM may end the process at once; its handler would not
+    /// even interrupt the wait.
+    private mutating func waitForLock() {
+        let action = try? Signal.terminate.takeDefault()
+        defer { if let action { try? Signal.terminate.restore(action) } }
+        // A signal that came before is in the loop already.
+        life.turn(atMost: 0)
+        life.handleAll()
+        if !life.isLeaving { lock?.take(life.log) }
     }
 
     /// Whether datagrams are waiting. Those that came before master went, or before SIGTERM, are received yet.

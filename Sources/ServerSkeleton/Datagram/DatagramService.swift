@@ -6,7 +6,7 @@
 import FixedMemory
 import SystemCalls
 
-/// A service that takes datagrams and answers nobody. It gets them in batches, where they were received.
+/// A service that takes datagrams and sends no answers. It gets them in batches, where they were received.
 public protocol DatagramService: Service, ~Copyable {
     /// The datagrams that were waiting, in order; at least one.
     mutating func received(_ datagrams: inout Datagrams)

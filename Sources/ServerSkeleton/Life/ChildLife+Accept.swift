@@ -7,7 +7,7 @@ import Events
 import MasterProtocol
 import SystemCalls
 
-/// Somebody who was taken out of an endpoint's queue: a client or, where connections are passed on, a sender.
+/// A connection that was taken out of an endpoint's queue: of a client or, where connections are passed on, a sender.
 struct Arrival: ~Copyable {
     let descriptor: Descriptor
     /// A number that is kept free for the descriptor that a sender passes.
@@ -15,7 +15,7 @@ struct Arrival: ~Copyable {
 }
 
 extension ChildLife {
-    /// The next one that waits; nil when nobody does, when there were enough for one turn, or when there are no
+    /// The next one that waits; nil when none does, when there were enough for one turn, or when there are no
     /// descriptors.
     mutating func acceptNext() -> Arrival? {
         while let listener = listeners.next() {

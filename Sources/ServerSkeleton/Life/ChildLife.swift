@@ -28,14 +28,14 @@ import SystemCalls
 ///                                                 no descriptors for a client: paused
 ///     paused          no          TAKEN           a client left, or a second passed: serving
 ///                                                 used up or idle for too long, without clients: looking
-///     looking         no          as before       somebody was there: last clients (used up), serving (idle)
-///                                                 nobody was there, or no descriptors: leaving
+///     looking         no          as before       a client was there: last clients (used up), serving (idle)
+///                                                 no client was there, or no descriptors: leaving
 ///     last clients    no          TAKEN           the last client left: leaving
 ///     leaving         no          AVAIL           nothing; the process ends with this turn
 ///
 ///     from any of them: the service retires, master is gone, SIGTERM: leaving
 ///
-/// A wake-up must not get lost: the kernel may have woken us, and nobody else, for a client that we do not take. So a
+/// A wake-up must not get lost: the kernel may have woken us, and no other process, for a client that we do not take. So a
 /// process that stops taking work gives up its registration first. Then it looks once more, or it says that it is busy,
 /// or it ends, and at both of these master looks at the queue.
 struct ChildLife: ~Copyable {
@@ -154,7 +154,7 @@ struct ChildLife: ~Copyable {
         return .takeTurn
     }
 
-    /// Somebody came at the last moment before an idle process left.
+    /// A client came at the last moment before an idle process left.
     private mutating func goOn() -> LifeStep {
         limits.restart(&loop)
         stage = .paused
@@ -190,7 +190,7 @@ struct ChildLife: ~Copyable {
         case .statusRoom: thereIsRoom()
         case .tryAgain: resume()
         case .look: lookNow()
-        case .client, .sender, .clientLimit, .inFlowDelay: preconditionFailure("a token of somebody's connection")
+        case .client, .sender, .clientLimit, .inFlowDelay: preconditionFailure("a token of a connection")
         }
     }
 
@@ -209,7 +209,7 @@ struct ChildLife: ~Copyable {
 
     // MARK: work
 
-    /// The first work of a turn makes us busy, whoever asked for it.
+    /// The first work of a turn makes us busy, whichever client asked for it.
     @inline(__always)
     mutating func beginWork() { status.take() }
 
@@ -238,7 +238,7 @@ struct ChildLife: ~Copyable {
     /// Something is done with: a client has left, or datagrams were dealt with.
     mutating func finished(_ uses: Int) { limits.count(uses) }
 
-    /// Nobody is connected from `moment` on.
+    /// No client is connected from `moment` on.
     mutating func becameIdle(_ moment: LoopTime) { limits.becameIdle(moment) }
 
     // MARK: the end

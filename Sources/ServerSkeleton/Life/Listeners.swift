@@ -25,7 +25,7 @@ struct Listeners: ~Copyable {
     private var budget = 0
     private(set) var registration = Registration.off
 
-    /// - Parameter isExclusive: whether of all processes that wait one is woken; right where somebody looks after
+    /// - Parameter isExclusive: whether of all processes that wait one is woken; right where master looks after
     ///   clients whose process dies or leaves instead of taking them.
     init(socketCount: Int, isExclusive: Bool, batch: Int) {
         numbers = (0..<Int32(socketCount)).map { DescriptorNumber(InheritedDescriptor.firstListener + $0) }
@@ -52,7 +52,7 @@ struct Listeners: ~Copyable {
         }
     }
 
-    /// From here on the kernel wakes others. Whoever we were woken for before may still be there: look once more, or
+    /// From here on the kernel wakes others. The client that we were woken for before may still be there: look once more, or
     /// leave it to master.
     mutating func unregister(_ loop: inout EventLoop) {
         for watch in watches { loop.stop(watch) }

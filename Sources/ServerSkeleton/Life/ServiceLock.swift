@@ -13,9 +13,21 @@ struct ServiceLock: ~Copyable {
 
     init(_ file: consuming Descriptor) { self.file = file }
 
+    enum Attempt { case held, othersHaveIt }
+
+    /// Does not wait.
+    mutating func tryToTake(_ log: Log) -> Attempt {
+        if isHeld { return .held }
+        do throws(SystemError) {
+            isHeld = try file.number.tryExclusiveLock()
+        } catch {
+            log.fatal("select lock", error)
+        }
+        return isHeld ? .held : .othersHaveIt
+    }
+
     /// Waits for as long as it takes. Being second in line is not being stuck.
     mutating func take(_ log: Log) {
-        if isHeld { return }
         Watchdog.waitBegins()
         do throws(SystemError) {
             try file.number.lockExclusively()

@@ -20,7 +20,7 @@ enum SkeletonEvent: UInt32 {
     case idleLimit
     /// Time to try again what did not work for want of descriptors or memory.
     case tryAgain
-    /// SIGURG: master has seen somebody wait, and wants us to look.
+    /// SIGURG: master has seen a queue that stands, and wants us to look.
     case look
     /// SIGTERM, where it does not end the process at once.
     case terminate
@@ -29,7 +29,7 @@ enum SkeletonEvent: UInt32 {
 
     /// A client sent something, or has room for its replies.
     case client
-    /// Somebody who passes a connection sent something.
+    /// A process that passes a connection sent something.
     case sender
     /// Time to look for clients that keep us waiting.
     case clientLimit

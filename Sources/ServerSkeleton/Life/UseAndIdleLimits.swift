@@ -43,7 +43,7 @@ struct UseAndIdleLimits {
         idleTimer = timer
     }
 
-    /// The process goes on although its limit was reached: somebody came at the last moment.
+    /// The process goes on although its limit was reached: a client came at the last moment.
     mutating func restart(_ loop: inout EventLoop) {
         becameIdle(loop.now)
         if let idleTimer { loop.arm(idleTimer, milliseconds: idleMilliseconds) }
@@ -52,7 +52,7 @@ struct UseAndIdleLimits {
     /// The timer fired. Its event may come before this turn's work, so the limit is looked at after it.
     mutating func idleTimerFired() { isLookDue = true }
 
-    /// Whether the process has been idle for too long; if not, the timer runs for what is left. `isInUse`: somebody is
+    /// Whether the process has been idle for too long; if not, the timer runs for what is left. `isInUse`: a client is
     /// connected.
     mutating func isIdleTooLong(_ loop: inout EventLoop, isInUse: Bool) -> Bool {
         guard isLookDue, let idleTimer else { return false }

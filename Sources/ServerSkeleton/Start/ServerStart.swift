@@ -25,25 +25,22 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
     let log = StartStep.openLog(processName, demands: S.demands)
     log.verbose(1, "daemon started")
 
-    var configuration = StartStep.loadConfiguration(processName, log)
     let options = StartStep.parseOptions(skeleton, log)
+    let parent = StartStep.parent(options)
     let serviceName = options.serviceName ?? processName
-    StartStep.applyOverrides(of: options, serviceName: serviceName, to: &configuration)
-    let settings = StartStep.evaluateSettings(&configuration, log)
+    let configuration = StartConfiguration(
+        processName: processName,
+        serviceName: serviceName,
+        options: options,
+        log: log,
+        parameters: S.parameters,
+        watchdogLimit: S.watchdogLimit
+    )
+    let evaluated = configuration.load(parent)
+    var context = evaluated.context
+    let settings = context.settings
     StartStep.reopenLog(log, processName, settings, options)
     StartStep.refuseTerminal(options, log)
-
-    var context = ServiceContext(
-        settings: settings,
-        dictionary: configuration.dictionary,
-        serviceName: serviceName,
-        processName: processName,
-        arguments: options.arguments,
-        isOneShot: options.isOneShot,
-        log: ServiceLog(log)
-    )
-    for parameter in S.parameters { parameter.check(in: &context) }
-    let watchdogSeconds = S.watchdogLimit.map { context.value(of: $0) }
     StartStep.checkDemands(S.demands, options, serviceName, log)
 
     let transport = StartStep.checkTransport(options, skeleton, log)
@@ -52,15 +49,15 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
     let lock = StartStep.openLock(skeleton, options, transport, serviceName, log)
     StartStep.enter(settings.queueDirectory, log)
 
-    S.prepare(&context)
+    let prepared = S.prepare(&context)
     Clock.loadTimeZone()
     Privileges.drop(options, settings, log)
-    let service = S(&context)
+    let service = S(&context, prepared: prepared)
 
     let circumstances = Circumstances(
         log: log,
         serviceName: serviceName,
-        parent: StartStep.parent(options),
+        parent: parent,
         generation: generation,
         transport: transport,
         socketCount: options.socketCount,
@@ -68,7 +65,7 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
         idleLimit: context.idleLimit,
         ipcTimeoutMilliseconds: Int64(settings.ipcTimeout) * 1000,
         inFlowDelayMilliseconds: S.demands.contains(.inFlowDelay) ? Int64(settings.inFlowDelay) * 1000 : 0,
-        watchdogSeconds: watchdogSeconds ?? StartStep.watchdogSeconds(skeleton, settings)
+        watchdogSeconds: evaluated.watchdogSeconds ?? StartStep.watchdogSeconds(skeleton, settings)
     )
     return StartedServer(circumstances: circumstances, service: service, lock: lock)
 }

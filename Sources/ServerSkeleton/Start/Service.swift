@@ -8,6 +8,9 @@
 /// Every requirement but the initializer has a default, so that a service says only what is special about it. The
 /// skeleton calls hooks on its one thread, never two at a time, and never from a signal handler.
 public protocol Service: ~Copyable {
+    /// What `prepare` hands to the initializer. Default: nothing, and then `init(_:)` is all there is to write.
+    associatedtype Prepared = Void
+
     /// What the service demands of its line in master.cf and of its skeleton. Default: nothing.
     static var demands: ServiceDemands { get }
 
@@ -21,11 +24,14 @@ public protocol Service: ~Copyable {
 
     /// Runs while the process still has the privileges it was started with and before it enters a chroot: the place to
     /// open what cannot be opened later. Default: does nothing.
-    static func prepare(_ context: inout ServiceContext)
+    static func prepare(_ context: inout ServiceContext) -> Prepared
 
     /// Makes the service, with its final privileges. The place to change `context.useLimit` and `context.idleLimit`
     /// and to refuse `context.arguments`.
     init(_ context: inout ServiceContext)
+
+    /// Makes a service that prepares something; instead of `init(_:)`.
+    init(_ context: inout ServiceContext, prepared: consuming Prepared)
 
     /// Called before the process waits for events, once a turn. The place for work that is due by the clock.
     ///
@@ -43,10 +49,23 @@ extension Service where Self: ~Copyable {
     public static var demands: ServiceDemands { [] }
     public static var parameters: [any ServiceParameter] { [] }
     public static var watchdogLimit: Parameter<Int>? { nil }
-    public static func prepare(_ context: inout ServiceContext) {}
     @inlinable public mutating func willWait(_ time: ServiceTime) -> Int? { nil }
     @inlinable public mutating func willAccept() -> AcceptDecision { .goOn }
     @inlinable public mutating func willExit() {}
+}
+
+extension Service where Self: ~Copyable, Prepared == Void {
+    public static func prepare(_ context: inout ServiceContext) {}
+
+    public init(_ context: inout ServiceContext, prepared: consuming Void) { self.init(&context) }
+}
+
+/// What `prepare` hands to the initializer of a service: open files, a key that only root may read. Declaring a type as
+/// this means that `init(_:prepared:)` is written, and not `init(_:)`.
+public protocol Preparation {}
+
+extension Service where Self: ~Copyable, Prepared: Preparation {
+    public init(_ context: inout ServiceContext) { preconditionFailure("a service without what it prepared") }
 }
 
 /// What a service demands of its line in master.cf, and what it is given. A start that does not meet a demand is fatal.
@@ -64,7 +83,7 @@ public struct ServiceDemands: OptionSet, Sendable {
     /// Takes a token for every client and makes it wait for `in_flow_delay` when there is none.
     public static let inFlowDelay = ServiceDemands(rawValue: 8)
     /// The service is what everybody logs through: its own messages must never wait for it.
-    public static let neverWaitsForLog = ServiceDemands(rawValue: 16)
+    package static let neverWaitsForLog = ServiceDemands(rawValue: 16)
 }
 
 /// Whether a process goes on to take work.

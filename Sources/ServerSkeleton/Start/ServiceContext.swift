@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import MasterConfig
+package import MasterConfig
 
 /// The circumstances a service is started in, and the limits it may change. Lives for the time of the start hooks;
 /// copy what is needed later.
@@ -24,13 +24,12 @@ public struct ServiceContext {
     public var useLimit: Int
     /// Seconds without a client after which the process ends; 0 for no limit. From `max_idle`.
     public var idleLimit: Int
-    /// A file that `prepare` opened, for the initializer to take over.
-    public var preparedFile: ServiceFile?
-    /// Likewise, a connection to the system's log.
-    public var preparedSystemLog: SystemLog?
 
-    let settings: MainSettings
+    package let settings: MainSettings
     var dictionary: MainDictionary
+    /// Problems with parameters are collected here while there may be another main.cf to turn to; nil: the first fatal
+    /// one ends the process.
+    var collected: [ConfigProblem]?
 
     init(
         settings: MainSettings,
@@ -56,7 +55,7 @@ public struct ServiceContext {
     public mutating func value<Value>(of parameter: Parameter<Value>) -> Value {
         var problems: [ConfigProblem] = []
         let value = parameter.value(in: &dictionary, problems: &problems)
-        report(problems, log.log)
+        if collected == nil { report(problems, log.log) } else { collected?.append(contentsOf: problems) }
         return value
     }
 
@@ -67,10 +66,6 @@ public struct ServiceContext {
 
     /// `queue_directory`, where a process works.
     public var queueDirectory: String { settings.queueDirectory }
-    /// `maillog_file`, empty when the log goes to syslog.
-    public var maillogFile: String { settings.maillogFile }
-    /// `maillog_file_permissions`.
-    public var maillogFilePermissions: UInt32 { settings.maillogFilePermissions }
     /// `myhostname`.
     public var hostName: String { settings.myHostName }
 }

@@ -12,7 +12,7 @@ public final class ServiceFile {
 
     init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 
-    /// Opens a file for appending, creating it if need be, and proves that nobody prepared it for us: one link, no
+    /// Opens a file for appending, creating it if need be, and proves that no other user prepared it for us: one link, no
     /// directory, no symbolic link an ordinary user could have made. A device such as /dev/stdout is opened as it is.
     ///
     /// - Parameter mode: permissions of a new file, whatever the umask says.

@@ -30,7 +30,7 @@ public struct ServiceLog {
 
     /// Messages of this process go straight to `file` from now on, dated like those that come through postlogd(8). Keep
     /// the file open for as long as the process lives.
-    public func write(to file: ServiceFile) { log.redirect(to: .openFile(file.descriptor.number)) }
+    package func write(to file: ServiceFile) { log.redirect(to: .openFile(file.descriptor.number)) }
 
     /// Info from verbosity `level` (`-v`, counted) on; the text is made only then.
     public func verbose(_ level: Int = 1, _ text: @autoclosure () -> String) { log.verbose(level, text()) }

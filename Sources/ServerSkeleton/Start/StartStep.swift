@@ -28,12 +28,6 @@ enum StartStep {
         return log
     }
 
-    static func loadConfiguration(_ processName: String, _ log: Log) -> LoadedMainConfig {
-        let loaded = loadMainConfig(directory: configDirectory(), processName: processName)
-        report(loaded.problems, log)
-        return loaded
-    }
-
     static func parseOptions(_ skeleton: DaemonOptions.Skeleton, _ log: Log) -> DaemonOptions {
         let arguments = Array(CommandLine.arguments.dropFirst())
         do throws(OptionProblem) {
@@ -46,25 +40,6 @@ enum StartStep {
             log.copyToStandardError = arguments.contains { $0.hasPrefix("-") && $0.contains("V") }
             log.fatal(error.message)
         }
-    }
-
-    /// The command line is stronger than main.cf, and its last word counts.
-    static func applyOverrides(
-        of options: DaemonOptions,
-        serviceName: String,
-        to configuration: inout LoadedMainConfig
-    ) {
-        for override in options.overrides { configuration.dictionary.set(override.name, override.value) }
-        configuration.host.serviceName = serviceName
-    }
-
-    static func evaluateSettings(_ configuration: inout LoadedMainConfig, _ log: Log) -> MainSettings {
-        let (settings, problems) = ConfigLoading.evaluateSettings(
-            &configuration.dictionary,
-            host: configuration.host
-        )
-        report(problems, log)
-        return settings
     }
 
     /// The log as the settings have it: an override may have changed the tag, main.cf the destination.
@@ -81,7 +56,7 @@ enum StartStep {
         }
     }
 
-    /// Nothing good comes from a daemon that somebody starts by hand.
+    /// A daemon that is started by hand has no endpoints and no master.
     static func refuseTerminal(_ options: DaemonOptions, _ log: Log) {
         guard !options.isForeground, !options.isOneShot, DescriptorNumber.standardInput.isTerminal else { return }
         log.copyToStandardError = true

@@ -89,7 +89,7 @@ import SystemCalls
 
     @usableFromInline mutating func nextStep() -> LifeStep { life.nextStep(hasClients: hasClients) }
 
-    /// After a crowd we look first whether more of it waits: until nobody does, we are busy, and master hears nothing.
+    /// After a crowd we look first whether more of it waits: until none does, we are busy, and master hears nothing.
     @usableFromInline mutating func wait(atMost seconds: Int?) {
         if connections.capacity - connections.count < Self.spareCapacity {
             connections.reserve(connections.count + Self.spareCapacity)
