@@ -22,18 +22,19 @@ extension Master {
         case .closeStatusChannel(let id): if let service = service(id) { closeChannel(service) }
         case .closeEndpoints(let id): closeEndpoints(id)
         case .measureQueue(let id): policy.queueMeasured(id, waiting: clientsWaiting(id), now: now)
+        case .lookAtQueue(let id): policy.queueLooked(id, lookAtQueue(id), now: now)
         case .spawn(let id, let generation, let underStress): spawn(id, generation, underStress: underStress)
         case .startTimer(let timer, let milliseconds): start(timer, milliseconds)
         case .cancelTimer(let timer): if let watch = timers.removeValue(forKey: timer) { loop.remove(watch) }
         case .sendWakeup(let id): sendWakeup(id)
-        case .terminate(let pid, let signal): try? sendSignal(signal == .kill ? .kill : .terminate, to: pid)
+        case .signal(let pid, let signal): try? sendSignal(signal.systemSignal, to: pid)
         case .serviceRemoved(let id): forget(id)
         case .note(let note): say(note)
         }
     }
 
     private func forget(_ id: ServiceID) {
-        for timer in [PolicyTimer.throttle(id), .wakeup(id), .removalDeadline(id)] {
+        for timer in PolicyTimer.all(of: id) {
             if let watch = timers.removeValue(forKey: timer) { loop.remove(watch) }
         }
         if service(id) != nil { services[Int(id.index)] = nil }
@@ -41,20 +42,30 @@ extension Master {
 
     // MARK: endpoints
 
+    /// Watches those endpoints that are not watched yet.
     private func watchEndpoints(_ id: ServiceID) {
         guard let service = service(id) else { return }
         do throws(SystemError) {
-            if service.endpointWatches.isEmpty {
-                for number in service.listeners.numbers {
-                    let token = MasterEvent.endpointReadable.token(id)
-                    service.endpointWatches.append(try loop.watch(number, for: .readable, token: token))
-                }
-            } else {
-                for watch in service.endpointWatches { try loop.start(watch) }
+            for watch in service.endpointWatches { try loop.start(watch) }
+            for number in service.listeners.numbers.dropFirst(service.endpointWatches.count) {
+                let token = MasterEvent.endpointReadable.token(id)
+                service.endpointWatches.append(try loop.watch(number, for: .readable, token: token))
             }
         } catch {
-            // Nobody would hear the clients of this service any more.
-            log.fatal("watch service \(service.plan.entry.nameAsWritten): \(error.description)")
+            service.say(.shortage, log, now) {
+                "service \(service.name): cannot watch for clients: \(error) -- trying again"
+            }
+            policy.watchFailed(id, now: now)
+        }
+    }
+
+    /// One poll(2) of all endpoints, whatever their type.
+    private func lookAtQueue(_ id: ServiceID) -> QueueSight {
+        guard let service = service(id) else { return .noClient }
+        do throws(SystemError) {
+            return try anyReadable(service.listeners.numbers) ? .clients : .noClient
+        } catch {
+            return .notTold
         }
     }
 
@@ -71,15 +82,19 @@ extension Master {
 
     // MARK: status channels
 
+    /// Listens to the channel, after opening one where there is none: a new service comes with its own, made before
+    /// anything else was changed.
     private func openChannel(_ service: RunningService) {
         do throws(SystemError) {
-            // A new service comes with its channel, made before anything else was changed.
             if service.channel == nil { service.channel = try StatusChannel() }
-            guard let reader = service.channel?.readerNumber else { return }
+            guard service.channelWatch == nil, let reader = service.channel?.readerNumber else { return }
             let token = MasterEvent.reportsArrived.token(service.id)
             service.channelWatch = try loop.watch(reader, for: .readable, token: token)
         } catch {
-            log.fatal("\(error.call.rawValue): \(error.reason)")
+            service.say(.shortage, log, now) {
+                "service \(service.name): no status channel: \(error) -- no process can be started; trying again"
+            }
+            policy.channelFailed(service.id, now: now)
         }
     }
 
@@ -98,8 +113,10 @@ extension Master {
     // MARK: children
 
     private func spawn(_ id: ServiceID, _ generation: Generation, underStress: Bool) {
-        guard let service = service(id) else { return policy.spawnFailed(id, now: now) }
-        switch spawner.start(service, generation: generation, underStress: underStress) {
+        guard let service = service(id), let status = service.channel?.childNumber else {
+            return policy.spawnFailed(id, .noChannel, now: now)
+        }
+        switch spawner.start(service, status: status, generation: generation, underStress: underStress) {
         case .started(let pid): policy.spawned(id, pid: pid, generation: generation, now: now)
         case .execFailed(let pid, let error):
             log.warning("master_spawn: exec \(service.plan.entry.executablePath): \(error.reason)")
@@ -109,7 +126,7 @@ extension Master {
             policy.spawned(id, pid: pid, generation: generation, isDoomed: true, now: now)
         case .forkFailed(let error):
             log.warning("master_spawn: fork: \(error.reason) -- throttling")
-            policy.spawnFailed(id, now: now)
+            policy.spawnFailed(id, .fork, now: now)
         }
     }
 
@@ -138,14 +155,25 @@ extension Master {
 
     private func say(_ note: PolicyNote) {
         if note.isVerbose && log.verbosity == 0 { return }
-        // Process 1 inherits orphans; that they end is nobody's news.
+        // Process 1 inherits orphans, whose ends are of no interest.
         if case .unknownChild = note, options.isInit { return }
+        if let (id, kind) = note.provocation, service(id)?.pass(kind, log, now) != .open { return }
         attendToLog()
         for (level, text) in note.text({ service($0)?.plan }) {
             switch level {
             case .info: log.info(text)
             case .warning: log.warning(text)
             }
+        }
+    }
+}
+
+extension ChildSignal {
+    var systemSignal: Signal {
+        switch self {
+        case .terminate: .terminate
+        case .kill: .kill
+        case .look: .urgent
         }
     }
 }

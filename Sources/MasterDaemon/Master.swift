@@ -40,9 +40,11 @@ final class Master {
     private var effects: [Effect] = []
     private var reloadNews: ReloadNews = []
     private var isReapWanted = false
-    private var pacing = ReportPacing()
-    /// Whether the present turn brought reports and nothing else, and nothing followed from them.
-    private var isTurnQuiet = false
+    var pacing = ReportPacing()
+    var turn = Turn()
+    /// Channels that are not listened to for a moment.
+    var resting: [ServiceID] = []
+    var restTimer: WatchID?
 
     init(
         options: MasterOptions,
@@ -78,13 +80,9 @@ final class Master {
                 log.fatal("event loop: \(error.description)")
             }
             Watchdog.waitEnded()
-            var isIdle = true
-            isTurnQuiet = true
-            while let occurrence = loop.next() {
-                isIdle = false
-                handle(occurrence)
-            }
-            if isIdle { log.refreshLastWords() }
+            turn.begin()
+            while let occurrence = loop.next() { handle(occurrence) }
+            if turn.isEmpty { log.refreshLastWords() }
             if !reloadNews.isEmpty {
                 let news = reloadNews
                 reloadNews = []
@@ -95,8 +93,7 @@ final class Master {
                 reap()
             }
             if log.hasPending { log.flush() }
-            let rest = pacing.turnEnded(wasQuiet: isTurnQuiet && !isIdle, now: loop.now.nanoseconds)
-            if rest > 0 { pause(microseconds: rest) }
+            restAfterTurn()
         }
     }
 
@@ -107,7 +104,7 @@ final class Master {
 
     private func handle(_ occurrence: Occurrence) {
         let token = occurrence.token
-        if token.event != .reportsArrived { isTurnQuiet = false }
+        turn.count(token.event)
         switch token.event {
         case .hangup: reloadNews.insert(.asked)
         case .reloadDue: reloadNews.insert(.timerFired)
@@ -119,11 +116,17 @@ final class Master {
             log.finish()
             exitProcess(ExitCode.success)
         case .endpointReadable:
-            let waiting = policy.mayStartSeveral(token.service) ? clientsWaiting(token.service) : 1
-            policy.endpointReadable(token.service, waiting: waiting, now: now)
-        case .reportsArrived: drain(token.service)
+            // A child that said so before the client came is idle: another is not needed.
+            drain(token.service)
+            policy.endpointReadable(token.service, now: now)
+        case .reportsArrived:
+            turn.heard.append(token.service)
+            drain(token.service)
+        case .restEnds: restEnded()
         case .throttleEnds: policy.timerFired(.throttle(token.service), now: now)
         case .wakeupDue: policy.timerFired(.wakeup(token.service), now: now)
+        case .lookDue: policy.timerFired(.look(token.service), now: now)
+        case .retryDue: policy.timerFired(.retry(token.service), now: now)
         case .removalDeadline: policy.timerFired(.removalDeadline(token.service), now: now)
         case .wakeupReady: warn(wakeups.advance(token.slot, loop: &loop))
         case .wakeupDeadline: warn(wakeups.expire(token.slot, loop: &loop))
@@ -138,7 +141,7 @@ final class Master {
         effects = []
         policy.takeEffects(into: &batch)
         while !batch.isEmpty {
-            isTurnQuiet = false
+            turn.isQuiet = false
             for effect in batch { carryOut(effect) }
             policy.takeEffects(into: &batch)
         }
@@ -195,26 +198,28 @@ final class Master {
 
     // MARK: children
 
-    /// Reads what the children of a service have said.
-    func drain(_ id: ServiceID) {
-        guard let service = service(id), let channel = service.channel?.readerNumber else { return }
-        for trouble in statusReader.drain(channel, of: id, into: &policy, now: now) {
-            report(trouble, service)
-        }
+    /// Reads what the children of a service have said; returns how many reports that were.
+    @discardableResult
+    func drain(_ id: ServiceID) -> Int {
+        guard let service = service(id), let channel = service.channel?.readerNumber else { return 0 }
+        let drained = statusReader.drain(channel, of: id, into: &policy, now: now)
+        for trouble in drained.troubles { report(trouble, service) }
+        return drained.reports
     }
 
     private func report(_ trouble: StatusReader.Trouble, _ service: RunningService) {
         let (name, canonical) = service.plan.shown
         switch trouble {
-        case .readFailed(let error): log.warning("master_status_event: read: \(error.reason)")
+        case .readFailed(let error):
+            service.say(.readFailure, log, now) { "master_status_event: read: \(error.reason)" }
         case .garbage(let count, let pid):
-            guard let skipped = service.garbageGate.pass(nowSeconds: now.milliseconds / 1000) else { return }
-            if skipped > 0 { log.warning("service \(name)(\(canonical)): \(skipped) more partial status updates") }
-            log.warning(
+            service.say(.garbage, log, now) {
                 "service \(name)(\(canonical)): child (pid \(pid ?? 0)) sent partial status update (\(count) bytes)"
-            )
+            }
         case .endOfFile:
-            log.warning("service \(name)(\(canonical)): end of file on the status channel -- opening a new one")
+            service.say(.endOfFile, log, now) {
+                "service \(name)(\(canonical)): end of file on the status channel -- opening a new one"
+            }
             replaceChannel(service)
         }
     }
@@ -222,6 +227,7 @@ final class Master {
     /// Buries every child that has ended. What a child said last counts before its end does.
     private func reap() {
         while let (pid, status) = reapChild() {
+            turn.isQuiet = false
             if helpers.remove(pid) != nil { continue }
             if let id = policy.view(ofChild: pid)?.service { drain(id) }
             policy.childExited(pid: pid, ExitKind(status), now: now)

@@ -18,8 +18,11 @@ enum MasterEvent: UInt32 {
     case namesArrived
     case endpointReadable
     case reportsArrived
+    case restEnds
     case throttleEnds
     case wakeupDue
+    case lookDue
+    case retryDue
     case removalDeadline
     case wakeupReady
     case wakeupDeadline
@@ -47,6 +50,8 @@ extension PolicyTimer {
         switch self {
         case .throttle(let id): MasterEvent.throttleEnds.token(id)
         case .wakeup(let id): MasterEvent.wakeupDue.token(id)
+        case .look(let id): MasterEvent.lookDue.token(id)
+        case .retry(let id): MasterEvent.retryDue.token(id)
         case .removalDeadline(let id): MasterEvent.removalDeadline.token(id)
         }
     }

@@ -22,9 +22,9 @@ extension PolicyNote {
             return [(.warning, "\(path(service(id))): bad command startup -- throttling")]
         case .processLimit(let id, let limit):
             return limitText(service(id), limit).map { (.warning, $0) }
-        case .staleReport(let pid, let generation):
+        case .staleReport(let pid, _, let generation):
             return [(.info, "ignoring status update from child pid \(pid) generation \(generation)")]
-        case .unknownStatus(let value, let pid):
+        case .unknownStatus(let value, let pid, _):
             return [
                 (
                     .warning,
@@ -43,10 +43,28 @@ extension PolicyNote {
                         + " -- sending SIGKILL"
                 )
             ]
-        case .unknownReporter(let pid): return [(.info, "master_status_event: process id not found: \(pid)")]
+        case .unknownReporter(let pid, _): return [(.info, "master_status_event: process id not found: \(pid)")]
+        case .starting(let id, let reason):
+            return [(.info, "service \(name(service(id))): starting a process, because \(reason.text)")]
         case .spawned(let pid, let id): return [(.info, "spawn command \(path(service(id))); pid \(pid)")]
         case .throttling(let id): return [(.info, "throttling command \(path(service(id)))")]
         case .throttleReleased(let id): return [(.info, "throttle released for command \(path(service(id)))")]
+        case .queueStands(let id, let idle):
+            return [
+                (
+                    .warning,
+                    "service \(name(service(id))): clients wait, and \(idle) idle processes do not take them"
+                        + " -- starting another process (see what the idle ones do, with strace -p or gdb -p)"
+                )
+            ]
+        case .covered(let id, let coverage, let idle, let total):
+            return [(.info, "service \(name(service(id))): \(coverage.text) (\(idle) idle of \(total))")]
+        case .stressBegan(let id):
+            return [
+                (.info, "service \(name(service(id))) comes near its process limit: processes run with stress=yes")
+            ]
+        case .nudged(let id, let count):
+            return [(.info, "service \(name(service(id))): clients wait -- telling \(count) idle processes to look")]
         case .conditionalTimerStarted(let id): return [(.info, "start conditional timer for \(name(service(id)))")]
         }
     }
@@ -63,5 +81,29 @@ extension PolicyNote {
             "to avoid this condition, increase the process count in master.cf or reduce the service time per client",
             "see http://www.postfix.org/STRESS_README.html for examples of stress-adapting configuration settings",
         ]
+    }
+}
+
+extension StartReason {
+    var text: String {
+        switch self {
+        case .clientCame: "a client came"
+        case .queueIsLong: "more clients wait"
+        case .queueStands: "idle processes do not react"
+        }
+    }
+}
+
+extension Coverage {
+    var text: String {
+        switch self {
+        case .leaving: "removed"
+        case .noChannel: "no status channel, not watched for a moment"
+        case .throttled: "throttled, not watched"
+        case .spawning: "a process is being started"
+        case .idleChild: "idle processes watch for clients"
+        case .saturated: "all processes are busy and the limit is reached, not watched"
+        case .uncovered: "no process is idle, master watches for clients"
+        }
     }
 }

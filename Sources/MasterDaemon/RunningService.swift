@@ -21,8 +21,8 @@ final class RunningService {
     var endpointWatches: [WatchID] = []
     var channel: StatusChannel?
     var channelWatch: WatchID?
-    /// A child that writes garbage may do so for ever; the log hears of it once a while.
-    var garbageGate = MessageGate(intervalSeconds: 60)
+    /// For messages that the children can bring about again and again.
+    var gates = MessageGates.ofService
     /// Where the endpoint is for now, while its path belongs to another service that may yet stay.
     var temporaryPath: String?
     private var vector: ArgumentVector?

@@ -23,10 +23,13 @@ struct Spawner: ~Copyable {
             .map { "\($0.name)=\($0.value)" }
     }
 
-    func start(_ service: RunningService, generation: Generation, underStress: Bool) -> SpawnOutcome {
-        guard let status = service.channel?.childNumber else {
-            return .forkFailed(SystemError(.spawn, .badFileDescriptor))
-        }
+    /// - Parameter status: the children's end of the service's status channel.
+    func start(
+        _ service: RunningService,
+        status: DescriptorNumber,
+        generation: Generation,
+        underStress: Bool
+    ) -> SpawnOutcome {
         var sources = [flow.first.number, flow.second.number, status] + service.listeners.numbers
         // A service with very many sockets reaches numbers that are sources: then copies above them all do the duty.
         var copies = DescriptorList()

@@ -17,7 +17,9 @@ struct StatusChannel: ~Copyable {
     private let ends: DescriptorPair
 
     init() throws(SystemError) {
-        ends = try makeSocketPair().moved(atLeast: ChildImage.lowestSource)
+        let pair = try makeSocketPair().moved(atLeast: ChildImage.lowestSource)
+        try pair.second.number.setOption(.priority, StatusChannelMark.socketPriority)
+        ends = pair
     }
 
     var readerNumber: DescriptorNumber { ends.first.number }
@@ -27,6 +29,13 @@ struct StatusChannel: ~Copyable {
 /// Reads status records, many at a time, and feeds them to the policy. One buffer serves all channels.
 struct StatusReader: ~Copyable {
     private var buffer = FixedBytes(count: StatusReport.byteCount * 512)
+
+    /// What a drain found.
+    struct Drained: Equatable {
+        /// Records that were handed out, whatever they said.
+        var reports = 0
+        var troubles: [Trouble] = []
+    }
 
     /// What was in the way, for the log.
     enum Trouble: Equatable {
@@ -44,8 +53,8 @@ struct StatusReader: ~Copyable {
         of service: ServiceID,
         into policy: inout Policy,
         now: PolicyTime
-    ) -> [Trouble] {
-        var troubles: [Trouble] = []
+    ) -> Drained {
+        var drained = Drained()
         policy.beginReports(from: service)
         var kept = 0
         for _ in 0..<Self.readLimit {
@@ -57,22 +66,22 @@ struct StatusReader: ~Copyable {
                 case .bytes(let count): size = kept + count
                 case .wouldBlock: size = 0
                 case .endOfFile:
-                    troubles.append(.endOfFile)
+                    drained.troubles.append(.endOfFile)
                     size = 0
                 }
             } catch {
-                troubles.append(.readFailed(error))
+                drained.troubles.append(.readFailed(error))
                 size = 0
             }
             if size == 0 { break }
             let isFull = size == buffer.count
-            let used = decode(size, mayContinue: isFull, service, &policy, now, &troubles)
+            let used = decode(size, mayContinue: isFull, service, &policy, now, &drained)
             kept = size - used
             if kept > 0 { buffer.moveToFront(from: used, size: kept) }
             if !isFull { break }
         }
         policy.endReports(now: now)
-        return troubles
+        return drained
     }
 
     /// Hands out the records in the first `size` bytes; returns how many bytes that took.
@@ -82,14 +91,16 @@ struct StatusReader: ~Copyable {
         _ service: ServiceID,
         _ policy: inout Policy,
         _ now: PolicyTime,
-        _ troubles: inout [Trouble]
+        _ drained: inout Drained
     ) -> Int {
         var stream = StatusStream()
         let batch = buffer.bytes.extracting(0..<size)
         while let item = policy.next(of: &stream, in: batch, mayContinue: mayContinue, from: service) {
             switch item {
-            case .report(let report): policy.reportArrived(from: service, report, now: now)
-            case .garbage(let count, let pid): troubles.append(.garbage(byteCount: count, pid: pid))
+            case .report(let report):
+                drained.reports += 1
+                policy.reportArrived(from: service, report, now: now)
+            case .garbage(let count, let pid): drained.troubles.append(.garbage(byteCount: count, pid: pid))
             }
         }
         return stream.offset

@@ -8,7 +8,7 @@ import MasterProtocol
 /// One child from fork to reaping. Decides what a report or a new channel makes of it; never looks at its service.
 ///
 /// "Retired" means that the child's status channel was replaced: it leaves when it is idle next. It is counted in its
-/// service's total until it is reaped, but as nobody who accepts.
+/// service's total until it is reaped, but not among those who accept.
 ///
 ///     state        | TAKEN              | AVAIL                      | channel replaced
 ///     -------------+--------------------+----------------------------+----------------------
@@ -19,17 +19,20 @@ import MasterProtocol
 ///     retiredBusy  | -                  | retiredIdle, uses + 1      | -
 ///
 /// A child begins as starting with no uses, at the moment of its fork. "Starting" counts as idle: it will accept. It
-/// ends with the first TAKEN, because nothing is heard of a child that is up and has nothing to do.
-struct Child: Sendable {
+/// ends with the first TAKEN, because nothing is heard of a child that is up and has nothing to do. An AVAIL that
+/// changes nothing is how a child of our own skeletons answers a nudge.
+struct Child: Sendable, Equatable {
     var pid: Int32
     var generation: Generation
     var service: ServiceID
     var state: ChildState
     /// Changes from busy to idle that were seen; dying abnormally before the first one throttles the service.
     var useCount: UInt32 = 0
+    /// It was asked to look at the queue, and was not heard of since.
+    var isNudged = false
 
     /// Applies one column of the table; says whether anything changed.
-    mutating func apply(_ event: ChildEvent) -> Bool {
+    mutating func apply(_ event: ChildEvent) -> ChildChange {
         switch (state, event) {
         case (.starting, .taken), (.idle, .taken): state = .busy
         case (.starting, .channelReplaced), (.idle, .channelReplaced): state = .retiredIdle
@@ -43,13 +46,21 @@ struct Child: Sendable {
             useCount &+= 1
         case (.starting, .available), (.idle, .available), (.busy, .taken), (.retiredIdle, .available),
             (.retiredIdle, .channelReplaced), (.retiredBusy, .taken), (.retiredBusy, .channelReplaced):
-            return false
+            return .none
         }
-        return true
+        return .changed
+    }
+
+    /// Whether it is one of those who accept.
+    var isIdle: Bool {
+        switch state {
+        case .starting, .idle: true
+        case .busy, .retiredIdle, .retiredBusy: false
+        }
     }
 }
 
-package enum ChildState: Hashable, Sendable {
+package enum ChildState: UInt8, Sendable {
     case starting
     case idle
     case busy
@@ -61,4 +72,11 @@ enum ChildEvent: Sendable {
     case taken
     case available
     case channelReplaced
+}
+
+/// What an event made of a child.
+enum ChildChange: Sendable {
+    case changed
+    /// It was so already.
+    case none
 }

@@ -19,7 +19,7 @@ struct ChildTable: Sendable {
         slots = Array(repeating: Self.vacant, count: size)
     }
 
-    private static var vacant: Child {
+    static var vacant: Child {
         Child(pid: 0, generation: .none, service: ServiceID(index: 0, generation: 0), state: .busy)
     }
 
@@ -68,6 +68,14 @@ struct ChildTable: Sendable {
         }
         slots[hole] = Self.vacant
         count -= 1
+    }
+
+    /// Every child, in no particular order.
+    var all: [Child] { slots.filter { $0.pid != 0 } }
+
+    init(_ children: [Child]) {
+        self.init(expectedChildren: children.count)
+        for child in children { insert(child) }
     }
 
     func forEach(_ body: (Child) -> Void) {

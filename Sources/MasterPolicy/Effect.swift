@@ -5,21 +5,26 @@
 
 package import MasterProtocol
 
-/// One thing for master to do, in the order it was decided.
+/// One thing for master to do, in the order it was decided. A deed that the kernel refuses is answered with the event
+/// that its description names.
 ///
 /// Effects are plain numbers: whoever carries them out looks up sockets, commands and names by `ServiceID`.
 package enum Effect: Equatable, Sendable {
-    /// Tell the policy when the service's endpoints become readable.
+    /// Tell the policy when the service's endpoints become readable. When not all of them can be watched: `watchFailed`.
     case watchEndpoints(ServiceID)
     case unwatchEndpoints(ServiceID)
+    /// Listen to the channel, after opening one where there is none. When that fails: `channelFailed`.
     case openStatusChannel(ServiceID)
-    /// Read what is left in the old channel, report it, close it, and open a new one. Children see end-of-file.
+    /// Read what is left in the old channel, report it, close it, and open a new one. Children see end-of-file. When
+    /// there is no new one to be had: `channelFailed`.
     case replaceStatusChannel(ServiceID)
     case closeStatusChannel(ServiceID)
     case closeEndpoints(ServiceID)
-    /// See how many clients wait at the service's endpoints, and answer with `queueMeasured`,
-    /// before anything but ends of children is told.
+    /// Count the clients that wait at the service's endpoints, and answer with `queueMeasured`, before anything but ends
+    /// of children is told.
     case measureQueue(ServiceID)
+    /// See whether any client waits at the service's endpoints, and answer with `queueLooked`.
+    case lookAtQueue(ServiceID)
     /// Start one child, and answer with `spawned` or `spawnFailed`.
     case spawn(ServiceID, Generation, underStress: Bool)
     /// Call `timerFired` once after this time; starting a running timer again moves it.
@@ -27,7 +32,7 @@ package enum Effect: Equatable, Sendable {
     case cancelTimer(PolicyTimer)
     /// Do what a client does to get a process started: connect, and send the wake-up byte.
     case sendWakeup(ServiceID)
-    case terminate(pid: Int32, signal: TerminationSignal)
+    case signal(pid: Int32, ChildSignal)
     /// Nothing is left of the service; its `ServiceID` is not used again.
     case serviceRemoved(ServiceID)
     case note(PolicyNote)
@@ -39,53 +44,24 @@ package enum PolicyTimer: Hashable, Sendable {
     case throttle(ServiceID)
     /// Next wake-up.
     case wakeup(ServiceID)
+    /// Next look at the queue.
+    case look(ServiceID)
+    /// Another try of what the kernel refused.
+    case retry(ServiceID)
     /// End of patience with the children of a removed service.
     case removalDeadline(ServiceID)
+
+    /// Every timer that a service can have.
+    package static func all(of id: ServiceID) -> [PolicyTimer] {
+        [.throttle(id), .wakeup(id), .look(id), .retry(id), .removalDeadline(id)]
+    }
 }
 
-package enum TerminationSignal: Equatable, Sendable {
+package enum ChildSignal: Equatable, Sendable {
     /// SIGTERM
-    case term
+    case terminate
     /// SIGKILL
     case kill
-}
-
-/// Everything worth a log line, typed; the texts are the logger's business.
-package enum PolicyNote: Equatable, Sendable {
-    case exitStatus(pid: Int32, ServiceID, status: Int32)
-    case killedBy(pid: Int32, ServiceID, signal: Int32)
-    case stoppedBy(pid: Int32, ServiceID, signal: Int32)
-    /// A child died abnormally before it completed a request; the service is throttled.
-    case badStartup(ServiceID)
-    case processLimit(ServiceID, limit: Int32)
-    /// The report names another life than the one we know under this pid.
-    case staleReport(pid: Int32, generation: UInt32)
-    case unknownStatus(value: Int32, pid: Int32)
-    /// A report about a process of `owner` came on the channel of `sender`.
-    case foreignReport(pid: Int32, sender: ServiceID, owner: ServiceID)
-    /// A process ended that is none of ours; the original calls this a panic, we go on.
-    case unknownChild(pid: Int32)
-    /// A removed service's children outlived their time.
-    case removalForced(ServiceID, children: Int32)
-    /// Normal: the reporter is gone already. Verbose.
-    case unknownReporter(pid: Int32)
-    /// Verbose.
-    case spawned(pid: Int32, ServiceID)
-    /// Verbose.
-    case throttling(ServiceID)
-    /// Verbose.
-    case throttleReleased(ServiceID)
-    /// Verbose.
-    case conditionalTimerStarted(ServiceID)
-
-    /// Whether the line is written only when verbose logging is on.
-    package var isVerbose: Bool {
-        switch self {
-        case .exitStatus, .killedBy, .stoppedBy, .badStartup, .processLimit, .staleReport, .unknownStatus,
-            .foreignReport, .unknownChild, .removalForced:
-            false
-        case .unknownReporter, .spawned, .throttling, .throttleReleased, .conditionalTimerStarted:
-            true
-        }
-    }
+    /// SIGURG: look at the queue. Postfix's daemons ignore it, as every process does by default.
+    case look
 }

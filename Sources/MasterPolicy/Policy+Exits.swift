@@ -41,7 +41,7 @@ extension Policy {
         guard child.useCount == 0, !services[service].isThrottled, services[service].stage == .active else { return }
         counters.badStartups += 1
         note(.badStartup(child.service))
-        throttle(service, now)
+        throttle(service, .failedStart, now)
     }
 
     mutating func forget(_ slot: Int, of service: Int, _ now: PolicyTime) {
@@ -51,6 +51,8 @@ extension Policy {
         // Whatever comes next begins from nothing, and perhaps with another program.
         if services[service].total == 0 { services[service].window.close() }
         settleWatch(service, now)
+        // The child may have been woken for a client that it did not take any more.
+        lookAfterEnd(service, now)
         finishRemoval(service)
     }
 }

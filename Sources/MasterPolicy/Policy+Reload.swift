@@ -3,29 +3,33 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import MasterProtocol
-
-// A changed service keeps its endpoints and its throttle; its children leave when convenient. A removed one gives up
-// its endpoints at once and lingers only until its children are gone, without anybody waiting for them.
+// A changed service keeps its endpoints; its children leave when convenient. A removed one gives up its endpoints at
+// once and lingers only until its children are gone, without anybody waiting for them.
 extension Policy {
-    /// The service is still configured, with these rules. Not changed: stress, the throttle and its timer, counts,
-    /// and when the process limit was last noted.
+    /// The service is still configured, with these rules. A throttle after a failed start ends, because the new
+    /// configuration may have removed its cause; one after a failed fork stays. Not changed: stress, counts, and when
+    /// the process limit was last noted.
     package mutating func updateService(_ id: ServiceID, _ rules: ServiceRules, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
         counters.servicesUpdated += 1
         services[slot].rules = rules
         services[slot].window.close()
         services[slot].isAwaitingFirstUse = rules.isWakeupConditional
-        restart(slot)
+        if services[slot].throttle?.cause == .failedStart {
+            want(.cancelTimer(.throttle(id)))
+            releaseThrottle(slot)
+        }
+        restart(slot, now)
         settleWatch(slot, now)
     }
 
     /// Gives the service a new status channel, which retires its children.
-    mutating func restart(_ slot: Int) {
+    mutating func restart(_ slot: Int, _ now: PolicyTime) {
         stopWakeups(slot)
         retireChildren(slot)
+        services[slot].owed.remove(.channel)
         want(.replaceStatusChannel(services[slot].id))
-        startWakeups(slot)
+        startWakeups(slot, now)
     }
 
     private mutating func retireChildren(_ slot: Int) {
@@ -33,7 +37,7 @@ extension Policy {
         var retired: UInt64 = 0
         children.updateEach(of: service.id) { child in
             let before = child.state
-            guard child.apply(.channelReplaced) else { return }
+            guard child.apply(.channelReplaced) == .changed else { return }
             service.count(before, -1)
             service.count(child.state, 1)
             retired += 1
@@ -47,8 +51,10 @@ extension Policy {
     package mutating func removeService(_ id: ServiceID, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
         stopWakeups(slot)
+        stopLooks(slot)
+        stopRetries(slot)
         if services[slot].isThrottled {
-            services[slot].isThrottled = false
+            services[slot].throttle = nil
             want(.cancelTimer(.throttle(id)))
         }
         services[slot].stage = .leaving
@@ -56,18 +62,18 @@ extension Policy {
         settleWatch(slot, now)
         want(.closeStatusChannel(id))
         want(.closeEndpoints(id))
-        terminateChildren(of: id, .term)
+        signalChildren(of: id, .terminate)
         if isEmpty(slot) {
             free(slot)
         } else {
-            let patience = Int64(PolicyLimit.removalSeconds) * 1000
-            want(.startTimer(.removalDeadline(id), milliseconds: patience))
+            services[slot].removalDue = now.advanced(bySeconds: PolicyLimit.removalSeconds)
+            want(.startTimer(.removalDeadline(id), milliseconds: Int64(PolicyLimit.removalSeconds) * 1000))
         }
     }
 
-    private mutating func terminateChildren(of id: ServiceID, _ signal: TerminationSignal) {
+    private mutating func signalChildren(of id: ServiceID, _ signal: ChildSignal) {
         let children = children
-        children.forEach { if $0.service == id { want(.terminate(pid: $0.pid, signal: signal)) } }
+        children.forEach { if $0.service == id { want(.signal(pid: $0.pid, signal)) } }
     }
 
     private func isEmpty(_ slot: Int) -> Bool { services[slot].total == 0 && services[slot].spawn == .none }
@@ -89,7 +95,8 @@ extension Policy {
     mutating func removalDeadlinePassed(_ id: ServiceID) {
         guard let slot = slot(of: id), services[slot].stage == .leaving else { return }
         counters.removalsForced += 1
+        services[slot].removalDue = nil
         note(.removalForced(id, children: services[slot].total))
-        terminateChildren(of: id, .kill)
+        signalChildren(of: id, .kill)
     }
 }

@@ -24,11 +24,11 @@ extension Policy {
     package mutating func reportArrived(from id: ServiceID, _ report: StatusReport, now: PolicyTime) {
         guard let child = children.slot(of: report.pid) else {
             counters.unknownReporters += 1
-            return note(.unknownReporter(pid: report.pid))
+            return note(.unknownReporter(pid: report.pid, id))
         }
         guard children[child].generation.rawValue == report.generation else {
             counters.staleReports += 1
-            return note(.staleReport(pid: report.pid, generation: report.generation))
+            return note(.staleReport(pid: report.pid, id, generation: report.generation))
         }
         let owner = children[child].service
         guard owner == id else {
@@ -40,7 +40,7 @@ extension Policy {
         case .available: count(.available, of: child, now)
         case nil:
             counters.unknownStatuses += 1
-            note(.unknownStatus(value: report.availability, pid: report.pid))
+            note(.unknownStatus(value: report.availability, pid: report.pid, id))
         }
     }
 
@@ -58,16 +58,17 @@ extension Policy {
 
     private mutating func count(_ event: ChildEvent, of child: Int, _ now: PolicyTime) {
         let before = children[child].state
-        guard children[child].apply(event) else {
+        let change = children[child].apply(event)
+        guard let slot = slot(of: children[child].service) else { return }
+        noteActivity(of: child, slot, now)
+        switch (change, event) {
+        case (.none, _):
             counters.repeatedReports += 1
             return
+        case (.changed, .taken): counters.taken += 1
+        case (.changed, .available): counters.available += 1
+        case (.changed, .channelReplaced): break
         }
-        switch event {
-        case .taken: counters.taken += 1
-        case .available: counters.available += 1
-        case .channelReplaced: break
-        }
-        guard let slot = slot(of: children[child].service) else { return }
         services[slot].count(before, -1)
         services[slot].count(children[child].state, 1)
         if event == .taken {

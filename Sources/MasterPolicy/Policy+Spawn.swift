@@ -7,14 +7,13 @@ package import MasterProtocol
 
 // A spawn is decided here, carried out by the caller, and answered with `spawned` or `spawnFailed`.
 extension Policy {
-    /// Work arrived that master was watching for: `waiting` clients, or 1 where that cannot be seen. Readiness that is
-    /// out of date is ignored.
-    package mutating func endpointReadable(_ id: ServiceID, waiting: Int32 = 1, now: PolicyTime) {
-        guard let slot = activeSlot(of: id), services[slot].coverage == .uncovered,
-            services[slot].coverageNow == .uncovered
-        else { return }
+    /// Work arrived that master was watching for. Readiness that is out of date is ignored. How many clients wait is
+    /// asked only where more than one child could be started for them.
+    package mutating func endpointReadable(_ id: ServiceID, now: PolicyTime) {
+        guard let slot = activeSlot(of: id), services[slot].coverage == .uncovered else { return }
+        if services[slot].window.size > 1, services[slot].hasRoomForSeveral { return want(.measureQueue(id)) }
         if services[slot].hasRoomForSeveral {
-            services[slot].window.measured(waiting: max(waiting, 1))
+            services[slot].window.measured(waiting: 1)
         } else {
             services[slot].window.wantsOne()
         }
@@ -24,69 +23,79 @@ extension Policy {
     /// The answer to `measureQueue`: `waiting` clients, or 0 where that cannot be seen.
     package mutating func queueMeasured(_ id: ServiceID, waiting: Int32, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
-        // Anything else, and the answer is out of date.
-        guard services[slot].coverageNow == .idleChild else { return }
-        services[slot].window.measured(waiting: waiting)
+        switch services[slot].coverageNow {
+        // An endpoint was readable: there is one client at least.
+        case .uncovered: services[slot].window.measured(waiting: max(waiting, 1))
+        case .idleChild: services[slot].window.measured(waiting: waiting)
+        // The answer is out of date.
+        case .leaving, .noChannel, .throttled, .spawning, .saturated: return
+        }
         startNext(slot, now)
-    }
-
-    /// Whether it matters how many clients wait when an endpoint is readable; where it does not, nobody has to count.
-    package mutating func mayStartSeveral(_ id: ServiceID) -> Bool {
-        activeSlot(of: id).map { services[$0].window.size > 1 && services[$0].hasRoomForSeveral } ?? false
     }
 
     /// Starts one of the children that are wanted for the queue, if it may be: `spawned` sees to the next one.
     private mutating func startNext(_ slot: Int, _ now: PolicyTime) {
-        guard services[slot].wantsStart, mayStart(slot, now) else { return services[slot].window.stop() }
-        counters.spawnsWanted += 1
+        let reason: StartReason = services[slot].coverageNow == .uncovered ? .clientCame : .queueIsLong
+        guard mayStart(slot, reason, now) else { return services[slot].window.stop() }
         if services[slot].starting > 0 { counters.spawnsAhead += 1 }
+        start(slot, reason, now)
+    }
+
+    /// Idle children do not react, so one that does is needed.
+    mutating func startBesideIdle(_ slot: Int, _ now: PolicyTime) {
+        guard mayStart(slot, .queueStands, now) else { return }
+        counters.spawnsBesideIdle += 1
+        note(.queueStands(services[slot].id, idle: services[slot].idle))
+        start(slot, .queueStands, now)
+    }
+
+    /// The one place that says whether one more child may be started.
+    ///
+    ///     reason      | covered by  | and
+    ///     ------------+-------------+-------------------------------------------------------------------------------
+    ///     clientCame  | master      | the queue that was measured wants it
+    ///     queueIsLong | idle child  | below the limit, the queue wants more than accept, no stress begins
+    ///     queueStands | idle child  | below the limit, no child has been coming up for less than `PolicyLimit.patienceSeconds`
+    ///
+    /// A child that is started beside others must not bring about the stress that would retire them before they have
+    /// served anybody: it waits until they have.
+    private func mayStart(_ slot: Int, _ reason: StartReason, _ now: PolicyTime) -> Bool {
+        let service = services[slot]
+        let isWanted = service.window.wantsStart(accepting: service.idle, starting: service.starting)
+        switch (service.coverageNow, reason) {
+        case (.uncovered, .clientCame): return isWanted
+        case (.idleChild, .queueIsLong): return isWanted && service.isBelowLimit && !beginsStress(slot, now)
+        case (.idleChild, .queueStands):
+            guard service.isBelowLimit else { return false }
+            if service.starting == 0 { return true }
+            let patience = service.lastSpawn?.advanced(bySeconds: PolicyLimit.patienceSeconds) ?? now
+            return patience <= now && !beginsStress(slot, now)
+        case (.uncovered, .queueIsLong), (.uncovered, .queueStands), (.idleChild, .clientCame), (.leaving, _),
+            (.noChannel, _), (.throttled, _), (.spawning, _), (.saturated, _):
+            return false
+        }
+    }
+
+    private mutating func start(_ slot: Int, _ reason: StartReason, _ now: PolicyTime) {
+        counters.spawnsWanted += 1
+        if isVerbose { note(.starting(services[slot].id, reason)) }
         let isUnderStress = keepStress(slot, now)
         services[slot].spawn = .onPresentChannel
+        services[slot].lastSpawn = now
         settleWatch(slot, now)
         lastGeneration = lastGeneration.next
         want(.spawn(services[slot].id, lastGeneration, underStress: isUnderStress))
     }
 
-    /// A child that is started beside others must not bring about the stress that would retire them before they have
-    /// served anybody: it waits until they have.
-    private func mayStart(_ slot: Int, _ now: PolicyTime) -> Bool {
-        switch services[slot].coverageNow {
-        case .uncovered: true
-        case .idleChild: services[slot].isBelowLimit && !beginsStress(slot, now)
-        case .leaving, .throttled, .spawning, .saturated: false
-        }
-    }
-
     /// New children that took a client leave room for others to start; if all who accept are still coming up, the queue
     /// tells whether they are enough.
-    mutating func lookAtQueue(_ slot: Int) {
+    mutating func measureIfDue(_ slot: Int) {
         let service = services[slot]
-        guard service.window.isLookDue, service.spawn == .none else { return }
-        services[slot].window.looked()
+        guard service.window.isMeasureDue, service.spawn == .none else { return }
+        services[slot].window.measureAsked()
         guard service.coverage == .idleChild, service.idle == service.starting, service.starting < service.window.size
         else { return }
         want(.measureQueue(service.id))
-    }
-
-    /// Stress begins when the child that is wanted now may be the last one: the present children get a channel's end,
-    /// so that they leave as soon as they can and come back in stress mode.
-    private mutating func keepStress(_ slot: Int, _ now: PolicyTime) -> Bool {
-        if mayBeTheLast(slot) {
-            if beginsStress(slot, now) {
-                counters.stressOnsets += 1
-                restart(slot)
-            }
-            services[slot].stressUntil = now.advanced(bySeconds: PolicyLimit.stressSeconds)
-        }
-        return services[slot].stressUntil.map { $0 > now } ?? false
-    }
-
-    private func mayBeTheLast(_ slot: Int) -> Bool {
-        services[slot].rules.isStressEligible && services[slot].total + 1 >= services[slot].rules.processLimit
-    }
-
-    private func beginsStress(_ slot: Int, _ now: PolicyTime) -> Bool {
-        mayBeTheLast(slot) && services[slot].stressUntil.map { $0 < now } ?? true
     }
 
     /// The wanted child exists. It counts as one that accepts from now on, also when it `isDoomed`: it is known to fail.
@@ -98,8 +107,8 @@ extension Policy {
         now: PolicyTime
     ) {
         guard let slot = slot(of: id) else {
-            // Nobody's child: it must not keep the endpoint.
-            want(.terminate(pid: pid, signal: .term))
+            // The service is gone, and the child must not keep its endpoint.
+            want(.signal(pid: pid, .terminate))
             return
         }
         forgetIfKnown(pid, now)
@@ -112,8 +121,8 @@ extension Policy {
         counters.spawns += 1
         note(.spawned(pid: pid, id))
         switch services[slot].stage {
-        case .leaving: want(.terminate(pid: pid, signal: .term))
-        case .active, .vacant: if !isRetired { firstUse(slot) }
+        case .leaving: want(.signal(pid: pid, .terminate))
+        case .active, .vacant: if !isRetired { firstUse(slot, now) }
         }
         if isDoomed { services[slot].window.close() }
         startNext(slot, now)
@@ -127,28 +136,38 @@ extension Policy {
     }
 
     /// No process could be made.
-    package mutating func spawnFailed(_ id: ServiceID, now: PolicyTime) {
+    package mutating func spawnFailed(_ id: ServiceID, _ failure: SpawnFailure, now: PolicyTime) {
         guard let slot = slot(of: id), services[slot].spawn != .none else { return }
         services[slot].spawn = .none
         counters.spawnFailures += 1
-        switch services[slot].stage {
-        case .active: throttle(slot, now)
-        case .leaving, .vacant: finishRemoval(slot)
+        switch (services[slot].stage, failure) {
+        case (.active, .fork): throttle(slot, .failedFork, now)
+        // The channel is owed, and with it the coverage.
+        case (.active, .noChannel): settleWatch(slot, now)
+        case (.leaving, _), (.vacant, _): finishRemoval(slot)
         }
     }
 
     /// Starts nothing for a while. Children that exist are not affected.
-    mutating func throttle(_ slot: Int, _ now: PolicyTime) {
+    mutating func throttle(_ slot: Int, _ cause: Throttle.Cause, _ now: PolicyTime) {
         guard services[slot].stage == .active else { return }
         services[slot].window.close()
         if !services[slot].isThrottled {
-            services[slot].isThrottled = true
+            let seconds = Int(services[slot].rules.throttleSeconds)
+            services[slot].throttle = Throttle(cause: cause, ends: now.advanced(bySeconds: seconds))
             counters.throttles += 1
             let id = services[slot].id
             note(.throttling(id))
-            let seconds = Int64(services[slot].rules.throttleSeconds)
-            want(.startTimer(.throttle(id), milliseconds: seconds * 1000))
+            want(.startTimer(.throttle(id), milliseconds: Int64(seconds) * 1000))
         }
         settleWatch(slot, now)
     }
+}
+
+/// Why there is no child.
+package enum SpawnFailure: Sendable {
+    /// fork(2) failed.
+    case fork
+    /// There is no status channel to give to it.
+    case noChannel
 }

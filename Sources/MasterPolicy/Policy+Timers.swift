@@ -9,38 +9,43 @@ extension Policy {
     package mutating func timerFired(_ timer: PolicyTimer, now: PolicyTime) {
         switch timer {
         case .throttle(let id): throttleEnded(id, now)
-        case .wakeup(let id): wakeupDue(id)
+        case .wakeup(let id): wakeupDue(id, now)
+        case .look(let id): lookDue(id)
+        case .retry(let id): retryDue(id, now)
         case .removalDeadline(let id): removalDeadlinePassed(id)
         }
     }
 
     private mutating func throttleEnded(_ id: ServiceID, _ now: PolicyTime) {
         guard let slot = activeSlot(of: id), services[slot].isThrottled else { return }
-        services[slot].isThrottled = false
-        counters.throttleReleases += 1
-        note(.throttleReleased(id))
+        releaseThrottle(slot)
         settleWatch(slot, now)
     }
 
+    mutating func releaseThrottle(_ slot: Int) {
+        services[slot].throttle = nil
+        counters.throttleReleases += 1
+        note(.throttleReleased(services[slot].id))
+    }
+
     /// Sends a wake-up now and then one every wake-up time, unless there is none or the first client is awaited.
-    mutating func startWakeups(_ slot: Int) {
+    mutating func startWakeups(_ slot: Int, _ now: PolicyTime) {
         guard services[slot].rules.wakeupSeconds > 0, !services[slot].isAwaitingFirstUse else { return }
-        services[slot].isWakeupRunning = true
-        wakeup(slot)
+        wakeup(slot, now)
     }
 
     mutating func stopWakeups(_ slot: Int) {
-        guard services[slot].isWakeupRunning else { return }
-        services[slot].isWakeupRunning = false
+        guard services[slot].wakeupDue != nil else { return }
+        services[slot].wakeupDue = nil
         want(.cancelTimer(.wakeup(services[slot].id)))
     }
 
-    private mutating func wakeupDue(_ id: ServiceID) {
-        guard let slot = activeSlot(of: id), services[slot].isWakeupRunning else { return }
-        wakeup(slot)
+    private mutating func wakeupDue(_ id: ServiceID, _ now: PolicyTime) {
+        guard let slot = activeSlot(of: id), services[slot].wakeupDue != nil else { return }
+        wakeup(slot, now)
     }
 
-    private mutating func wakeup(_ slot: Int) {
+    private mutating func wakeup(_ slot: Int, _ now: PolicyTime) {
         let service = services[slot]
         if service.isThrottled {
             counters.wakeupsSkipped += 1
@@ -48,15 +53,17 @@ extension Policy {
             counters.wakeups += 1
             want(.sendWakeup(service.id))
         }
-        want(.startTimer(.wakeup(service.id), milliseconds: Int64(service.rules.wakeupSeconds) * 1000))
+        let seconds = Int(service.rules.wakeupSeconds)
+        services[slot].wakeupDue = now.advanced(bySeconds: seconds)
+        want(.startTimer(.wakeup(service.id), milliseconds: Int64(seconds) * 1000))
     }
 
     /// A client started the first child: from now on there are wake-ups, beginning with one in addition to the client.
-    mutating func firstUse(_ slot: Int) {
+    mutating func firstUse(_ slot: Int, _ now: PolicyTime) {
         guard services[slot].isAwaitingFirstUse else { return }
         services[slot].isAwaitingFirstUse = false
         guard services[slot].rules.wakeupSeconds > 0 else { return }
         note(.conditionalTimerStarted(services[slot].id))
-        startWakeups(slot)
+        startWakeups(slot, now)
     }
 }

@@ -14,6 +14,7 @@ package struct ServiceView: Hashable, Sendable {
     package let starting: Int32
     package let total: Int32
     package let window: StartWindow
+    package let looks: QueueLooks
     package let isThrottled: Bool
     package let isLeaving: Bool
     package let isSpawnInFlight: Bool
@@ -30,6 +31,7 @@ package struct ServiceView: Hashable, Sendable {
         starting = service.starting
         total = service.total
         window = service.window
+        looks = service.looks
         isThrottled = service.isThrottled
         isLeaving = service.stage == .leaving
         isSpawnInFlight = service.spawn != .none
@@ -45,6 +47,7 @@ package struct ChildView: Hashable, Sendable {
     package let service: ServiceID
     package let state: ChildState
     package let useCount: UInt32
+    package let isNudged: Bool
 
     init(_ child: Child) {
         pid = child.pid
@@ -52,6 +55,7 @@ package struct ChildView: Hashable, Sendable {
         service = child.service
         state = child.state
         useCount = child.useCount
+        isNudged = child.isNudged
     }
 }
 

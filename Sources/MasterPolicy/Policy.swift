@@ -22,6 +22,8 @@ package struct Policy: Sendable {
     var lastGeneration = Generation.none
     /// The service whose reports are being read; its watch is settled once, at the end.
     var batch: ServiceID?
+    /// Whether changes of coverage are noted. Off, they cost nothing.
+    package var isVerbose = false
 
     /// The expected numbers only decide how much memory is set aside; both may be exceeded.
     package init(expectedServices: Int = 64, expectedChildren: Int = 256) {
@@ -67,7 +69,7 @@ extension Policy {
         counters.servicesAdded += 1
         want(.openStatusChannel(id))
         settleWatch(slot, now)
-        startWakeups(slot)
+        startWakeups(slot, now)
         return id
     }
 
@@ -96,10 +98,16 @@ extension Policy {
         case (false, false), (true, true):
             break
         }
-        lookAtQueue(slot)
+        if isVerbose, before != after { noteCoverage(slot) }
+        measureIfDue(slot)
         guard after == .saturated else { return }
         if before != .saturated { counters.limitsReached += 1 }
         noteLimit(slot, now)
+    }
+
+    private mutating func noteCoverage(_ slot: Int) {
+        let service = services[slot]
+        note(.covered(service.id, service.coverage, idle: service.idle, total: service.total))
     }
 
     /// Only services that stress adapts to are worth the note, and not while a retired child is about to make room.

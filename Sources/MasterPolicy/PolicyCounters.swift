@@ -9,6 +9,8 @@ package struct PolicyCounters: Equatable, Sendable {
     package var spawns: UInt64 = 0
     /// Spawns that were decided while another child of the service was starting.
     package var spawnsAhead: UInt64 = 0
+    /// Spawns because idle children did not react to clients in the queue.
+    package var spawnsBesideIdle: UInt64 = 0
     package var spawnFailures: UInt64 = 0
     package var badStartups: UInt64 = 0
     package var throttles: UInt64 = 0
@@ -22,6 +24,13 @@ package struct PolicyCounters: Equatable, Sendable {
     package var foreignReports: UInt64 = 0
     package var watchStarts: UInt64 = 0
     package var watchStops: UInt64 = 0
+    /// Looks at queues that idle children cover.
+    package var looks: UInt64 = 0
+    /// Idle children that were asked to look at their queue.
+    package var nudges: UInt64 = 0
+    /// Watches and channels that the kernel refused.
+    package var watchFailures: UInt64 = 0
+    package var channelFailures: UInt64 = 0
     /// Times a service had neither an idle child nor room for another one.
     package var limitsReached: UInt64 = 0
     package var limitNotes: UInt64 = 0
@@ -41,4 +50,46 @@ package struct PolicyCounters: Equatable, Sendable {
     package var removalsForced: UInt64 = 0
 
     package init() {}
+
+    /// Every counter, in the order above.
+    package static var fields: [WritableKeyPath<PolicyCounters, UInt64>] {
+        [
+            \.spawnsWanted,
+            \.spawns,
+            \.spawnsAhead,
+            \.spawnsBesideIdle,
+            \.spawnFailures,
+            \.badStartups,
+            \.throttles,
+            \.throttleReleases,
+            \.taken,
+            \.available,
+            \.repeatedReports,
+            \.staleReports,
+            \.unknownReporters,
+            \.unknownStatuses,
+            \.foreignReports,
+            \.watchStarts,
+            \.watchStops,
+            \.looks,
+            \.nudges,
+            \.watchFailures,
+            \.channelFailures,
+            \.limitsReached,
+            \.limitNotes,
+            \.stressOnsets,
+            \.wakeups,
+            \.wakeupsSkipped,
+            \.normalExits,
+            \.failedExits,
+            \.killedExits,
+            \.stops,
+            \.unknownChildren,
+            \.retiredChildren,
+            \.servicesAdded,
+            \.servicesUpdated,
+            \.servicesRemoved,
+            \.removalsForced,
+        ]
+    }
 }

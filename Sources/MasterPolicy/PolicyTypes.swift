@@ -13,19 +13,28 @@ package struct PolicyTime: Hashable, Comparable, Sendable {
 
     package static func < (left: PolicyTime, right: PolicyTime) -> Bool { left.milliseconds < right.milliseconds }
 
+    package func advanced(byMilliseconds interval: Int64) -> PolicyTime {
+        PolicyTime(milliseconds: milliseconds + interval)
+    }
+
     package func advanced(bySeconds seconds: Int) -> PolicyTime {
         PolicyTime(milliseconds: milliseconds + Int64(seconds) * 1000)
     }
 }
 
 /// Times that the policy alone keeps.
-enum PolicyLimit {
+package enum PolicyLimit {
     /// How long a service counts as overloaded after it last came within one process of its limit.
     static let stressSeconds = 1000
     /// Shortest time between two process-limit warnings for a service.
     static let limitWarningSeconds = 1000
     /// How long a removed service's children have between SIGTERM and SIGKILL.
     static let removalSeconds = 5
+    /// How long a child may take to come up before another is started beside it. A start on a busy machine can take
+    /// seconds, and more starts would make it slower still.
+    static let patienceSeconds = 10
+    /// Between two tries of what the kernel refused: clients notice a delay at most, and a machine in distress no load.
+    package static let retryMilliseconds: Int64 = 100
 }
 
 /// One life of a service: a slot that is used again, and a number that never is.

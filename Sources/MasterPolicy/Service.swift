@@ -5,21 +5,26 @@
 
 /// One service's counts and flags. Decides who looks after its endpoints; never touches another service or a child.
 ///
-///     leaving | throttled | spawn answered | idle | total < limit | coverage     master watches
-///     --------+-----------+----------------+------+---------------+--------------+--------------
-///     yes     | any       | any            | any  | any           | leaving      | no
-///     no      | yes       | any            | any  | any           | throttled    | no
-///     no      | no        | no, in flight  | any  | any           | spawning     | no
-///     no      | no        | yes            | > 0  | any           | idleChild    | no
-///     no      | no        | yes            | 0    | no            | saturated    | no
-///     no      | no        | yes            | 0    | yes, or none  | uncovered    | yes
-struct Service: Sendable {
+///     leaving | channel | throttled | spawn answered | idle | total < limit | coverage     master watches
+///     --------+---------+-----------+----------------+------+---------------+--------------+--------------
+///     yes     | any     | any       | any            | any  | any           | leaving      | no
+///     no      | missing | any       | any            | any  | any           | noChannel    | no
+///     no      | open    | yes       | any            | any  | any           | throttled    | no
+///     no      | open    | no        | no, in flight  | any  | any           | spawning     | no
+///     no      | open    | no        | yes            | > 0  | any           | idleChild    | no
+///     no      | open    | no        | yes            | 0    | no            | saturated    | no
+///     no      | open    | no        | yes            | 0    | yes, or none  | uncovered    | yes
+struct Service: Sendable, Equatable {
     var id: ServiceID
     var stage = Stage.vacant
     var rules: ServiceRules
-    /// What was last acted on; see `coverageNow`.
+    /// What was last acted on; `coverageNow` is what the counts say. They differ only between an event and
+    /// `settleWatch`.
     var coverage = Coverage.leaving
-    var isThrottled = false
+    var throttle: Throttle?
+    /// Deeds that the kernel refused and that are tried again when `retryDue` has come.
+    var owed = OwedDeeds()
+    var retryDue: PolicyTime?
     var spawn = SpawnInFlight.none
     /// Children that accept or are about to: neither busy nor retired.
     var idle: Int32 = 0
@@ -29,14 +34,19 @@ struct Service: Sendable {
     var total: Int32 = 0
     /// Retired children that were idle when last heard of; they will be gone in a moment.
     var retiredIdle: Int32 = 0
+    var lastSpawn: PolicyTime?
     /// Stress lasts until then.
     var stressUntil: PolicyTime?
     var lastLimitNote: PolicyTime?
     var window = StartWindow()
+    var looks = QueueLooks()
     var isAwaitingFirstUse = false
-    var isWakeupRunning = false
+    /// When the next wake-up is sent; nil when there are none.
+    var wakeupDue: PolicyTime?
+    /// When the patience with the children of a removed service ends.
+    var removalDue: PolicyTime?
 
-    enum Stage: Hashable, Sendable {
+    enum Stage: UInt8, Sendable {
         /// The slot is free.
         case vacant
         case active
@@ -45,7 +55,7 @@ struct Service: Sendable {
     }
 
     /// A decided but unanswered spawn, and whether its channel has been replaced since.
-    enum SpawnInFlight: Hashable, Sendable {
+    enum SpawnInFlight: UInt8, Sendable {
         case none
         case onPresentChannel
         case onReplacedChannel
@@ -59,18 +69,18 @@ struct Service: Sendable {
     /// The table above, from the present counts.
     var coverageNow: Coverage {
         if stage != .active { return .leaving }
+        if owed.contains(.channel) { return .noChannel }
         if isThrottled { return .throttled }
         if spawn != .none { return .spawning }
         if idle > 0 { return .idleChild }
         return isBelowLimit ? .uncovered : .saturated
     }
 
+    var isThrottled: Bool { throttle != nil }
+
     var isBelowLimit: Bool { rules.processLimit == 0 || total < rules.processLimit }
 
     var hasRoomForSeveral: Bool { rules.processLimit == 0 || total + 1 < rules.processLimit }
-
-    /// Whether the queue that was last looked at is worth another child.
-    var wantsStart: Bool { window.wantsStart(accepting: idle, starting: starting) }
 
     /// Keeps the counts in step with one child that enters or leaves `state`.
     mutating func count(_ state: ChildState, _ change: Int32) {
@@ -85,17 +95,42 @@ struct Service: Sendable {
     }
 }
 
+/// Why nothing is started for a while, and until when.
+struct Throttle: Sendable, Equatable {
+    var cause: Cause
+    var ends: PolicyTime
+
+    enum Cause: UInt8, Sendable {
+        /// fork(2) failed: the machine has no room, whatever the configuration says.
+        case failedFork
+        /// A child failed before it was of any use; another configuration may cure that.
+        case failedStart
+    }
+}
+
+/// What the kernel refused for want of memory or descriptors.
+struct OwedDeeds: OptionSet, Sendable {
+    let rawValue: UInt8
+
+    /// There is no status channel, so no child can be started.
+    static let channel = OwedDeeds(rawValue: 1)
+    /// Endpoints that master should be watching may not be watched.
+    static let watch = OwedDeeds(rawValue: 2)
+}
+
 /// Who looks after a service's endpoints.
-package enum Coverage: Hashable, Sendable {
-    /// Nobody, and nobody will: the service was removed.
+package enum Coverage: UInt8, Sendable {
+    /// No process will: the service was removed.
     case leaving
-    /// Nobody, until the throttle is released.
+    /// No process can be started until the kernel has room for a status channel; that is tried again soon.
+    case noChannel
+    /// No new process until the throttle is released.
     case throttled
     /// A child that is being started.
     case spawning
     /// A child that accepts.
     case idleChild
-    /// Nobody, until a child is idle or gone.
+    /// All children are busy, and there may not be more of them.
     case saturated
     /// Master itself.
     case uncovered

@@ -11,21 +11,21 @@
 /// start, a reload, a short queue and the end of the last child close it again.
 package struct StartWindow: Hashable, Sendable {
     /// Children that may be starting at the same time, at least 1.
-    package private(set) var size: Int32 = 1
+    package internal(set) var size: Int32 = 1
     /// Clients in the queue as far as is known; 0 when nothing more is to be started for them.
-    package private(set) var waiting: Int32 = 0
-    /// A new child took its first client; whether others are needed has not been looked at since.
-    package private(set) var isLookDue = false
+    package internal(set) var waiting: Int32 = 0
+    /// A new child took its first client; whether others are needed has not been measured since.
+    package internal(set) var isMeasureDue = false
 
     /// There is work for one, and no room for more, so that nobody counted.
     mutating func wantsOne() {
-        isLookDue = false
+        isMeasureDue = false
         waiting = 1
     }
 
     /// A short queue needs no more than one at a time.
     mutating func measured(waiting: Int32) {
-        isLookDue = false
+        isMeasureDue = false
         self.waiting = waiting
         if waiting <= 1 { size = 1 }
     }
@@ -39,14 +39,14 @@ package struct StartWindow: Hashable, Sendable {
         waiting = max(waiting - 1, 0)
         guard byNewChild else { return }
         size = min(size + 1, max(most, 1))
-        isLookDue = true
+        isMeasureDue = true
     }
 
     /// No more for this queue.
     mutating func stop() { waiting = 0 }
 
-    /// Whether others are needed is being looked at, or need not be.
-    mutating func looked() { isLookDue = false }
+    /// Whether others are needed is being measured, or need not be.
+    mutating func measureAsked() { isMeasureDue = false }
 
     /// Back to one at a time.
     mutating func close() { self = StartWindow() }

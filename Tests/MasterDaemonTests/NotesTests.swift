@@ -25,9 +25,9 @@ import Testing
             (.killedBy(pid: 5, smtp, signal: 9), "warning: process /d/cmd pid 5 killed by signal 9"),
             (.stoppedBy(pid: 5, smtp, signal: 19), "warning: process /d/cmd pid 5 stopped by signal 19"),
             (.badStartup(smtp), "warning: /d/cmd: bad command startup -- throttling"),
-            (.staleReport(pid: 5, generation: 7), "ignoring status update from child pid 5 generation 7"),
+            (.staleReport(pid: 5, smtp, generation: 7), "ignoring status update from child pid 5 generation 7"),
             (
-                .unknownStatus(value: 42, pid: 5),
+                .unknownStatus(value: 42, pid: 5, smtp),
                 "warning: master_status_event: ignoring unknown status: 42 allegedly from pid: 5"
             ),
             (
@@ -39,11 +39,23 @@ import Testing
                 .removalForced(smtp, children: 2),
                 "warning: service smtp was removed, but 2 of its processes ignore SIGTERM -- sending SIGKILL"
             ),
-            (.unknownReporter(pid: 5), "master_status_event: process id not found: 5"),
+            (.unknownReporter(pid: 5, smtp), "master_status_event: process id not found: 5"),
             (.spawned(pid: 5, smtp), "spawn command /d/cmd; pid 5"),
             (.throttling(smtp), "throttling command /d/cmd"),
             (.throttleReleased(smtp), "throttle released for command /d/cmd"),
             (.conditionalTimerStarted(smtp), "start conditional timer for smtp"),
+            (.starting(smtp, .queueIsLong), "service smtp: starting a process, because more clients wait"),
+            (
+                .covered(smtp, .idleChild, idle: 1, total: 2),
+                "service smtp: idle processes watch for clients (1 idle of 2)"
+            ),
+            (.nudged(smtp, children: 2), "service smtp: clients wait -- telling 2 idle processes to look"),
+            (.stressBegan(smtp), "service smtp comes near its process limit: processes run with stress=yes"),
+            (
+                .queueStands(smtp, idle: 2),
+                "warning: service smtp: clients wait, and 2 idle processes do not take them -- starting another process"
+                    + " (see what the idle ones do, with strace -p or gdb -p)"
+            ),
         ]
         for (note, expected) in cases { #expect(text(note) == [expected]) }
     }

@@ -46,7 +46,7 @@ import Testing
         }
 
         mutating func drain() -> [StatusReader.Trouble] {
-            reader.drain(channel.readerNumber, of: service, into: &policy, now: now)
+            reader.drain(channel.readerNumber, of: service, into: &policy, now: now).troubles
         }
 
         var useCount: UInt32? { policy.view(ofChild: 100)?.useCount }
@@ -57,7 +57,9 @@ import Testing
         let channel = try StatusChannel()
         #expect(channel.readerNumber.rawValue >= ChildImage.lowestSource && channel.childNumber.rawValue >= ChildImage.lowestSource)
         #expect(fcntl(channel.childNumber.rawValue, F_GETFL) & O_NONBLOCK == 0)
+        #expect(try channel.childNumber.option(.priority) == StatusChannelMark.socketPriority)
         #expect(fcntl(channel.childNumber.rawValue, F_GETFD) & FD_CLOEXEC != 0)
+        _ = consume channel
     }
 
     @Test func nothingThereIsNoTrouble() throws {
@@ -126,12 +128,12 @@ import Testing
         _ = try pair.second.number.write(report)
         let onlyReader = pair.keepingFirst()
         let first = scene.reader.drain(number, of: scene.service, into: &scene.policy, now: scene.now)
-        #expect(first == [], "what was said before counts")
+        #expect(first == StatusReader.Drained(reports: 1, troubles: []), "what was said before counts")
         #expect(scene.idle == 0)
         // A child that another test is just starting shares the other end until its exec.
         #expect(try number.waitForInput(milliseconds: 30_000))
         let second = scene.reader.drain(number, of: scene.service, into: &scene.policy, now: scene.now)
-        #expect(second == [.endOfFile])
+        #expect(second == StatusReader.Drained(reports: 0, troubles: [.endOfFile]))
         _ = consume onlyReader
     }
 

@@ -60,15 +60,25 @@ import Testing
         #expect(script.view(id).isThrottled)
     }
 
-    @Test mutating func aReloadDoesNotClearAThrottleButBringsItsNextLength() {
+    @Test("a reload ends the throttle after a failed start, whose cause it may have removed")
+    mutating func throttleAfterFailedStart() {
         let id = script.add(ServiceRules(processLimit: 3, throttleSeconds: 60))
         script.exit(script.client(id), .exited(status: 1))
         script.reload(id, ServiceRules(processLimit: 3, throttleSeconds: 5))
-        #expect(script.effects == [.replaceStatusChannel(id)])
-        #expect(script.view(id).isThrottled)
-        script.fire(.throttle(id))
+        #expect(script.effects == [.cancelTimer(.throttle(id)), .replaceStatusChannel(id), .watchEndpoints(id)])
+        #expect(!script.view(id).isThrottled)
         script.exit(script.client(id), .exited(status: 1))
         #expect(script.effects.contains(.startTimer(.throttle(id), milliseconds: 5_000)))
+    }
+
+    @Test("a reload does not end the throttle after a failed fork")
+    mutating func throttleAfterFailedFork() {
+        let id = script.add(ServiceRules(processLimit: 3, throttleSeconds: 60))
+        script.readable(id)
+        script.act { $0.spawnFailed(id, .fork, now: $1) }
+        script.reload(id, ServiceRules(processLimit: 3, throttleSeconds: 5))
+        #expect(script.effects == [.replaceStatusChannel(id)])
+        #expect(script.view(id).isThrottled)
     }
 
     @Test mutating func aLoweredLimitWaitsUntilEnoughAreGone() {
@@ -142,8 +152,8 @@ import Testing
         let second = script.client(id)
         script.remove(id)
         #expect(script.effects.prefix(2) == [.closeStatusChannel(id), .closeEndpoints(id)])
-        #expect(script.effects.contains(.terminate(pid: first, signal: .term)))
-        #expect(script.effects.contains(.terminate(pid: second, signal: .term)))
+        #expect(script.effects.contains(.signal(pid: first, .terminate)))
+        #expect(script.effects.contains(.signal(pid: second, .terminate)))
         #expect(script.effects.last == .startTimer(.removalDeadline(id), milliseconds: 5_000))
 
         script.exit(first, .signaled(15))
@@ -152,7 +162,7 @@ import Testing
 
         script.pass(seconds: 5)
         script.fire(.removalDeadline(id))
-        #expect(script.effects == [.terminate(pid: second, signal: .kill)])
+        #expect(script.effects == [.signal(pid: second, .kill)])
         #expect(script.notes == [.removalForced(id, children: 1)])
 
         script.exit(second, .signaled(9))
@@ -193,7 +203,7 @@ import Testing
         script.remove(id)
         #expect(!script.effects.contains(.serviceRemoved(id)))
         script.act { $0.spawned(id, pid: 50, generation: Generation(rawValue: 1), now: $1) }
-        #expect(script.effects == [.terminate(pid: 50, signal: .term)])
+        #expect(script.effects == [.signal(pid: 50, .terminate)])
         script.exit(50, .signaled(15))
         #expect(script.effects.last == .serviceRemoved(id))
     }
@@ -202,7 +212,7 @@ import Testing
         let id = script.add(ServiceRules(processLimit: 0))
         script.readable(id)
         script.remove(id)
-        script.act { $0.spawnFailed(id, now: $1) }
+        script.act { $0.spawnFailed(id, .fork, now: $1) }
         #expect(script.effects.last == .serviceRemoved(id))
     }
 

@@ -13,9 +13,9 @@ import Testing
     @Test("quiet turns close upon each other are followed by a rest, from the second on")
     func storm() {
         var pacing = ReportPacing()
-        #expect(pacing.turnEnded(wasQuiet: true, now: 0) == 0)
+        #expect(pacing.turnEnded(wasQuiet: true, now: 0) == .listen)
         for turn in 1...5 as ClosedRange<Int64> {
-            #expect(pacing.turnEnded(wasQuiet: true, now: turn * millisecond) == ReportPacing.restMicroseconds)
+            #expect(pacing.turnEnded(wasQuiet: true, now: turn * millisecond) == .rest)
         }
     }
 
@@ -23,7 +23,7 @@ import Testing
     func quietTimes() {
         var pacing = ReportPacing()
         for turn in 0...5 as ClosedRange<Int64> {
-            #expect(pacing.turnEnded(wasQuiet: true, now: turn * ReportPacing.stormNanoseconds) == 0)
+            #expect(pacing.turnEnded(wasQuiet: true, now: turn * ReportPacing.stormNanoseconds) == .listen)
         }
     }
 
@@ -31,14 +31,23 @@ import Testing
     func somethingHappens() {
         var pacing = ReportPacing()
         _ = pacing.turnEnded(wasQuiet: true, now: 0)
-        #expect(pacing.turnEnded(wasQuiet: true, now: 1) > 0)
-        #expect(pacing.turnEnded(wasQuiet: false, now: 2) == 0)
-        #expect(pacing.turnEnded(wasQuiet: true, now: 3) == 0)
-        #expect(pacing.turnEnded(wasQuiet: true, now: 4) > 0)
+        #expect(pacing.turnEnded(wasQuiet: true, now: 1) == .rest)
+        #expect(pacing.turnEnded(wasQuiet: false, now: 2) == .listen)
+        #expect(pacing.turnEnded(wasQuiet: true, now: 3) == .listen)
+        #expect(pacing.turnEnded(wasQuiet: true, now: 4) == .rest)
     }
 
     @Test("a storm goes on through its own rests")
     func restsAreShorterThanTheStorm() {
-        #expect(Int64(ReportPacing.restMicroseconds) * 2000 <= ReportPacing.stormNanoseconds)
+        #expect(ReportPacing.restMilliseconds * 2 * millisecond <= ReportPacing.stormNanoseconds)
+    }
+
+    @Test("rests follow each other while reports come and change nothing")
+    func restAfterRest() {
+        var pacing = ReportPacing()
+        #expect(pacing.restEnded(reports: 3, wasQuiet: true, now: 0) == .rest)
+        #expect(pacing.restEnded(reports: 0, wasQuiet: true, now: 1) == .listen)
+        #expect(pacing.turnEnded(wasQuiet: true, now: 2) == .listen, "what was before the pause does not count")
+        #expect(pacing.restEnded(reports: 3, wasQuiet: false, now: 3) == .listen)
     }
 }

@@ -57,7 +57,7 @@ import Testing
     @Test mutating func aReportOfAnotherLifeIsStale() {
         let (id, pid) = (id, pid)
         script.act { $0.reportArrived(from: id, StatusReport(pid: pid, generation: 7, availability: 0), now: $1) }
-        #expect(script.notes == [.staleReport(pid: pid, generation: 7)])
+        #expect(script.notes == [.staleReport(pid: pid, id, generation: 7)])
         #expect(script.state(id) == .init(1, 1, false))
     }
 
@@ -65,7 +65,7 @@ import Testing
         let id = id
         script.exit(pid)
         script.available(id, pid)
-        #expect(script.notes == [.unknownReporter(pid: pid)])
+        #expect(script.notes == [.unknownReporter(pid: pid, id)])
         #expect(script.loudNotes.isEmpty)
         #expect(script.state(id) == .init(0, 0, true))
     }
@@ -74,7 +74,7 @@ import Testing
         var script = script
         let (id, pid) = (id, pid)
         script.act { $0.reportArrived(from: id, StatusReport(pid: pid, generation: 1, availability: value), now: $1) }
-        #expect(script.loudNotes == [.unknownStatus(value: value, pid: pid)])
+        #expect(script.loudNotes == [.unknownStatus(value: value, pid: pid, id)])
         #expect(script.state(id) == .init(1, 1, false))
     }
 
@@ -82,7 +82,7 @@ import Testing
         var script = script
         let id = id
         script.act { $0.reportArrived(from: id, StatusReport(pid: nonsense, generation: 0, availability: 0), now: $1) }
-        #expect(script.notes == [.unknownReporter(pid: nonsense)])
+        #expect(script.notes == [.unknownReporter(pid: nonsense, id)])
     }
 
     @Test mutating func aReportAboutAnotherServicesProcessIsNotedAndIgnored() {
@@ -186,10 +186,10 @@ import Testing
         let id = id
         script.exit(pid)
         script.readable(id)
-        script.act { $0.spawnFailed(id, now: $1) }
+        script.act { $0.spawnFailed(id, .fork, now: $1) }
         #expect(script.effects == [.startTimer(.throttle(id), milliseconds: 60_000)])
         #expect(script.state(id) == .init(0, 0, false))
-        script.act { $0.spawnFailed(id, now: $1) }
+        script.act { $0.spawnFailed(id, .fork, now: $1) }
         #expect(script.effects.isEmpty, "there was no other spawn to fail")
         script.fire(.throttle(id))
         #expect(script.state(id) == .init(0, 0, true))

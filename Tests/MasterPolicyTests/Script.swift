@@ -10,10 +10,12 @@ import MasterProtocol
 struct Script {
     var policy = Policy(expectedServices: 4, expectedChildren: 8)
     var now = PolicyTime(milliseconds: 0)
-    /// Effects of the last call, without notes.
+    /// Effects of the last call, without notes and timers of looks.
     private(set) var effects: [Effect] = []
     /// Notes of the last call.
     private(set) var notes: [PolicyNote] = []
+    /// Whether the last call started the timer of the next look.
+    private(set) var isLookPlanned = false
     private var lastPID: Int32 = 99
     private var buffer: [Effect] = []
 
@@ -33,8 +35,10 @@ struct Script {
 
     mutating func pass(seconds: Int) { now = now.advanced(bySeconds: seconds) }
 
+    /// Makes the endpoint readable; where the policy asks how long the queue is, `waiting` is the answer.
     mutating func readable(_ id: ServiceID, waiting: Int32 = 1) {
-        act { $0.endpointReadable(id, waiting: waiting, now: $1) }
+        act { $0.endpointReadable(id, now: $1) }
+        if effects == [.measureQueue(id)] { act { $0.queueMeasured(id, waiting: waiting, now: $1) } }
     }
 
     /// Answers the spawn that is wanted among the last effects; nil when none is.
@@ -114,8 +118,14 @@ struct Script {
         policy.takeEffects(into: &buffer)
         effects = []
         notes = []
+        isLookPlanned = false
         for effect in buffer {
-            if case .note(let note) = effect { notes.append(note) } else { effects.append(effect) }
+            switch effect {
+            case .note(let note): notes.append(note)
+            // Looks go on beside everything else; LookTests is about them.
+            case .startTimer(.look, _): isLookPlanned = true
+            default: effects.append(effect)
+            }
         }
     }
 }

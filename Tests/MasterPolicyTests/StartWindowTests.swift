@@ -141,16 +141,20 @@ import Testing
         #expect(script.view(id).window.size == 1)
     }
 
-    @Test func nobodyHasToCountWhereItDoesNotMatter() {
+    @Test("clients are counted only where several children could be started for them")
+    func countedWhereItMatters() {
         var script = Script()
         let id = script.add(several(limit: 3))
-        #expect(script.policy.mayStartSeveral(id) == false, "one at a time so far")
-        script.readable(id, waiting: 9)
+        script.act { $0.endpointReadable(id, now: $1) }
+        #expect(script.wantedGeneration != nil, "one at a time so far")
         script.taken(id, spawnAll(&script, id)[0])
-        #expect(script.policy.mayStartSeveral(id) == true)
-        script.readable(id, waiting: 8)
+        script.act { $0.endpointReadable(id, now: $1) }
+        #expect(script.effects == [.measureQueue(id)])
+        script.act { $0.queueMeasured(id, waiting: 8, now: $1) }
         script.taken(id, spawnAll(&script, id)[0])
-        #expect(script.policy.mayStartSeveral(id) == false, "room for one only")
+        script.act { $0.endpointReadable(id, now: $1) }
+        #expect(!script.effects.contains(.measureQueue(id)), "room for one only")
+        #expect(script.wantedGeneration != nil)
     }
 
     /// The others would be retired before they have served anybody.

@@ -177,7 +177,7 @@ import Testing
         let two = script.add(ServiceRules(processLimit: 0))
         script.readable(one)
         #expect(script.wantedGeneration == Generation(rawValue: 1))
-        script.act { $0.spawnFailed(one, now: $1) }
+        script.act { $0.spawnFailed(one, .fork, now: $1) }
         script.readable(two)
         #expect(script.wantedGeneration == Generation(rawValue: 2))
     }

@@ -32,12 +32,14 @@ extension World {
         let total = processes.count
         expect(view.total == Int32(total), "total \(view.total), really \(total)")
         expect(policy.childCount == total, "child table")
-        expect(view.isWatching == isWatched, "the watch is what the effects said")
+        expect(view.isWatching == isWatched || isRetryTimerRunning, "the watch is what the effects said")
+        expect(view.looks.due == nil || isLookTimerRunning, "a look that is due has its timer")
+        expect(isNewcomerCovered, "a client waits, and nothing will happen")
         expect(!(isWatched && view.idle > 0), "two watchers")
         expect(view.isThrottled == isThrottleTimerRunning, "a throttle has an end")
         expect(limit == 0 || processes.count <= max(limit, configuredLimit), "over the limit")
         let isCovered =
-            idle > 0 || pending != nil || isWatched || isThrottleTimerRunning || isRemoved
+            idle > 0 || pending != nil || isWatched || isThrottleTimerRunning || isRemoved || isRetryTimerRunning
             || (limit > 0 && processes.count >= limit)
         expect(isCovered, "nobody accepts and nobody watches")
         if case .channelRead = happening {
@@ -63,42 +65,60 @@ extension World {
             copy.policy.childExited(pid: process.pid, .stopped(19), now: now)
         }
         if !isWatched { copy.policy.endpointReadable(id, now: now) }
-        if pending == nil { copy.policy.spawnFailed(id, now: now) }
+        if pending == nil { copy.policy.spawnFailed(id, .fork, now: now) }
+        if !isLookTimerRunning { copy.policy.timerFired(.look(id), now: now) }
+        if !isRetryTimerRunning { copy.policy.timerFired(.retry(id), now: now) }
         if !isThrottleTimerRunning { copy.policy.timerFired(.throttle(id), now: now) }
         copy.policy.timerFired(.wakeup(id), now: now)
         return copy.policy.effects.allSatisfy { if case .note = $0 { true } else { false } }
             && copy.policy.view(of: id) == policy.view(of: id) && copy.key == key
     }
 
-    /// The state up to names and times, to recognise it when another order of events leads to it.
-    var key: UInt64 {
-        var parts = processes.map { process in
-            var part: UInt64 = 1
-            for flag in [process.isBusy, process.isOnChannel, process.isToldUsed] { part = part << 1 | (flag ? 1 : 0) }
-            part = part << 3 | policyState(of: process)
-            part = part << 2 | UInt64(process.unread.count)
-            for availability in process.unread { part = part << 1 | UInt64(availability.rawValue) }
-            return part
-        }
-        parts.sort()
-        var key = parts.reduce(0) { $0 << 13 | $1 }
-        let view = policy.view(of: id)
-        let flags = [
-            pending != nil, pending?.isOnChannel ?? false, isWatched, isThrottleTimerRunning, isDeadlineRunning,
-            isRemoved, isGone, isUnderStress, limit == configuredLimit, view?.isThrottled ?? false,
-        ]
-        for flag in flags + [isMeasureAsked, view?.window.isLookDue ?? false] { key = key << 1 | (flag ? 1 : 0) }
-        let window = view?.window
-        return key << 4 | UInt64(window?.size ?? 0) << 2 | UInt64(window?.waiting ?? 0)
+    /// What was written out and read back decides as before.
+    func isTheSameReadBack() -> Bool {
+        var copy = self
+        guard let policy = try? Policy(decoding: self.policy.encoded) else { return false }
+        copy.policy = policy
+        guard copy.policy.view(of: id) == self.policy.view(of: id), copy.key == key else { return false }
+        return policy.encoded == self.policy.encoded
     }
 
-    private func policyState(of process: Process) -> UInt64 {
-        switch policy.view(ofChild: process.pid)?.state {
-        case .idle, nil: 0
-        case .busy: 1
-        case .retiredIdle: 2
-        case .retiredBusy: 3
-        case .starting: 4
+    /// The state up to names and times, to recognise it when another order of events leads to it.
+    var key: Key {
+        let view = policy.view(of: id)
+        var flags: UInt64 = 0
+        for flag in [
+            pending != nil, pending?.isOnChannel ?? false, isWatched, isThrottleTimerRunning, isDeadlineRunning,
+            isRemoved, isGone, isUnderStress, limit == configuredLimit, view?.isThrottled ?? false, isMeasureAsked,
+            view?.window.isMeasureDue ?? false,
+        ] { flags = flags << 1 | (flag ? 1 : 0) }
+        flags = flags << 4 | UInt64(view?.window.size ?? 0) << 2 | UInt64(view?.window.waiting ?? 0)
+        if scope == .wakeups {
+            for flag in [
+                newcomer.isInQueue, isLookTimerRunning, isRetryTimerRunning, isShort, hasChannel,
+                view?.looks.isActive ?? false, view?.looks.isAnswered ?? false, view?.looks.due != nil,
+                view?.looks.isEndUnseen ?? false,
+            ] { flags = flags << 1 | (flag ? 1 : 0) }
+            flags = flags << 2 | UInt64(view?.looks.standing ?? 0)
         }
+        return Key(processes: processes.map(part).sorted(), flags: flags)
+    }
+
+    struct Key: Hashable {
+        let processes: [UInt32]
+        let flags: UInt64
+    }
+
+    private func part(of process: Process) -> UInt32 {
+        var part: UInt32 = 1
+        let view = policy.view(ofChild: process.pid)
+        for flag in [
+            process.isBusy, process.isOnChannel, process.isToldUsed, process.isStuck, process.isPaused,
+            newcomer == .inQueue(woken: process.pid), scope == .wakeups && view?.isNudged ?? false,
+        ] { part = part << 1 | (flag ? 1 : 0) }
+        part = part << 3 | UInt32(view?.state.rawValue ?? 7)
+        part = part << 2 | UInt32(process.unread.count)
+        for availability in process.unread { part = part << 1 | UInt32(availability.rawValue) }
+        return part
     }
 }

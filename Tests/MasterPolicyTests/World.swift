@@ -19,6 +19,10 @@ struct Process {
     var isToldBusy = false
     var isToldUsed = false
     var isHeardOf = false
+    /// It does not react to anything any more, as if stopped.
+    var isStuck = false
+    /// It has given up its registration at the listeners.
+    var isPaused = false
 
     var countsAsIdle: Bool { isOnChannel && !isToldBusy }
     var countsAsStarting: Bool { isOnChannel && !isHeardOf }
@@ -36,7 +40,7 @@ struct Process {
 
 /// What can happen next. Only what is possible happens; what a broken child could send is `garbage`.
 enum Happening: Hashable {
-    case readable(waiting: Int32)
+    case readable
     case queueMeasured(waiting: Int32)
     case spawnSucceeds
     case spawnFails
@@ -50,6 +54,32 @@ enum Happening: Hashable {
     case stressEnds
     case removal
     case removalDeadline
+    // Of the newcomer, see World+Wakeups.swift. The number is the place of the process that is woken, or acts.
+    case clientComes(wakes: Int?)
+    case accepts(Int)
+    case pauses(Int)
+    case getsStuck(Int)
+    case lookDue(othersWait: Bool)
+    case kernelRunsShort
+    case kernelRecovers
+    case retryDue
+}
+
+/// What may go wrong beside the ordinary ends and failed starts; each multiplies the states.
+struct Troubles: OptionSet {
+    let rawValue: Int
+    /// The kernel has no room for watches and channels for a while.
+    static let shortage = Troubles(rawValue: 1)
+    /// A process does not react any more.
+    static let stuck = Troubles(rawValue: 2)
+}
+
+/// Which events there are in a world: both walks together would not end.
+enum Scope {
+    /// Children, channels, the queue's length, reloads, removal, stress.
+    case lives
+    /// One client that is followed: whom the kernel woke for it, who loses that, and when master looks.
+    case wakeups
 }
 
 /// One service with at most three processes, a kernel's view of them, and a policy that has to keep up.
@@ -61,7 +91,9 @@ struct World {
     private(set) var limit: Int32
     let configuredLimit: Int32
     let concurrentStarts: Int32
-    private(set) var processes: [Process] = []
+    let scope: Scope
+    let troubles: Troubles
+    var processes: [Process] = []
     private(set) var trace: [Happening] = []
     /// First broken promise.
     var failure: String?
@@ -71,24 +103,35 @@ struct World {
     private(set) var pending: (generation: Generation, isOnChannel: Bool)?
     private(set) var isWatched = false
     private(set) var isMeasureAsked = false
+    var newcomer = Newcomer.none
+    var isLookTimerRunning = false
+    var isRetryTimerRunning = false
+    /// The kernel has no room for watches and channels.
+    var isShort = false
+    /// What the next look sees beside the newcomer.
+    var sight = QueueSight.noClient
     /// What the policy was told last.
     private(set) var waiting: Int32 = 0
     private(set) var isThrottleTimerRunning = false
     private(set) var isDeadlineRunning = false
     private(set) var isRemoved = false
     private(set) var isGone = false
+    private(set) var hasChannel = false
     private var buffer: [Effect] = []
 
-    init(limit: Int32, concurrentStarts: Int32) {
+    init(limit: Int32, concurrentStarts: Int32 = 1, scope: Scope = .lives, troubles: Troubles = []) {
         self.limit = limit
+        self.troubles = troubles
+        self.scope = scope
         self.concurrentStarts = concurrentStarts
         configuredLimit = limit
-        id = policy.addService(Self.rules(limit, concurrentStarts), now: now)
+        id = policy.addService(Self.rules(limit, concurrentStarts, scope), now: now)
         carryOut()
     }
 
-    private static func rules(_ limit: Int32, _ concurrentStarts: Int32) -> ServiceRules {
-        ServiceRules(processLimit: limit, concurrentStarts: concurrentStarts)
+    private static func rules(_ limit: Int32, _ concurrentStarts: Int32, _ scope: Scope) -> ServiceRules {
+        // Stress has a place among the lives.
+        ServiceRules(processLimit: limit, isLocalOnly: scope == .wakeups, concurrentStarts: concurrentStarts)
     }
 }
 
@@ -106,15 +149,17 @@ extension World {
             }
             return
         }
-        if isWatched && processes.count < 3 {
-            for waiting in 1...(concurrentStarts > 1 ? longest : 1) { body(.readable(waiting: waiting)) }
-        }
+        if isWatched && processes.count < 3 { body(.readable) }
         if pending != nil {
             body(.spawnSucceeds)
             body(.spawnFails)
         }
         for index in processes.indices {
             let process = processes[index]
+            if process.isStuck {
+                body(.exitsBadly(index))
+                continue
+            }
             if process.isBusy {
                 if process.unread.count < 2 { body(.finishes(index)) }
             } else if process.unread.count < 2 {
@@ -126,6 +171,10 @@ extension World {
         if processes.contains(where: { !$0.unread.isEmpty }) { body(.channelRead) }
         if isThrottleTimerRunning { body(.throttleEnds) }
         if isDeadlineRunning { body(.removalDeadline) }
+        if scope == .wakeups {
+            wakeupPossibilities(body)
+            return body(.reload(limit: limit))
+        }
         if isRemoved { return }
         if isUnderStress { body(.stressEnds) }
         body(.reload(limit: limit))
@@ -140,17 +189,17 @@ extension World {
     mutating func happen(_ happening: Happening) {
         trace.append(happening)
         switch happening {
-        case .readable(let waiting):
-            self.waiting = waiting
-            policy.endpointReadable(id, waiting: waiting, now: now)
+        case .readable:
+            waiting = 1
+            policy.endpointReadable(id, now: now)
         case .queueMeasured(let waiting):
             isMeasureAsked = false
-            self.waiting = waiting
+            self.waiting = isWatched ? max(waiting, 1) : waiting
             policy.queueMeasured(id, waiting: waiting, now: now)
         case .spawnSucceeds: spawnSucceeds()
         case .spawnFails:
             pending = nil
-            policy.spawnFailed(id, now: now)
+            policy.spawnFailed(id, .fork, now: now)
         case .takes(let index): change(index, isBusy: true)
         case .finishes(let index): change(index, isBusy: false)
         case .channelRead: readChannel()
@@ -158,7 +207,7 @@ extension World {
         case .exitsBadly(let index): exit(index, .exited(status: 1))
         case .reload(let newLimit):
             limit = newLimit
-            policy.updateService(id, Self.rules(newLimit, concurrentStarts), now: now)
+            policy.updateService(id, Self.rules(newLimit, concurrentStarts, scope), now: now)
         case .throttleEnds:
             isThrottleTimerRunning = false
             policy.timerFired(.throttle(id), now: now)
@@ -169,6 +218,9 @@ extension World {
         case .removalDeadline:
             isDeadlineRunning = false
             policy.timerFired(.removalDeadline(id), now: now)
+        case .clientComes, .accepts, .pauses, .getsStuck, .lookDue, .kernelRunsShort, .kernelRecovers,
+            .retryDue:
+            happenToNewcomer(happening)
         }
         carryOut()
         check(happening)
@@ -179,16 +231,22 @@ extension World {
         pending = nil
         lastPID += 1
         processes.append(Process(pid: lastPID, generation: generation, isOnChannel: isOnChannel))
+        comesUp(lastPID)
         policy.spawned(id, pid: lastPID, generation: generation, now: now)
     }
 
     private mutating func change(_ index: Int, isBusy: Bool) {
+        if processes[index].isPaused {
+            processes[index].isPaused = false
+            comesUp(processes[index].pid)
+        }
         processes[index].isBusy = isBusy
         processes[index].write(isBusy ? .taken : .available)
     }
 
     private mutating func exit(_ index: Int, _ kind: ExitKind) {
         let process = processes.remove(at: index)
+        newcomer.loses(process.pid)
         let wasThrottled = isThrottleTimerRunning
         policy.childExited(pid: process.pid, kind, now: now)
         let isThrottled = policy.view(of: id)?.isThrottled ?? false
@@ -201,7 +259,7 @@ extension World {
         }
     }
 
-    private mutating func readChannel() {
+    mutating func readChannel() {
         policy.beginReports(from: id)
         for index in processes.indices {
             let (pid, generation) = (processes[index].pid, processes[index].generation)
@@ -231,12 +289,13 @@ extension World {
     private mutating func carryOut(_ effect: Effect) {
         switch effect {
         case .watchEndpoints:
-            expect(!isWatched, "watched twice")
-            isWatched = true
+            expect(!isWatched || trace.last == .retryDue, "watched twice")
+            if isShort { policy.watchFailed(id, now: now) } else { isWatched = true }
         case .unwatchEndpoints:
-            expect(isWatched, "unwatched twice")
+            expect(isWatched || scope == .wakeups, "unwatched twice")
             isWatched = false
         case .replaceStatusChannel:
+            hasChannel = false
             if case .reload = trace.last {
             } else {
                 expect(starting == 0, "stress retires nobody before his first client")
@@ -244,24 +303,43 @@ extension World {
             readChannel()
             for index in processes.indices { processes[index].isOnChannel = false }
             pending?.isOnChannel = false
+            openChannel()
+        case .openStatusChannel: openChannel()
         case .spawn(_, let generation, _):
+            guard hasChannel else { return policy.spawnFailed(id, .noChannel, now: now) }
             expect(pending == nil, "one spawn at a time")
             let idle = idleCount
-            expect(idle == 0 || idle < waiting, "no spawn beside idle children enough for the queue")
+            let isStanding = newcomer.isInQueue || sight == .clients
+            expect(idle == 0 || idle < waiting || isStanding, "no spawn beside idle children enough for the queue")
             expect(starting < concurrentStarts, "no more starting than may be")
             expect(limit == 0 || processes.count < limit, "no spawn over the limit")
             expect(!isThrottleTimerRunning && !isRemoved, "no spawn while throttled or leaving")
             pending = (generation, true)
         case .measureQueue:
-            expect(idleCount > 0 && idleCount == starting, "the queue is not measured beside those who are up")
+            expect(isWatched || idleCount > 0, "the queue is measured where it can lead to a start")
+            expect(idleCount == starting, "the queue is not measured beside those who are up")
             isMeasureAsked = true
+        case .lookAtQueue:
+            policy.queueLooked(id, newcomer.isInQueue && sight != .notTold ? .clients : sight, now: now)
+        case .signal(let pid, .look): reachByNudge(pid)
+        case .startTimer(.look, _):
+            expect(!isLookTimerRunning, "one look is due at a time")
+            isLookTimerRunning = true
+        case .cancelTimer(.look): isLookTimerRunning = false
+        case .startTimer(.retry, _): isRetryTimerRunning = true
+        case .cancelTimer(.retry): isRetryTimerRunning = false
         case .startTimer(.throttle, _): isThrottleTimerRunning = true
         case .cancelTimer(.throttle): isThrottleTimerRunning = false
         case .startTimer(.removalDeadline, _): isDeadlineRunning = true
         case .cancelTimer(.removalDeadline): isDeadlineRunning = false
         case .serviceRemoved: isGone = true
         case .startTimer(.wakeup, _), .cancelTimer(.wakeup), .sendWakeup: expect(false, "nobody asked for wake-ups")
-        case .openStatusChannel, .closeStatusChannel, .closeEndpoints, .terminate, .note: break
+        case .closeStatusChannel, .closeEndpoints, .signal, .note: break
         }
+    }
+
+    private mutating func openChannel() {
+        hasChannel = !isShort
+        if isShort { policy.channelFailed(id, now: now) }
     }
 }

@@ -1,0 +1,80 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: looking at queues that idle children should empty
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+// When looks are due, and what they lead to, is decided by `QueueLooks`; here it meets children and counts.
+extension Policy {
+    /// A child was heard of. Several children can keep a client from each other, and so can one that is gone; a single
+    /// one cannot.
+    mutating func noteActivity(of child: Int, _ slot: Int, _ now: PolicyTime) {
+        if children[child].isNudged {
+            children[child].isNudged = false
+            services[slot].looks.isAnswered = true
+        }
+        services[slot].looks.isActive = true
+        guard services[slot].looks.due == nil else { return }
+        if services[slot].total > 1 || services[slot].looks.isEndUnseen { planLook(slot, now) }
+    }
+
+    /// A child is gone. Others that are idle may not know of the client that it was woken for.
+    mutating func lookAfterEnd(_ slot: Int, _ now: PolicyTime) {
+        services[slot].looks.isActive = true
+        services[slot].looks.isEndUnseen = true
+        guard services[slot].looks.due == nil, isLookWorthwhile(slot) else { return }
+        want(.lookAtQueue(services[slot].id))
+    }
+
+    /// Where master watches, it sees clients itself; where all are busy, they will come to the queue.
+    private func isLookWorthwhile(_ slot: Int) -> Bool {
+        services[slot].stage == .active && services[slot].idle > 0
+    }
+
+    private mutating func planLook(_ slot: Int, _ now: PolicyTime) {
+        guard services[slot].stage == .active else { return }
+        services[slot].looks.due = now.advanced(byMilliseconds: QueueLooks.intervalMilliseconds)
+        want(.startTimer(.look(services[slot].id), milliseconds: QueueLooks.intervalMilliseconds))
+    }
+
+    mutating func lookDue(_ id: ServiceID) {
+        guard let slot = activeSlot(of: id), services[slot].looks.due != nil else { return }
+        services[slot].looks.due = nil
+        guard isLookWorthwhile(slot) else { return services[slot].looks.pause() }
+        want(.lookAtQueue(id))
+    }
+
+    mutating func stopLooks(_ slot: Int) {
+        if services[slot].looks.due != nil { want(.cancelTimer(.look(services[slot].id))) }
+        services[slot].looks = QueueLooks()
+    }
+
+    /// The answer to `lookAtQueue`.
+    package mutating func queueLooked(_ id: ServiceID, _ sight: QueueSight, now: PolicyTime) {
+        guard let slot = activeSlot(of: id) else { return }
+        counters.looks += 1
+        guard isLookWorthwhile(slot) else { return services[slot].looks.pause() }
+        switch services[slot].looks.saw(sight) {
+        case .nothing: return
+        case .lookAgain: break
+        case .nudge: nudge(slot)
+        case .nudgeAndStart:
+            startBesideIdle(slot, now)
+            nudge(slot)
+        }
+        if services[slot].looks.due == nil { planLook(slot, now) }
+    }
+
+    /// Asks all who are idle: one of them is enough, and who reacts is not known beforehand.
+    private mutating func nudge(_ slot: Int) {
+        let id = services[slot].id
+        var nudged: [Int32] = []
+        children.updateEach(of: id) { child in
+            guard child.isIdle else { return }
+            child.isNudged = true
+            nudged.append(child.pid)
+        }
+        for pid in nudged { want(.signal(pid: pid, .look)) }
+        counters.nudges += UInt64(nudged.count)
+        if isVerbose { note(.nudged(id, children: Int32(clamping: nudged.count))) }
+    }
+}

@@ -1,0 +1,65 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what the policy has to tell
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+/// Everything worth a log line, typed; the texts are the logger's business.
+package enum PolicyNote: Equatable, Sendable {
+    case exitStatus(pid: Int32, ServiceID, status: Int32)
+    case killedBy(pid: Int32, ServiceID, signal: Int32)
+    case stoppedBy(pid: Int32, ServiceID, signal: Int32)
+    /// A child died abnormally before it completed a request; the service is throttled.
+    case badStartup(ServiceID)
+    case processLimit(ServiceID, limit: Int32)
+    /// The report names another life than the one we know under this pid.
+    case staleReport(pid: Int32, ServiceID, generation: UInt32)
+    case unknownStatus(value: Int32, pid: Int32, ServiceID)
+    /// A report about a process of `owner` came on the channel of `sender`.
+    case foreignReport(pid: Int32, sender: ServiceID, owner: ServiceID)
+    /// A process ended that is none of ours; the original calls this a panic, we go on.
+    case unknownChild(pid: Int32)
+    /// A removed service's children outlived their time.
+    case removalForced(ServiceID, children: Int32)
+    /// Clients stand in the queue, and idle children did not react to a nudge.
+    case queueStands(ServiceID, idle: Int32)
+    /// Normal: the reporter is gone already. Verbose.
+    case unknownReporter(pid: Int32, ServiceID)
+    /// Verbose.
+    case starting(ServiceID, StartReason)
+    /// Verbose.
+    case spawned(pid: Int32, ServiceID)
+    /// Verbose.
+    case throttling(ServiceID)
+    /// Verbose.
+    case throttleReleased(ServiceID)
+    /// Verbose.
+    case conditionalTimerStarted(ServiceID)
+    /// Who looks after the endpoints from now on. Verbose.
+    case covered(ServiceID, Coverage, idle: Int32, total: Int32)
+    /// The present children leave when they can and come back in stress mode. Verbose.
+    case stressBegan(ServiceID)
+    /// Idle children are asked to look at the queue. Verbose.
+    case nudged(ServiceID, children: Int32)
+
+    /// Whether the line is written only when verbose logging is on.
+    package var isVerbose: Bool {
+        switch self {
+        case .exitStatus, .killedBy, .stoppedBy, .badStartup, .processLimit, .staleReport, .unknownStatus,
+            .foreignReport, .unknownChild, .removalForced, .queueStands:
+            false
+        case .unknownReporter, .starting, .spawned, .throttling, .throttleReleased, .conditionalTimerStarted, .covered,
+            .stressBegan, .nudged:
+            true
+        }
+    }
+}
+
+/// Why a child is started.
+package enum StartReason: UInt8, Sendable {
+    /// A client came while master watched.
+    case clientCame
+    /// More clients wait than there are children to accept them.
+    case queueIsLong
+    /// Clients stand in the queue beside idle children that do not react.
+    case queueStands
+}

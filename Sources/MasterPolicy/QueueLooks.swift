@@ -1,0 +1,86 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: looking whether clients stand in a queue that an idle child should empty
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+/// Decides when master looks at the queue of a service that idle children cover, and what a look leads to. Knows
+/// neither children nor sockets.
+///
+/// The kernel wakes one idle child for a client (EPOLLEXCLUSIVE), and the others do not hear of it. If that child ends,
+/// pauses, or serves an older client first, the client stands in the queue although others are idle, and nothing wakes
+/// them. So while something goes on in a service, and at the end of each of its children, master looks:
+///
+///     the look saw | looks in a row that saw clients | a nudged child reacted | what follows
+///     -------------+---------------------------------+------------------------+----------------------------------
+///     no client    | any                             | any                    | none, until there is activity
+///     not told     | any                             | any                    | another look
+///     clients      | this is the first               | any                    | another look
+///     clients      | this is the second              | any                    | nudge the idle children, look again
+///     clients      | this is a later one             | yes                    | it counts as the first
+///     clients      | this is a later one             | no                     | start a child, nudge, look again
+///
+/// A queue that is emptied and filled all the time looks the same as one that stands; children that react tell them
+/// apart, and a nudge costs a busy service next to nothing.
+package struct QueueLooks: Hashable, Sendable {
+    /// Three looks, a nudge and a start fit into a second.
+    package static let intervalMilliseconds: Int64 = 250
+
+    /// When the next look is due; nil when none is.
+    package internal(set) var due: PolicyTime?
+    /// Looks in a row that saw clients, 0 to 2.
+    package internal(set) var standing: UInt8 = 0
+    /// A child was heard of, or ended, since the last look.
+    package internal(set) var isActive = false
+    /// A child ended, and no look has seen an empty queue since: a client that it was woken for may still be there,
+    /// even if only one child is left.
+    package internal(set) var isEndUnseen = false
+    /// A child that was nudged was heard of since.
+    package internal(set) var isAnswered = false
+
+    /// What a look leads to, beside the next look.
+    enum Verdict: Equatable, Sendable {
+        case nothing
+        case lookAgain
+        case nudge
+        case nudgeAndStart
+    }
+
+    /// The look that was due saw `sight`.
+    mutating func saw(_ sight: QueueSight) -> Verdict {
+        let wasActive = isActive
+        isActive = false
+        switch sight {
+        case .noClient:
+            standing = 0
+            isEndUnseen = false
+            return wasActive ? .lookAgain : .nothing
+        case .notTold:
+            return .lookAgain
+        case .clients:
+            if standing >= 2, isAnswered { standing = 0 }
+            if standing == 0 {
+                standing = 1
+                return .lookAgain
+            }
+            let isLate = standing >= 2
+            standing = 2
+            isAnswered = false
+            return isLate ? .nudgeAndStart : .nudge
+        }
+    }
+
+    /// No child is idle, so master watches the queue itself, or all are busy and will come back to it.
+    mutating func pause() {
+        standing = 0
+        isActive = false
+        isAnswered = false
+    }
+}
+
+/// What master sees when it looks at a queue.
+package enum QueueSight: Hashable, Sendable {
+    case noClient
+    case clients
+    /// The kernel had no room to answer.
+    case notTold
+}
