@@ -62,7 +62,7 @@ static int64_t encode(void *state, int64_t times) {
     for (int64_t i = 0; i < times; i++) {
         struct record record = {1000, (uint32_t)i, (int32_t)(i & 1)};
         memcpy(status->encoded, &record, sizeof record);
-        // Keeps the compiler from leaving out the bytes that nobody reads.
+        // Keeps the compiler from leaving out bytes that are not read.
         __asm__ volatile("" : : "r"(status->encoded) : "memory");
         sum += status->encoded[8];
     }

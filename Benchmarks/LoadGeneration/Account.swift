@@ -7,7 +7,7 @@
 struct Account: Sendable {
     var ledger = Ledger()
     var phases = Phases()
-    /// Whole exchanges since the last time somebody asked.
+    /// Whole exchanges since the last question.
     var recent = Latencies(isCoarse: true)
     var lateStarts = 0
     /// Those of them for which no client was free.

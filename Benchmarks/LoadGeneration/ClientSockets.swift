@@ -44,7 +44,7 @@ extension DescriptorNumber {
         return try transfer(.send, result, zeroIsEnd: false)
     }
 
-    /// recvfrom(2) with MSG_DONTWAIT, and if wanted sendto(2) of the same datagram to whoever sent it. A datagram that
+    /// recvfrom(2) with MSG_DONTWAIT, and if wanted sendto(2) of the same datagram to its sender. A datagram that
     /// cannot be sent back is lost, as datagrams are.
     func receiveAndReturn(into buffer: inout [UInt8], returning: Bool) throws(SystemError) -> Transfer {
         let result = unsafe buffer.withUnsafeMutableBytes {

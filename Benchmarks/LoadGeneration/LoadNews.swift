@@ -5,7 +5,7 @@
 
 package import LoadReports
 
-/// What whoever started a run hears of it, in this order, on the thread that started it.
+/// What the starter of a run hears of it, in this order, on the thread that started it.
 package enum LoadNews: Sendable {
     /// The warm-up is over, or there was none.
     case measuring

@@ -10,7 +10,7 @@ package import SystemCalls
 
 /// One run of a plan: starts the workers, each in a thread of its own, watches signals and seconds, and adds up.
 package struct LoadRun {
-    /// With two bytes from each, a pipe takes this many before anybody reads.
+    /// With two bytes from each, a pipe takes this many before it is read.
     package static let mostThreads = 1024
 
     private let plan: LoadPlan

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// A ready-made script for a service of Postfix, of this project, or of everybody.
+/// A ready-made script for a service of Postfix, of this project, or one that all know.
 package enum Preset: String, CaseIterable, Sendable {
     case echo, anvil, policy, smtp, postlog, http
 

@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 /// Intended starts a second as a function of time: straight lines between points, the last rate for ever. It says when
-/// the n-th exchange is meant to begin, whoever may be free then.
+/// the n-th exchange is meant to begin, whether or not a client is free then.
 package struct RateProfile: Equatable, Sendable {
     package struct Point: Equatable, Sendable {
         package let seconds: Double

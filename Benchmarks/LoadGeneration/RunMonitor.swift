@@ -39,7 +39,7 @@ struct RunMonitor: ~Copyable {
         var loop = try EventLoop(capacity: 4)
         _ = try loop.watch(news, for: .readable, token: EventToken(kind: Token.news.rawValue))
         if plan.stopsOnSignals {
-            // Whoever started us may have left them blocked.
+            // They may have been blocked when we were started.
             try unblockAllSignals()
             _ = try loop.watchSignal(.interrupt, token: EventToken(kind: Token.signal.rawValue))
             _ = try loop.watchSignal(.terminate, token: EventToken(kind: Token.signal.rawValue))

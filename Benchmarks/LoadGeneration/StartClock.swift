@@ -22,7 +22,7 @@ struct StartClock: Sendable {
 
     /// When the next exchange is due; nil: there is none.
     private(set) var next: Int64?
-    /// Readable when one is due. Whoever holds this value closes it.
+    /// Readable when one is due. The owner of this value closes it.
     private(set) var alarm: DescriptorNumber?
     /// The alarm went off and has not been set again.
     var hasRung = false

@@ -92,7 +92,7 @@ extension Worker {
         return "\(outcome.name), after \"\(EscapedText.show(bytes))\""
     }
 
-    /// Somebody does not want to wait for what is under way.
+    /// The user does not want to wait for what is under way.
     mutating func abandonAll() {
         let now = Clock.monotonicNanoseconds()
         stop(at: now)

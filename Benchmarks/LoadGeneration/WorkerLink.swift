@@ -6,7 +6,7 @@
 import Synchronization
 import SystemCalls
 
-/// What a worker hands over when somebody wants to know.
+/// What a worker hands over when it is asked.
 struct Delivery: Sendable {
     /// From the start of the measured part on.
     var ledger = Ledger()
@@ -44,7 +44,7 @@ final class WorkerLink: Sendable {
     var isAborting: Bool { order.load(ordering: .relaxed) >= 2 }
     var startTime: Int64 { start.load(ordering: .acquiring) }
 
-    /// Hands over what was counted, when somebody wants to know.
+    /// Hands over what was counted, when it is asked.
     @inline(__always)
     func deliverIfAsked(_ account: inout Account, open: Int) {
         let number = asked.load(ordering: .relaxed)

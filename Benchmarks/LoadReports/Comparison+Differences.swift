@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 extension Comparison {
-    /// Two loads that are measured by turns differ because somebody wants to know.
+    /// Two loads that are measured by turns differ on purpose.
     static func differences(_ baseline: LoadRecord, _ candidate: LoadRecord, _ order: Order) -> [String] {
         let setups = order == .byTurns ? [] : setups(baseline.setup, candidate.setup)
         return setups + machines(baseline.machine, candidate.machine)

@@ -74,7 +74,7 @@ package struct FailureCondition: Equatable, Sendable {
         switch figure {
         case .percentile(let phase, let level) where run.phase(phase) != nil:
             "\(run.phase(phase)?.count ?? 0) exchanges are too few, it takes \(PercentileLevel.fewestValues(for: level))"
-        case .cpu: "nobody watched the server (--pid), or nothing was answered"
+        case .cpu: "no server was watched (--pid), or nothing was answered"
         case .percentile(let phase, _), .minimum(let phase), .maximum(let phase), .mean(let phase):
             phase == .total ? "nothing was answered" : "there was no phase \"\(phase.rawValue)\""
         case .count, .rate: "nothing was opened"

@@ -5,7 +5,7 @@
 
 import Foundation
 
-/// What is wrong with a record, in words for whoever gave the file.
+/// What is wrong with a record, in words for the user who gave the file.
 package enum RecordProblem: Error, Equatable, CustomStringConvertible {
     /// Not JSON, or not the JSON of a record.
     case unreadable(name: String, reason: String)

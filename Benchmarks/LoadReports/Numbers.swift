@@ -53,7 +53,7 @@ private func threeDigits(_ value: Double, mostDecimals: Int) -> String {
     return fixed(value, min(decimals, mostDecimals))
 }
 
-/// A name of somebody else's, fit for a terminal: nothing in it moves the cursor or ends the line.
+/// A name that we did not choose, fit for a terminal: nothing in it moves the cursor or ends the line.
 package func printable(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {

@@ -77,7 +77,7 @@ package struct LedgerReport: Codable, Equatable, Sendable {
     /// Exchanges whose end was not counted; negative: some ended twice.
     package var unaccounted: Int { opened - answered - refused - errors }
     package var addsUp: Bool { unaccounted == 0 }
-    /// Everything ended, nothing failed, and somebody was answered.
+    /// Everything ended, nothing failed, and a client was answered.
     package var isClean: Bool { addsUp && errors == 0 && answered > 0 }
 }
 
@@ -95,7 +95,7 @@ package struct PhaseReport: Codable, Equatable, Sendable {
     package var maximum: Int64
     package var mean: Double
 
-    /// What is computed from the buckets is written for whoever reads the record, and not read back.
+    /// What is computed from the buckets is written for readers of the record, and not read back.
     private enum CodingKeys: String, CodingKey {
         case name, buckets, minimum, maximum, mean, percentiles
     }

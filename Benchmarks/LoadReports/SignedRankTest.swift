@@ -42,7 +42,7 @@ enum SignedRankTest {
         return ranks
     }
 
-    /// Holm's correction: what the probabilities are worth when several figures were looked at. Whoever takes one below
+    /// Holm's correction: what the probabilities are worth when several figures were looked at. To take one below
     /// 0.05 for a difference is wrong about any of the figures in 1 of 20 cases at most.
     static func corrected(_ probabilities: [Double]) -> [Double] {
         var result = probabilities

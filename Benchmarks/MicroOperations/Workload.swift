@@ -7,7 +7,7 @@ import CPeers
 import FixedMemory
 import SystemCalls
 
-/// An operation that is ready to run: ours, or its peer in C. Whoever measures sees no difference.
+/// An operation that is ready to run: ours, or its peer in C. The measurement sees no difference.
 package protocol Workload: AnyObject {
     /// Brings about what one run needs. Not a part of what is measured.
     func prepare() throws

@@ -42,6 +42,6 @@ enum ProcFile {
 }
 
 extension SystemError {
-    /// Somebody else's, as opposed to gone.
+    /// Of another user, as opposed to gone.
     var isRefusal: Bool { code == .permissionDenied || code == .notPermitted }
 }

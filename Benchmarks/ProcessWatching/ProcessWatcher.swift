@@ -8,7 +8,7 @@ package import LoadReports
 import SystemCalls
 
 /// Samples the processes given and all their descendants, which are looked up again each time: children that are forked
-/// meanwhile count from their first moment, those that end keep what they used. It never stops or signals anybody.
+/// meanwhile count from their first moment, those that end keep what they used. It never stops or signals a process.
 ///
 /// Not seen: context switches of processes and threads that came and went between two samples, and everything of a
 /// process that detached from its watched parent and ended before it was seen.
@@ -134,7 +134,7 @@ extension ProcessWatcher {
         return strays.isEmpty ? family : tree.descendants(of: asked + strays.keys.sorted())
     }
 
-    /// False also when the pid has become somebody else's.
+    /// False also when the pid has been given to another process.
     private static func lives(_ pid: Int32, since start: Int64) -> Bool {
         (try? ProcessStat(of: pid))?.started == start
     }

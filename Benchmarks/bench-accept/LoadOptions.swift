@@ -78,7 +78,7 @@ struct AmountOptions<Kind: LoadKind>: ParsableArguments {
     @Option(help: Kind.help("Load first that is not measured.", "time", if: Kind.repeats))
     var warmUp: Quantity?
 
-    @Option(help: Kind.help("Open loop: exchanges a second, whoever waits.", "number", if: Kind.repeats))
+    @Option(help: Kind.help("Open loop: exchanges a second, however many wait.", "number", if: Kind.repeats))
     var rate: Quantity?
 
     @Option(

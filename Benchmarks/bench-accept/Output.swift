@@ -11,7 +11,7 @@ import SystemCalls
 /// A line for the administrator.
 func complain(_ text: String) { _ = print("bench-accept: \(text)\n", to: .standardError) }
 
-/// - Returns: whether somebody took it; whoever closed our output does not want it.
+/// - Returns: whether it was taken; a reader that closed our output does not want it.
 func print(_ text: String, to output: DescriptorNumber) -> Bool {
     (try? writeAll(text, to: output)) != nil
 }

@@ -6,7 +6,7 @@
 import ServerSkeleton
 
 /// Answers every GET with three bytes, as nginx does with `return 200 "ok\n"`. For measuring: it shows what a worker on
-/// the skeleton costs where the protocol is known to everybody. It is no web server: it serves no files, reads no
+/// the skeleton costs with a protocol that is known to all. It is no web server: it serves no files, reads no
 /// bodies and knows no other method. Its line in master.cf:
 ///
 ///     8080  inet  n  -  n  -  -  http-answer

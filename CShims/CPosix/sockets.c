@@ -41,7 +41,7 @@ int cposix_receive_descriptor(int socket) {
         return message.msg_flags & MSG_CTRUNC ? -EMFILE : -EBADMSG;
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
         return -EBADMSG;
-    // Alignment leaves room for more than we ask for; what nobody asked for must not stay open.
+    // Alignment leaves room for more than we ask for; what was not asked for must not stay open.
     int descriptors[sizeof control.space / sizeof(int)];
     size_t passed = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     memcpy(descriptors, CMSG_DATA(header), passed * sizeof(int));

@@ -40,7 +40,7 @@ void cposix_last_words_go_to(int log_fd, const char *path, size_t size) {
     last_words_path[length] = '\0';
 }
 
-// A plain file under its own name, or nothing: what happens now can be checked by nobody.
+// A plain file under its own name, or nothing: no link and no second name is followed in a handler.
 static int open_log(void) {
     struct stat facts;
     if (last_words_path[0] == '\0')
@@ -61,7 +61,7 @@ static void say(const struct last_line *line) {
         return;
     memcpy(text, line->text, line->size);
     text[line->size] = '\n';
-    // A pipe that nobody reads may be what we are stuck in: then the words are lost, and the exit status is not.
+    // We may be stuck in a pipe without a reader: then the words are lost, but the exit status is right.
     struct pollfd room = {.fd = log, .events = POLLOUT};
     if (send(log, text, line->size, MSG_DONTWAIT | MSG_NOSIGNAL) == -1 && errno == ENOTSOCK
         && poll(&room, 1, 0) == 1) {

@@ -31,7 +31,7 @@ enum Ident {
     }
 }
 
-/// An open-addressed table from hashes to slots, at most half full. It does not see the idents: whoever probes compares
+/// An open-addressed table from hashes to slots, at most half full. It does not see the idents: the caller compares
 /// them, entry by entry, until the first free place.
 struct IdentIndex {
     struct Entry {

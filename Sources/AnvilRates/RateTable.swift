@@ -62,7 +62,7 @@ package struct RateTable: ~Copyable {
         let hash: UInt32
         var figures = ClientFigures()
         var expiresAt: Int64 = 0
-        /// Neighbours in the queue of records that nobody is connected under.
+        /// Neighbours in the queue of records without a connection.
         var earlier: UInt32 = RateTable.none
         var later: UInt32 = RateTable.none
     }
@@ -188,7 +188,7 @@ package struct RateTable: ~Copyable {
         return records.withElement(id) { max($0.expiresAt - now, 0) }
     }
 
-    /// Forgets records that nobody has been connected under for a unit of time.
+    /// Forgets records that have had no connection for a unit of time.
     package mutating func expire(now: Int64) {
         while let id = records.id(at: Int(queueHead)) {
             let due = records.withElement(id) { ($0.expiresAt <= now, $0.hash) }

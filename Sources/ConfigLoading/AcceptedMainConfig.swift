@@ -10,7 +10,7 @@ package import SystemCalls
 /// writes it into the queue directory, where its children start; they read it, as root or as master's own user.
 ///
 /// The first line is a comment that names the configuration directory, so that a queue directory that changed hands
-/// does not hand out somebody else's settings. The rest is the file as it was.
+/// does not hand out another system's settings. The rest is the file as it was.
 package struct AcceptedMainConfig: Equatable, Sendable {
     /// Below the queue directory.
     package static var path: String { "pid/main.cf.accepted" }

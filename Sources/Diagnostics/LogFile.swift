@@ -5,13 +5,13 @@
 
 package import SystemCalls
 
-/// Opens a log file for appending, creating it if need be, and proves that nobody prepared it for us: one link, no
+/// Opens a log file for appending, creating it if need be, and proves that no user prepared it: one link, no
 /// directory, no symbolic link that an ordinary user could have made. What is named below /dev, such as /dev/stdout, is
 /// opened as it is, provided that root alone can put something there.
 ///
 /// - Parameters:
 ///   - mode: permissions of a new file, whatever the umask says.
-///   - waits: whether a pipe that is full, or that nobody reads yet, may hold us up.
+///   - waits: whether a pipe that is full, or has no reader yet, may hold us up.
 package func openLogFile(_ path: String, mode: UInt32, waits: Bool) throws(CarefulOpenError) -> Descriptor {
     let flags: OpenFlags = waits ? [.writeOnly, .append] : [.writeOnly, .append, .nonBlocking]
     do throws(CarefulOpenError) {
@@ -45,11 +45,11 @@ struct LogFile {
         case file(Descriptor)
         /// Standard output is a socket: it cannot be opened by a path, only used.
         case standardOutput
-        /// A pipe that nobody reads.
+        /// A pipe without a reader.
         case nowhere
     }
 
-    /// Never waits: a pipe that nobody reads loses the line instead of stopping the process. Throws when there is no file
+    /// Never waits: a pipe without a reader loses the line instead of stopping the process. Throws when there is no file
     /// that the line could go to.
     func append(_ line: String) throws(CarefulOpenError) {
         switch try open() {

@@ -12,7 +12,7 @@ enum LogLine {
     /// syslog(3) LOG_MAIL.
     static let mailFacility: Int32 = 2 << 3
 
-    /// `ident[pid]: severity: text`. An ident that holds a `[` brings its own process id; it may be somebody else's, and
+    /// `ident[pid]: severity: text`. An ident that holds a `[` brings its own process id; it may be another process's, and
     /// is sanitised as the text is.
     static func body(ident: String, pid: Int32, _ severity: Severity, _ text: String) -> String {
         let name = sanitised(ident)

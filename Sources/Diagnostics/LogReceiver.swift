@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: the socket on which somebody takes log lines
+// Quartermaster: the socket of the process that takes log lines
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 

@@ -13,7 +13,7 @@ package enum LogDestination: Equatable, Sendable {
     case postlog(socket: String, file: String?)
     /// Straight into a file that is opened for each line.
     case file(String)
-    /// Straight into a file that somebody holds open: postlogd(8) itself, which could not open it again once it gave
+    /// Straight into a file that is held open: by postlogd(8), which could not open it again once it gave
     /// up its privileges.
     case openFile(DescriptorNumber)
     /// A terminal or a test.
@@ -112,7 +112,7 @@ struct LogSink: ~Copyable {
         queueHead = 0
     }
 
-    /// The lines that nobody has taken yet.
+    /// The lines that no receiver has taken yet.
     mutating func takePending() -> [String] {
         defer {
             queue.removeAll()

@@ -6,7 +6,7 @@
 /// A block of fixed capacity that fills from the front: by appending, or by a system call that writes into `free`.
 /// What does not fit is refused whole, and the caller is told; nothing is ever cut off in silence.
 ///
-/// Memory is touched when it is filled, so that a buffer nobody uses costs address space only.
+/// Memory is touched when it is filled, so that an unused buffer costs address space only.
 @safe public struct AppendBuffer: ~Copyable {
     @usableFromInline let base: UnsafeMutableRawPointer
     public let capacity: Int

@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 /// Lends out blocks of one size. A chunk of blocks is allocated when none is free; blocks go back to the pool and not
-/// to the system. Fresh memory is not touched, so that a pool nobody draws on costs address space only.
+/// to the system. Fresh memory is not touched, so that an unused pool costs address space only.
 ///
 /// Only bytes that were put into a block can be read back from it.
 @safe package struct BlockPool: ~Copyable {

@@ -44,7 +44,7 @@ extension RawSpan {
     @inline(__always)
     public func isExactly(_ text: StaticString) -> Bool { text.utf8CodeUnitCount == byteCount && holds(text) }
 
-    /// A hash with the seed of this process, so that nobody outside can choose bytes that collide.
+    /// A hash with the seed of this process, so that a client cannot choose bytes that collide.
     package func hashed() -> Int {
         var hasher = Hasher()
         unsafe withUnsafeBytes { unsafe hasher.combine(bytes: $0) }

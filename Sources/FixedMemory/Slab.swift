@@ -34,7 +34,7 @@
     @inlinable static var chunkSize: Int { 1 << Int(chunkShift) }
     @inlinable static var none: UInt32 { .max }
 
-    // Bare memory and not arrays: an array would be asked at each change whether somebody else has it, too.
+    // Bare memory and not arrays: an array checks at each change whether it is shared.
     @usableFromInline var slots: UnsafeMutableBufferPointer<SlabSlot>
     @usableFromInline var chunks: UnsafeMutableBufferPointer<UnsafeMutablePointer<Element>>
     /// Of the chunks that are there; both tables may have room for more.

@@ -40,7 +40,7 @@ package struct AccountFacts: Equatable, Sendable {
     }
 }
 
-/// The accounts have to exist, to be without privileges, and to be shared with nobody.
+/// The accounts have to exist, to be without privileges, and not to be shared.
 package enum IdentityChecks {
     package static func problems(
         settings: MainSettings,

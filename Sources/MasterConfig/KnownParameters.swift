@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: parameters that nobody reads
+// Quartermaster: parameters that no program reads
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -7,7 +7,7 @@
 /// What is left is most often a mistyped name, which Postfix and we would pass over in silence.
 package struct KnownParameters {
     private var names: Set<String>
-    /// Name prefixes that belong to somebody: a service of master.cf, or a table such as `ldap:accounts`.
+    /// Name prefixes in use: of a service of master.cf, or a table such as `ldap:accounts`.
     private var prefixes: Set<String> = []
     /// Services of master.cf whose program is one of Postfix's: only some names begin with theirs.
     private var transports: Set<String> = []

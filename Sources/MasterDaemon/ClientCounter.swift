@@ -9,9 +9,10 @@ import SystemCalls
 
 /// Counts the clients in the queues of endpoints, as far as the kernel tells. Decides nothing.
 ///
-/// For UNIX-domain sockets it is a question over netlink. The kernel may have to load a module for the first one, so
-/// that is asked before anybody waits for `master`; and one without the module would look for it each time, so a refusal
-/// is remembered. A question takes longer the more UNIX-domain sockets the machine has, some 20 µs for a few hundred.
+/// For UNIX-domain sockets it is a question over netlink. The kernel may have to load a module for the first
+/// question, which is therefore asked before a client waits for the answer. A kernel that has no such module searches
+/// for it each time, so a refusal is remembered. A question takes longer the more UNIX-domain sockets the machine has,
+/// some 20 µs for a few hundred.
 struct ClientCounter {
     private var isUnixRefused = false
     private var isUnixTried = false

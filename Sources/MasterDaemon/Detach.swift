@@ -6,7 +6,7 @@
 import Diagnostics
 import SystemCalls
 
-/// The steps that separate master from whoever started it.
+/// The steps that separate master from the process that started it.
 enum Detach {
     /// Opens /dev/null where a standard descriptor is closed, so that nothing of ours ever gets such a number.
     static func fillStandardDescriptors() {

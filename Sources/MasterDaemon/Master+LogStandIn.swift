@@ -45,8 +45,8 @@ extension Master {
         relayUnreadLines(service)
     }
 
-    /// What others and we have sent to the socket of a service that has no process. Bounded: who writes without pause
-    /// may not keep master from everybody else.
+    /// What others and we have sent to the socket of a service that has no process. Bounded: a process that writes
+    /// without pause may not keep master from its other work.
     private func relayUnreadLines(_ service: RunningService) {
         for number in service.listeners.numbers {
             for _ in 0..<1000 {

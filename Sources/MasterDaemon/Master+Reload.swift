@@ -26,7 +26,7 @@ extension Master {
         }
     }
 
-    /// A main.cf that is being edited is read when it has settled; meanwhile everybody is served.
+    /// A main.cf that is being edited is read when it has settled; clients are served meanwhile.
     private func readWhenSettled(_ attempt: ReloadAttempt) {
         if let pause = mainConfigPause(directory: settings.configDirectory) {
             switch attempt.postpone(now) {

@@ -11,7 +11,7 @@ import SystemCalls
 private let lastWordsSeconds: UInt32 = 5
 
 extension Master {
-    /// A signal asks for the end: everybody in the process group gets SIGTERM, and master dies of the same signal, so
+    /// A signal asks for the end: all processes of the group get SIGTERM, and master dies of the same signal, so
     /// that its exit status tells. It waits for no child; those that survive see the end of their status channel.
     func terminate(_ signal: Signal) -> Never {
         armSelfDestruct(seconds: lastWordsSeconds)

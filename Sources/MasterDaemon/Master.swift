@@ -33,7 +33,7 @@ final class Master {
     private let processors = availableProcessors()
     var reloadAttempt: ReloadAttempt?
     var reloadTimer: WatchID?
-    /// Whether master writes the log file itself, because nobody else does.
+    /// Whether master writes the log file itself, because its writer cannot.
     var isStandingIn = false
     /// Processes that look names up, or did a moment ago: no service's children.
     var helpers: Set<Int32> = []
@@ -189,7 +189,7 @@ final class Master {
         return clientCounter.count(service.listeners, service.plan.endpoint)
     }
 
-    /// What a question costs is paid for the first time before anybody waits.
+    /// The first question is the slowest: it is asked before a client waits for the answer.
     func tryOutCounting(_ service: RunningService) {
         if rules(of: service.plan).concurrentStarts > 1 {
             clientCounter.tryOut(service.listeners, service.plan.endpoint)

@@ -9,7 +9,7 @@ import MasterProtocol
 import SystemCalls
 
 /// A complete reading of main.cf and master.cf. It is built whole, with every problem collected on the way, before
-/// anybody acts on it; nothing that runs is touched.
+/// it is acted on; nothing that runs is touched.
 struct Model: Sendable {
     var settings: MainSettings
     var owner: UserAccount

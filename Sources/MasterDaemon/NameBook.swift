@@ -43,9 +43,9 @@ enum NameAnswer: Equatable, Sendable {
     case group(AccountFacts.Group)
 }
 
-/// Answers questions about names, each asked once: at start by asking and waiting; at a reload, where master may not wait,
-/// from the answers that a helper process has brought. What it has no answer for yet is noted, and whoever reads the
-/// configuration reads it again when the answers are there.
+/// Answers questions about names, each asked once: at start by asking and waiting; at a reload, where master may not
+/// wait, from the answers that a helper process has brought. What it has no answer for yet is noted, and the
+/// configuration is read again when the answers are there.
 final class NameBook {
     enum Manner { case asking, noting }
 

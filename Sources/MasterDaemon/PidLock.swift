@@ -35,7 +35,7 @@ struct PidLock: ~Copyable {
         return lock
     }
 
-    /// `-t`: whether somebody holds the lock, or it cannot even be tried.
+    /// `-t`: whether a process holds the lock, or it cannot even be tried.
     static func isHeld(_ path: String) -> Bool {
         if (try? facts(ofPath: path)) == nil { return false }
         do throws(Failure) {

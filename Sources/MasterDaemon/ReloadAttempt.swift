@@ -57,7 +57,6 @@ final class ReloadAttempt {
     }
 
     /// Whether to wait for a main.cf that is being edited.
-
     func postpone(_ now: PolicyTime) -> Postponement {
         if hasWaitedLongEnough { return .refused }
         let since = postponedSince ?? now

@@ -80,7 +80,7 @@ enum EndpointPlan: Equatable, Sendable {
     }
 }
 
-// What stood in the way of an endpoint, for whoever has to remove it.
+// What stood in the way of an endpoint, and the cure.
 extension ServicePlan {
     func problem(_ failure: EndpointFailure, _ settings: MainSettings) -> ConfigProblem {
         ConfigProblem(

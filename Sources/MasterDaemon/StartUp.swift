@@ -21,7 +21,7 @@ package enum MasterMain {
         setFileCreationMask(0o077)
         let verbosity = EnvironmentName.mailVerbose.isPresent ? 1 : 0
         try? Signal.pipe.ignore()
-        // Until its handler stands, a reload request must not end us; and whoever started us may have blocked signals.
+        // Until its handler stands, a reload request must not end us; and our starter may have blocked signals.
         try? Signal.hangup.ignore()
         try? unblockAllSignals()
         try? closeAll(from: 3)
@@ -67,7 +67,7 @@ package enum MasterMain {
         case .run, .test: break
         }
         if Identity.realUser != 0 && Identity.effectiveUser == Identity.realUser {
-            // An ordinary user may run a mail system of his own, in the foreground; main.cf must agree.
+            // An ordinary user may run a separate mail system, in the foreground; main.cf must agree.
             if options.isForeground || options.task == .test { return options }
             log.fatal("the master command is reserved for the superuser (or for mail_owner with -d or -s)")
         }

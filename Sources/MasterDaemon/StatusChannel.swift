@@ -44,10 +44,11 @@ struct StatusReader: ~Copyable {
         case garbage(byteCount: Int, pid: Int32?)
     }
 
-    /// Reads a drain makes at most: what a child writes without pause may not keep master from everybody else.
+    /// Reads a drain makes at most: what a child writes without pause may not keep master from its other work.
     private static var readLimit: Int { 64 }
 
-    /// Reads everything that is there now, up to a limit that only misbehaviour reaches. Records take effect together, by their net result.
+    /// Reads everything that is there now, up to a limit that only misbehaviour reaches. Records take effect together, by
+    /// their net result.
     mutating func drain(
         _ channel: DescriptorNumber,
         of service: ServiceID,

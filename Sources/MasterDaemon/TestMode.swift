@@ -8,8 +8,8 @@ import Diagnostics
 import MasterConfig
 import SystemCalls
 
-/// Answers from the lock file alone. Scripts take status 1 for "is running", so nothing that somebody may dislike about
-/// the configuration leads to it: only a lock that is held or cannot be tried, and a main.cf that does not say where
+/// Answers from the lock file alone. Scripts take status 1 for "is running", so no mistake in the configuration
+/// leads to it: only a lock that is held or cannot be tried, and a main.cf that does not say where
 /// the lock file is.
 enum TestMode {
     /// - Returns: the exit status.

@@ -50,7 +50,7 @@ struct WakeupSender: ~Copyable {
         guard let state = wakeups.withElement(slot, { (isConnecting: $0.isConnecting, number: $0.socket.number) })
         else { return nil }
         guard state.isConnecting else {
-            // The peer has closed, or says something nobody asked for: either way it is awake.
+            // The peer has closed, or says something unasked: either way it is awake.
             close(slot, loop: &loop)
             return nil
         }

@@ -8,7 +8,7 @@ package import MasterProtocol
 /// One thing for master to do, in the order it was decided. A deed that the kernel refuses is answered with the event
 /// that its description names.
 ///
-/// Effects are plain numbers: whoever carries them out looks up sockets, commands and names by `ServiceID`.
+/// Effects are plain numbers: the caller that carries them out looks up sockets, commands and names by `ServiceID`.
 package enum Effect: Equatable, Sendable {
     /// Tell the policy when the service's endpoints become readable. When not all of them can be watched: `watchFailed`.
     case watchEndpoints(ServiceID)

@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 // A changed service keeps its endpoints; its children leave when convenient. A removed one gives up its endpoints at
-// once and lingers only until its children are gone, without anybody waiting for them.
+// once and lingers only until its children are gone, and master does not wait for them.
 extension Policy {
     /// The service is still configured, with these rules. A throttle after a failed start ends, because the new
     /// configuration may have removed its cause; one after a failed fork stays. Not changed: stress, counts, and when

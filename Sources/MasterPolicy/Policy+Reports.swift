@@ -44,8 +44,8 @@ extension Policy {
         }
     }
 
-    /// The next piece of what was read from the channel of `id`; see `StatusStream`. Mutating, although nothing changes:
-    /// a policy that is only looked at, from another module or by a closure, is copied whole for each record.
+    /// The next piece of what was read from the channel of `id`; see `StatusStream`. It is `mutating` although it
+    /// changes nothing, because Swift would otherwise copy the whole policy for each record.
     package mutating func next(
         of stream: inout StatusStream,
         in batch: RawSpan,

@@ -58,7 +58,7 @@ extension Policy {
     ///     queueStands | idle child  | below the limit, no child has been coming up for less than `PolicyLimit.patienceSeconds`
     ///
     /// A child that is started beside others must not bring about the stress that would retire them before they have
-    /// served anybody: it waits until they have.
+    /// served a client: it waits until they have.
     private func mayStart(_ slot: Int, _ reason: StartReason, _ now: PolicyTime) -> Bool {
         let service = services[slot]
         let isWanted = service.window.wantsStart(accepting: service.idle, starting: service.starting)

@@ -60,7 +60,7 @@ package struct Policy: Sendable {
 
 // Adding, and who watches.
 extension Policy {
-    /// A service begins: its endpoints exist, nobody is watching them, and it has no channel yet.
+    /// A service begins: its endpoints exist, they are not watched, and it has no channel yet.
     package mutating func addService(_ rules: ServiceRules, now: PolicyTime) -> ServiceID {
         let slot = vacantSlot(rules)
         let id = services[slot].id

@@ -17,7 +17,7 @@ package struct StartWindow: Hashable, Sendable {
     /// A new child took its first client; whether others are needed has not been measured since.
     package internal(set) var isMeasureDue = false
 
-    /// There is work for one, and no room for more, so that nobody counted.
+    /// There is work for one, and no room for more, so the clients were not counted.
     mutating func wantsOne() {
         isMeasureDue = false
         waiting = 1

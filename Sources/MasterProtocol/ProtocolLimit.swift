@@ -1,12 +1,12 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: times and sizes both sides rely on
+// Quartermaster: times and sizes that both sides rely on
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
 /// Times and sizes of one side that the other side counts on.
 package enum ProtocolLimit {
-    /// How long the receiver of a passed connection waits for the descriptor, and again for the attributes. Who passes
-    /// one keeps it open for longer.
+    /// How long the receiver of a passed connection waits for the descriptor, and again for the attributes. The
+    /// sender keeps it open for longer.
     package static var passReceiveSeconds: Int { 100 }
     /// Largest datagram that is read; what a sender puts behind it is cut off.
     package static var datagramBytes: Int { 4096 }

@@ -19,13 +19,13 @@ package enum CarefulOpenError: Error, Equatable, Sendable {
 
 /// Opens an existing file, or creates it exclusively, and proves that the path still names what was opened: link
 /// count 1, no directory, and an lstat(2) that agrees with the fstat(2) in device, inode, links and mode. A symbolic
-/// link counts only when root owns it and its directory, and nobody else may write there (`safe_open` in Postfix).
+/// link counts only when root owns it and its directory, and no other user may write there (`safe_open` in Postfix).
 package func openCarefully(
     _ path: String,
     _ flags: OpenFlags,
     mode: UInt32
 ) throws(CarefulOpenError) -> Descriptor {
-    // Losing the race for creation means somebody else created it: look again, a bounded number of times.
+    // Losing the race for creation means that another process created it: look again, a bounded number of times.
     for _ in 0..<3 {
         if let file = try openExisting(path, flags.subtracting([.create, .exclusive])) { return file }
         if !flags.contains(.create) { break }

@@ -93,7 +93,7 @@ package struct DatagramBatch: ~Copyable {
             do throws(SystemError) {
                 written = try calling(.writev) { unsafe cposix_writev(file.rawValue, next, left) }
             } catch {
-                // A pipe that somebody else made non-blocking: its reader gets a moment.
+                // A pipe that another process made non-blocking: its reader gets a moment.
                 guard error.code == .resourceTemporarilyUnavailable, try file.waitForOutput(milliseconds: 1000) else {
                     endsInsideLine = endsInsideLine || isInsideLine
                     throw error

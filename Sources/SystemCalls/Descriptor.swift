@@ -10,15 +10,15 @@ import Glibc
 package struct Descriptor: ~Copyable, Sendable {
     package let number: DescriptorNumber
 
-    /// Takes over a descriptor that nobody else closes.
+    /// Takes over a descriptor that no other value closes.
     package init(owning number: DescriptorNumber) {
         self.number = number
     }
 
     deinit {
         let result = cposix_close(number.rawValue)
-        // Somebody else closed it: the next descriptor of that number would be closed under its owner's feet.
-        assert(result != -EBADF, "descriptor \(number.rawValue) was closed by somebody who does not own it")
+        // It was closed elsewhere: the next descriptor of that number would be closed under its owner's feet.
+        assert(result != -EBADF, "descriptor \(number.rawValue) was closed by code that does not own it")
     }
 
     /// close(2).
@@ -36,7 +36,7 @@ package struct Descriptor: ~Copyable, Sendable {
     }
 }
 
-/// The number of a descriptor that somebody else owns: to use, not to close.
+/// The number of a descriptor with another owner: to use, not to close.
 package struct DescriptorNumber: Hashable, Sendable {
     package let rawValue: CInt
 

@@ -6,7 +6,7 @@
 import CPosix
 import Glibc
 
-/// What stat(2) says of a file, as far as anybody here asks.
+/// What stat(2) says of a file, as far as we need it.
 package struct FileFacts: Equatable, Sendable {
     package let device: UInt64
     package let inode: UInt64

@@ -91,7 +91,7 @@ package enum Identity {
     }
 }
 
-/// setrlimit(2): as many descriptors as the hard limit allows, for us and whoever we start.
+/// setrlimit(2): as many descriptors as the hard limit allows, for us and our children.
 package func raiseDescriptorLimit() throws(SystemError) {
     _ = try calling(.setrlimit) { cposix_raise_descriptor_limit() }
 }

@@ -114,7 +114,7 @@ package enum WaitStatus: Equatable, Sendable {
 /// Processors that this process may run on, at least 1; 1 where there are more than sched_getaffinity(2) has room for.
 package func availableProcessors() -> Int { Int(cposix_processors()) }
 
-/// waitpid(2) for any child, without waiting: nil when nobody has anything to tell.
+/// waitpid(2) for any child, without waiting: nil when no child has ended or stopped.
 package func reapChild() -> (pid: Int32, status: WaitStatus)? {
     var kind: CInt = 0
     var value: CInt = 0

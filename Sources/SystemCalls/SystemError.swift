@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// What failed: which call, with which error number. Two trivial fields; text is made only when somebody logs it.
+/// What failed: which call, with which error number. Two trivial fields; text is made only when it is logged.
 package struct SystemError: Error, Equatable, Sendable {
     package let call: SystemCall
     package let code: Errno

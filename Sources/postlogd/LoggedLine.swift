@@ -25,7 +25,7 @@ struct LoggedLine {
         guard !name.isEmpty else { return nil }
         rest = rest[name.endIndex...]
         if rest.first == UInt8(ascii: ":") { rest = rest.dropFirst() }
-        // Whoever sent the line chose these bytes; a newline would begin a line of its own in the system's log.
+        // The sender of the line chose these bytes; a newline would begin a line of its own in the system's log.
         ident = String(decoding: name.map { (0x21...0x7e).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
         text = String(decoding: rest.drop { $0 == space }, as: UTF8.self)
     }

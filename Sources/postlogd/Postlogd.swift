@@ -7,8 +7,8 @@ import MasterConfig
 import ServerSkeleton
 
 /// Appends each datagram to `maillog_file`, a batch with one system call; without such a file it relays to the system's
-/// log what late clients still send here. It changes nothing in the lines, and no error of the file ends it: whoever
-/// logs through it would be left without a log.
+/// log what late clients still send here. It changes nothing in the lines, and no error of the file ends it:
+/// the processes that log through it would be left without a log.
 struct Postlogd: DatagramService {
     static let demands: ServiceDemands = [.solitary, .neverWaitsForLog]
     static let watchdogLimit: Parameter<Int>? = Parameter.time("postlogd_watchdog_timeout", default: "10s", min: 10)

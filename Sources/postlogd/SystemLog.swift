@@ -22,7 +22,7 @@ struct SystemLog {
         )
     }
 
-    /// An info message under the name of whoever sent it. An ident with a `[` brings its own process id.
+    /// An info message under the name of the sender. An ident with a `[` brings its own process id.
     func info(_ line: LoggedLine) {
         let own = log.ident
         log.ident = line.ident

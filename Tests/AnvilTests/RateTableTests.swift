@@ -48,7 +48,7 @@ struct RateTableTests {
         }
         let (isRight, isWrong) = (counting.isRecord(right, of: name), counting.isRecord(wrong, of: name))
         #expect(isRight && !isWrong)
-        // A record that is gone is nobody's, though its name says whose it was.
+        // A record that is gone has no owner, though its name still says whose it was.
         counting.table.disconnect(right, now: counting.now)
         counting.now += 61
         counting.table.expire(now: counting.now)

@@ -156,8 +156,8 @@ struct CommandTests {
         #expect(run.output.contains("opened 10 = answered 0 + refused 0 + wrong reply 10\n"))
     }
 
-    @Test("nobody there: exits 1")
-    func nobody() throws {
+    @Test("nothing listens: exits 1")
+    func noListener() throws {
         let run = try Bench.run("storm", "--unix", "/nonexistent/socket", "--preset", "echo", "--count", "5")
         #expect(run.status == 1)
         #expect(run.output.contains("no such socket"))
@@ -213,7 +213,7 @@ struct CommandTests {
         let isUnderWay = DispatchSemaphore(value: 0)
         let server = SmallServer { client in
             isUnderWay.signal()
-            // Nobody is ever answered.
+            // No client is ever answered.
             while hear(client) != nil {}
         }
         let command = [
@@ -235,7 +235,7 @@ struct CommandTests {
         #expect(record.runs.first?.ledger.failed == ["abandoned": 3])
     }
 
-    /// Whether it has ended, and nobody has noticed yet.
+    /// Whether it has ended, and that was not noticed yet.
     private func isZombie(_ process: Int32) -> Bool {
         let stat = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ") Z"
         return stat.contains(") Z")

@@ -47,7 +47,7 @@ struct TargetRunTests {
         #expect(receiver.drained.datagrams == 100)
     }
 
-    @Test("UDP to nobody: the kernel says so to the one that asks for a reply")
+    @Test("UDP to a port without a listener: the kernel says so to the one that asks for a reply")
     func udpRefused() throws {
         let descriptor = closeOnExecSocket(AF_INET, SOCK_DGRAM)
         let port = bindLoopback(descriptor)
@@ -98,7 +98,7 @@ struct TargetRunTests {
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "precious")
     }
 
-    @Test("a FIFO without a reader refuses; one that nobody reads gets full")
+    @Test("a FIFO without a reader refuses; one that is not read gets full")
     func stuckFifo() throws {
         let directory = try TemporaryDirectory()
         let path = directory.file("fifo")

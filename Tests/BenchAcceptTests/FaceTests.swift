@@ -82,7 +82,7 @@ struct FaceTests {
         #expect(try Bench.run(program + ["--expect", "b", "--fail-if", "errors>0"]).status == 2)
         #expect(
             try Bench.run(program + ["--expect", "b", "--fail-if", "errors>10"]).status == 1,
-            "nobody was answered"
+            "no client was answered"
         )
     }
 

@@ -38,7 +38,7 @@ struct LedgerTests {
         #expect(ledger.report.unaccounted == 1)
     }
 
-    @Test("the ledgers of several threads add up to one; what nobody began counts as opened")
+    @Test("the ledgers of several threads add up to one; what no client began counts as opened")
     func sum() {
         var (one, other) = (Ledger(), Ledger())
         one.open()

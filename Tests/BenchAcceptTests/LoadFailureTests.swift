@@ -91,10 +91,10 @@ struct FailureTests {
         }
     }
 
-    @Test("nobody listens: refused by name, which is no failure, but no success either", arguments: [false, true])
+    @Test("nothing listens: refused by name, which is no failure, but no success either", arguments: [false, true])
     func refused(overTCP: Bool) throws {
         let target: Target
-        // Bound and not listening: nobody else can take the place meanwhile.
+        // Bound and not listening: no other program can take the place meanwhile.
         let receiver = closeOnExecSocket(AF_INET, SOCK_STREAM)
         defer { close(receiver) }
         let path = "/tmp/bench-accept-test.\(UUID().uuidString)"

@@ -55,7 +55,7 @@ final class Notes: @unchecked Sendable {
     var all: [String] { lock.withLock { notes } }
 }
 
-/// The IPv4 address of whoever is connected, as hexadecimal digits.
+/// The IPv4 address of the connected client, as hexadecimal digits.
 func peerHost(_ client: Int32) -> String {
     var address = sockaddr_in()
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)

@@ -19,7 +19,7 @@ struct OpenLoopTests {
             $0.pace = RateProfile(constant: 100)
             $0.threads = threads
         }
-        // Whoever is late is counted all the same.
+        // A late exchange is counted all the same.
         #expect(report.ledger.opened == 100)
         #expect(report.ledger.addsUp)
         #expect(report[.answered] + report[.notBegun] == 100, "\(report.ledger)")
@@ -61,7 +61,7 @@ struct OpenLoopTests {
         #expect(exchange.count == 1000)
     }
 
-    @Test("what nobody came to begin is counted by name")
+    @Test("what no client came to begin is counted by name")
     func notBegun() throws {
         let server = SmallServer { client in
             while let text = hear(client) {

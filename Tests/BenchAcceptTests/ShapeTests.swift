@@ -16,7 +16,7 @@ struct ShapeTests {
         let gate = DispatchSemaphore(value: 0)
         let waiting = Notes()
         let server = SmallServer { client in
-            // Nobody is answered before all are there, so that a client that waited for another would hang.
+            // No client is answered before all are there, so that a client that waited for another would hang.
             waiting.add("here")
             if waiting.all.count == 20 { for _ in 0..<20 { gate.signal() } }
             gate.wait()

@@ -108,7 +108,7 @@ final class SmallReceiver: @unchecked Sendable {
         }
     }
 
-    /// What arrived in all, once nobody sends any more.
+    /// What arrived in all, once nothing more is sent.
     var drained: (datagrams: Int, bytes: Int) {
         senderIsDone.signal()
         isDone.wait()
@@ -163,7 +163,7 @@ private func bindLoopback6(_ descriptor: Int32) -> UInt16 {
     return UInt16(bigEndian: address.sin6_port)
 }
 
-/// Writes all of `text`, whether or not anybody reads it.
+/// Writes all of `text`, whether or not it is read.
 func say(_ client: Int32, _ text: String) {
     let bytes = Array(text.utf8)
     var sent = 0

@@ -118,7 +118,7 @@ struct TargetTests {
         #expect(try Target(fifo: "/run/x").address == nil)
     }
 
-    @Test("on what nobody can reply, and what resets")
+    @Test("on a target without replies, and what resets")
     func kinds() throws {
         #expect(try Target(unixPath: "/x", .datagram).isOneWay)
         #expect(try Target(fifo: "/x").isOneWay)

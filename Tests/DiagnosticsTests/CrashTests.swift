@@ -30,7 +30,7 @@ import Testing
         check(lines.last, SIGSEGV)
     }
 
-    @Test("a crash sends its line to whoever takes the log")
+    @Test("a crash sends its line to the receiver of the log")
     func receiver() async throws {
         let path = home.file("socket")
         let socket = try makeSocket(.unix, .datagram)

@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    /// A file of root's that only root may write to, with a link of uid nobody's that leads there.
+    /// A file of root's that only root may write to, with a link of the user nobody that leads there.
     private func plantLink(_ name: String) throws {
         #expect(FileManager.default.createFile(atPath: home.file("secret"), contents: Data("mine\n".utf8)))
         #expect(chmod(home.file("secret"), 0o600) == 0)
@@ -39,7 +39,7 @@ import Testing
 
     @Test(
         "root does not append through a link that an ordinary user made",
-        .enabled(if: getuid() == 0, "a link of somebody else's takes root to make")
+        .enabled(if: getuid() == 0, "another user's link takes root to make")
     )
     func plantedLink() throws {
         try plantLink("mail.log")
@@ -51,7 +51,7 @@ import Testing
 
     @Test(
         "a log that is sent to postlogd does not go through such a link either",
-        .enabled(if: getuid() == 0, "a link of somebody else's takes root to make")
+        .enabled(if: getuid() == 0, "another user's link takes root to make")
     )
     func fallback() throws {
         try plantLink("mail.log")
@@ -73,7 +73,7 @@ import Testing
         #expect(refusal(LogFile(path: home.file("no/such"), permissions: 0o600)) != nil)
     }
 
-    @Test("a pipe takes lines while somebody reads it, and is no problem without a reader")
+    @Test("a pipe takes lines while it has a reader, and is no problem without a reader")
     func pipe() throws {
         try makeFifo(path, mode: 0o600)
         let file = LogFile(path: path, permissions: 0o600)

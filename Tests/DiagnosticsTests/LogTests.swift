@@ -121,7 +121,7 @@ import Testing
         #expect(cut == "x" + String(repeating: "\u{fc}", count: 999))
     }
 
-    @Test("somebody else's name is sanitised like a text")
+    @Test("another program's name is sanitised like a text")
     func foreignIdent() {
         #expect(LogLine.body(ident: "evil\n\u{1b}[7]", pid: 1, .info, "t") == "evil??[7]: t")
     }
@@ -147,7 +147,7 @@ import Testing
         #expect(lines().map { $0.split(separator: " ").last } == ["yes"])
     }
 
-    @Test func aFullReceiverMakesNobodyWaitAndLosesNothing() throws {
+    @Test func aFullReceiverDoesNotMakeTheSenderWaitAndLosesNothing() throws {
         let socket = try receiver()
         let log = Log(
             ident: "a",
@@ -155,7 +155,7 @@ import Testing
             destination: .postlog(socket: home.file("socket"), file: home.file("log")),
             waits: false
         )
-        // Nobody reads: a log that waited would do so for ever.
+        // There is no reader: a log that waited would do so for ever.
         let count = overfill(log, by: 90)
         #expect(log.hasPending)
         var found: [String] = []
@@ -168,7 +168,7 @@ import Testing
         #expect(lines() == [], "the file was not needed")
     }
 
-    @Test func whatNobodyTookGoesToTheFileInTheEnd() throws {
+    @Test func whatWasNotTakenGoesToTheFileInTheEnd() throws {
         let socket = try receiver()
         let log = Log(
             ident: "a",

@@ -10,7 +10,7 @@ import Testing
 @testable import Diagnostics
 
 @Suite struct StreamReceiverTests {
-    @Test("a receiver with a full queue of connections holds nobody up, and loses no line")
+    @Test("a receiver with a full queue of connections does not hold up the sender, and no line is lost")
     func fullQueue() async {
         await #expect(processExitsWith: .success) {
             // A connect that waits would do so for ever.

@@ -43,5 +43,5 @@ private func walk(_ batch: [UInt8], mayContinue: Bool) {
         precondition(stream.offset == covered, "lost count")
     }
     let left = batch.count - covered
-    precondition(left == 0 || (mayContinue && left < StatusReport.byteCount), "bytes nobody accounts for")
+    precondition(left == 0 || (mayContinue && left < StatusReport.byteCount), "bytes that are not accounted for")
 }

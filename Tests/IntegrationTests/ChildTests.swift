@@ -119,7 +119,7 @@ import Testing
         #expect(client.send("x\n"))
         #expect(eventually { system.processes().count == 1 })
         try system.settle()
-        #expect(system.processes().count == 1, "it counts as idle, so nobody else is started")
+        #expect(system.processes().count == 1, "it counts as idle, so no other is started")
         let hung = try #require(system.processes().first?.pid)
         try system.setServices([Line.inet(port, "serve", maxproc: 1)])
         #expect(try system.reload())
@@ -148,7 +148,7 @@ import Testing
         #expect(ledger.answered == ledger.opened, "\(ledger)")
         let text = "service 127.0.0.1:\(port) was removed, but 1 of its processes ignore SIGTERM -- sending SIGKILL"
         #expect(system.count("warning: " + text) == 1, "\(system.log)")
-        #expect((try? Caller(.port(port))) == nil, "and nobody listens on its port")
+        #expect((try? Caller(.port(port))) == nil, "and nothing listens on its port")
     }
 
     @Test("a removed service that comes back while its old child still lingers is served by a new one")
@@ -191,7 +191,7 @@ import Testing
         #expect(lost <= killed, "each kill cost at most its own client: \(ledger)")
         #expect(
             ledger.losses.keys.allSatisfy { $0.hasSuffix(": none") || $0.hasSuffix(": ") },
-            "nobody got a wrong answer: \(ledger)"
+            "no client got a wrong answer: \(ledger)"
         )
         #expect(system.logLines.count { $0.hasSuffix("killed by signal 9") } == killed)
         #expect(master.isRunning)

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// What release builds of the daemons cost: libraries, allocations, system calls, memory. Needs release products, whose
-/// directory is in `QM_RELEASE_PRODUCTS`; one test at a time, so that nobody else's load is counted.
+/// directory is in `QM_RELEASE_PRODUCTS`; one test at a time, so that no other load is counted.
 @Suite(
     "Costs",
     .serialized,
@@ -144,7 +144,7 @@ struct CostTests {
 private struct MemoryUse {
     /// Everything that is mapped and present.
     let resident: Int
-    /// Its own: what it has written to. Clean pages that nobody else has mapped at the moment are the program file's,
+    /// Its own: what it has written to. Clean pages that no other process has mapped at the moment are the program file's,
     /// and the kernel drops them at need.
     let written: Int
 

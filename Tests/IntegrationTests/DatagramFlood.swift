@@ -6,7 +6,7 @@
 import Foundation
 import TestSupport
 
-/// How many datagrams a socket takes that nobody reads depends on the machine: ten by the kernel's default, 512 where
+/// How many datagrams a socket without a reader takes depends on the machine: ten by the kernel's default, 512 where
 /// systemd has set it. Filled to the brim it takes none anywhere.
 enum DatagramFlood {
     /// Sends until the receiver is full. A sender may run out of its own room first, so there are several.

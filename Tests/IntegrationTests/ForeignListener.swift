@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: a port that somebody else has
+// Quartermaster: a port that another program has
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 

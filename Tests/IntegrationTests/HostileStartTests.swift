@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: tests of a master that was started in circumstances nobody wishes for
+// Quartermaster: tests of a master that was started in adverse circumstances
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -7,7 +7,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What whoever starts master forgot to tidy, or limited, must not matter.
+/// What the starter of master forgot to tidy, or limited, must not matter.
 @Suite("Hostile starts", .timeLimit(.minutes(60))) struct HostileStartTests {
     /// The test child as a starter of master.
     private func starter(_ system: MailSystem, _ word: String) -> [String] {

@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: tests of master under load: reloaded, stopped, killed, with a log that nobody reads
+// Quartermaster: tests of master under load: reloaded, stopped, killed, with a log without a reader
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -43,7 +43,7 @@ import Testing
         #expect(Caller.pid(.port(port)) != nil)
         try system.setServices([Line.inet(other, "serve")])
         #expect(try system.reload())
-        #expect(eventually { (try? Caller(.port(port))) == nil }, "nobody listens any more")
+        #expect(eventually { (try? Caller(.port(port))) == nil }, "nothing listens any more")
         #expect(Caller.pid(.port(other)) != nil)
         #expect(system.count("warning") == 0, "\(system.log)")
     }
@@ -80,7 +80,7 @@ import Testing
     }
 
     @Test(
-        "SIGTERM: master dies of it and waits for nobody, its children die with it, and its locks are free at once",
+        "SIGTERM: master dies of it without waiting, its children die with it, and its locks are free at once",
         arguments: [
             SIGTERM, SIGINT, SIGQUIT,
         ]
@@ -115,7 +115,7 @@ import Testing
         let reloads = 12
         for _ in 0..<reloads {
             kill(master.pid, SIGHUP)
-            #expect(Caller.pid(.port(port)) != nil, "served while nobody reads the log")
+            #expect(Caller.pid(.port(port)) != nil, "served while the log is not read")
             // Each reload is a line; signals that come together would be one.
             try system.settle()
         }
@@ -143,8 +143,8 @@ import Testing
     }
 
     @Test(
-        "an ordinary user runs a mail system of his own with -d, and root is not needed for anything",
-        .enabled(if: geteuid() == 0, "SKIPPED: only root can become somebody else")
+        "an ordinary user runs a separate mail system with -d, and root is not needed for anything",
+        .enabled(if: geteuid() == 0, "SKIPPED: only root can become another user")
     )
     func ordinaryUser() throws {
         let port = try FreePort.next()

@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: tests of the log while nobody but master can write it
+// Quartermaster: tests of the log while only master can write it
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -29,7 +29,7 @@ import Testing
         try system.start()
         #expect(system.wait(for: "bad command startup -- throttling"), "\(system.log)")
         try system.install(BuiltProducts.path("postlogd"), as: "postlogd")
-        // A line from somebody else starts it.
+        // A line from another program starts it.
         let isBack = eventually(every: .milliseconds(200)) {
             _ = try? DatagramFlood.send(
                 "Nov 26 00:00:00 host other[1]: hello",
@@ -63,7 +63,7 @@ import Testing
         #expect(system.count("is corrected, new processes") == 1, "a mistake in master.cf is read by master alone")
     }
 
-    @Test("a log file that cannot be opened, and nobody else to write it: no start")
+    @Test("a log file that cannot be opened, and no service to write it: no start")
     func noWriterAtAll() throws {
         let system = try MailSystem([], main: ["maillog_file": "/nonexistent/mail.log"])
         defer { system.end() }

@@ -95,7 +95,7 @@ final class MailSystem {
         try write((services + [Turnstile.line]).joined(separator: "\n") + "\n", to: masterCf)
     }
 
-    /// Writes a configuration file that nobody finds half done, or has to wait for.
+    /// Writes a configuration file that no reader finds half done, or has to wait for.
     func write(_ text: String, to path: String) throws { try PlacedFile.configuration(text, at: path) }
 
     // MARK: master

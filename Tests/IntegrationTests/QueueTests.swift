@@ -76,7 +76,7 @@ private final class GatedService {
     private func several(_ kind: GatedService.Kind) throws {
         let service = try GatedService(kind, concurrentStarts: 3)
         let callers = try (0..<12).map { _ in try Caller(service.place) }
-        #expect(try service.has(1), "the first one alone: nobody knows yet what a child does")
+        #expect(try service.has(1), "the first one alone: it is not known yet what a child does")
         service.open(1)
         #expect(try service.has(1 + 2), "one with a client, two on their way: \(service.system.log)")
         service.open(1)

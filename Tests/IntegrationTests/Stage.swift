@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: one release-built worker under a release-built master, with a load and somebody who counts
+// Quartermaster: one release-built worker under a release-built master, with a load and a program that counts
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -146,7 +146,7 @@ final class Stage {
         return try allocationCount() - before
     }
 
-    /// Every worker sleeps, and a worker sleeps only when nobody has left anything for it.
+    /// Every worker sleeps, and a worker sleeps only when there is nothing left for it.
     private func waitUntilIdle() throws {
         let isIdle = eventually { system.processes(daemon.rawValue).allSatisfy { $0.state == "S" } }
         guard isIdle else { throw TestSupportError("the workers do not come to rest") }

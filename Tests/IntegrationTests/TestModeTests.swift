@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 @Suite("Asking without changing", .timeLimit(.minutes(60))) struct TestModeTests {
-    @Test("-t: 0 when no master runs, with and without a lock file, 1 when one does; silent, and nobody notices")
+    @Test("-t: 0 when no master runs, with and without a lock file, 1 when one does; silent, and that master does not notice")
     func states() throws {
         let port = try FreePort.next()
         let system = try MailSystem([Line.inet(port, "serve")])
@@ -85,7 +85,7 @@ import Testing
 
         let master = try system.start()
         let busy = try system.runMaster("--check")
-        #expect(busy.status == 0, "its own sockets are in nobody's way: \(busy)")
+        #expect(busy.status == 0, "its own sockets are not in the way: \(busy)")
         #expect(master.isRunning)
         #expect(system.recordedPID == master.pid)
         #expect(Caller.pid(.port(port)) != nil)

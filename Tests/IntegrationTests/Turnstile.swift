@@ -8,7 +8,7 @@ import TestSupport
 
 /// A service of every test system whose process writes down one word from its FIFO and leaves.
 ///
-/// Nobody but master listens on the FIFO, so each word needs a turn of master's loop that begins after the word was
+/// Only master listens on the FIFO, so each word needs a turn of master's loop that begins after the word was
 /// written. When the word has been written down, all that master did in the turn before is done.
 enum Turnstile {
     static let line = "turnstile fifo - - n - 1 turnstile"

@@ -34,7 +34,7 @@ extension Interoperation {
             do {
                 halves = try reload(reloads, in: sandbox, sink)
             } catch {
-                // Nobody sends to a sandbox that is going away.
+                // Nothing is sent to a sandbox that is going away.
                 _ = try? stream.finish()
                 throw error
             }

@@ -29,7 +29,7 @@ extension Interoperation {
                 #expect(woken, "\(daemon) saw \(Self.triggers(daemon, sandbox)) wake-ups")
                 #expect(sandbox.processes(named: daemon).count == 1)
             }
-            #expect(sandbox.processes(named: "flush").isEmpty, "1?: not before somebody needs it")
+            #expect(sandbox.processes(named: "flush").isEmpty, "1?: not before it is needed")
 
             let use = try sandbox.tool(["/usr/sbin/postqueue", "-s", "example.com"])
             #expect(use.succeeded, "\(use)")
@@ -204,7 +204,7 @@ extension Interoperation {
             sandbox.logLines.count { $0.contains("/\(daemon)[") && $0.contains("trigger arrived") }
         }
 
-        /// When the crasher was started, in seconds on a clock that nobody sets.
+        /// When the crasher was started, in seconds on a clock that is never set.
         private func crashes(in sandbox: PostfixSandbox) -> [Double] {
             let text = try? String(contentsOfFile: sandbox.queueDirectory + "/crashes", encoding: .utf8)
             return completeLines(text ?? "").compactMap { Double($0) }

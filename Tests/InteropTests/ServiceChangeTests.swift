@@ -19,7 +19,7 @@ extension Interoperation {
             let port = try FreePort.next()
             let name = "127.0.0.1:\(port)"
             let smtpd = "\(name) inet n - n - - smtpd -o { smtpd_banner = "
-            #expect(!(try Client.touch("inet", name).succeeded), "nobody there yet")
+            #expect(!(try Client.touch("inet", name).succeeded), "nothing listens yet")
 
             try sandbox.addService(smtpd + "first sandbox }")
             try sandbox.reload()
@@ -39,7 +39,7 @@ extension Interoperation {
             try sandbox.removeService(name, "inet")
             try sandbox.reload()
             let refused = try eventually { try !Client.touch("inet", name).succeeded }
-            #expect(refused, "nobody listens any more")
+            #expect(refused, "nothing listens any more")
             let gone = eventually { sandbox.processes(ofService: name).isEmpty }
             #expect(gone, "\(sandbox.processes(ofService: name))")
 

@@ -152,7 +152,7 @@ struct ComparisonTests {
         #expect(comparison.table.contains("verdict: not measured by turns: what the machine did"))
     }
 
-    @Test("no runs, nothing answered, nobody watched")
+    @Test("no runs, nothing answered, no process watched")
     func absent() throws {
         let none = compare(Sample.record([]), record(base))
         #expect(none.lines.isEmpty)

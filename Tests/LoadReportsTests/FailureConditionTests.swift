@@ -61,7 +61,7 @@ struct FailureConditionTests {
         )
         #expect(
             try violations("cpu>1s", Sample.run(server: nil))
-                == ["fail-if cpu>1s: cannot be told: nobody watched the server (--pid), or nothing was answered"]
+                == ["fail-if cpu>1s: cannot be told: no server was watched (--pid), or nothing was answered"]
         )
         #expect(try violations("errors>0", Sample.emptyRun) == [])
         #expect(

@@ -76,7 +76,7 @@ struct RecordJSONTests {
     }
 
     @Test(
-        "figures that nobody can have measured",
+        "figures that cannot have been measured",
         arguments: [
             ("\"refused\":3", "\"refused\":-3", "ledger.it has a negative count"),
             ("\"refused\":3", "\"refused\":9223372036854775807", "ledger.its counts are too large"),

@@ -103,7 +103,7 @@ enum Sample {
         )
     }
 
-    /// Names of somebody who wants to break out of the report.
+    /// Names that try to break out of the report.
     static var hostile: LoadRecord {
         var run = run(failed: ["a \"b\", <c>\u{1b}[2J\n": 2])
         run.firstProblem = "]]></script><!-- & \u{0}"

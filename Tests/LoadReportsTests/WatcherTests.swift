@@ -167,7 +167,7 @@ struct WatcherTests {
 
     @Test("a process that ended, reaped or not")
     func ended() throws {
-        // Its parent becomes a program that reaps nobody, and it ends after that.
+        // Its parent becomes a program that reaps no child, and it ends after that.
         let script = "(until grep -q sleep /proc/$$/comm; do sleep 0.01; done) & echo $!; exec sleep 600"
         let parent = try RunningProcess(["/bin/sh", "-c", script])
         defer { parent.end() }
@@ -180,13 +180,13 @@ struct WatcherTests {
         #expect(throws: WatchProblem.noSuchProcess(reaped.pid)) { try ProcessWatcher([reaped.pid]) }
     }
 
-    @Test("a process of somebody else", .enabled(if: geteuid() != 0, "root may look at every process"))
-    func somebodyElses() {
+    @Test("a process of another user", .enabled(if: geteuid() != 0, "root may look at every process"))
+    func otherUser() {
         #expect(throws: WatchProblem.notPermitted(1)) { try ProcessWatcher([1]) }
     }
 
-    @Test("nobody to watch")
-    func nobody() throws {
+    @Test("no process to watch")
+    func noProcess() throws {
         var watcher = try ProcessWatcher([])
         watcher.sample()
         let report = watcher.finish()

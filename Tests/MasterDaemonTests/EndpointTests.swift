@@ -41,7 +41,7 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
     }
 
     @Test(arguments: [Transport.unix, .pass])
-    func aStreamSocketListensForEverybody(_ type: Transport) throws {
+    func aStreamSocketListensForAllUsers(_ type: Transport) throws {
         let path = home.file("stream")
         let made = try Endpoint.make(.path(path, type), backlog: 10, windowSize: 0)
         let numbers = made.numbers

@@ -23,7 +23,8 @@ func settings(_ text: String = "") -> MainSettings {
     return evaluateSettings(&dictionary, host: host).settings
 }
 
-/// A free port that nobody else gets while this lives. Endpoints, which share their ports, can have it; nobody listens.
+/// A free port that no other program gets while this lives. Endpoints, which share their ports, can have it; nothing
+/// listens.
 final class HeldPort {
     let number: UInt16
     private let socket: Descriptor

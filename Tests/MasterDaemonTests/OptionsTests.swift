@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test(
-        "whoever typed it is told what was not understood",
+        "the user is told what was not understood",
         arguments: [
             ("--chekc", "unknown option --chekc (did you mean --check?)"), ("--what", "unknown option --what"),
             ("-x", "unknown option -x"), ("-c", "option requires an argument: -c"),

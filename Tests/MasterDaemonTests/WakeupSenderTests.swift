@@ -60,7 +60,7 @@ private struct Sending: ~Copyable {
         _ = try listener.waitForInput(milliseconds: 30_000)
         switch try listener.accept() {
         case .client(let client): return client
-        case .nothing: throw TestSupportError("nobody came")
+        case .nothing: throw TestSupportError("no client came")
         }
     }
 
@@ -130,7 +130,7 @@ private struct Sending: ~Copyable {
         }
     }
 
-    @Test func nobodyThereIsAWarning() throws {
+    @Test func aWakeupWithoutAReceiverIsAWarning() throws {
         var sending = try Sending()
         let lost = sending.send(plan("s", .unix, .path(home.file("none"), .unix)))
         #expect(lost == "master_wakeup_timer_event: service s(private/s): No such file or directory")
@@ -173,14 +173,14 @@ private struct Sending: ~Copyable {
         #expect(try sending.work() == [])
     }
 
-    @Test func aFullListenerMakesNobodyWait() throws {
+    @Test func aFullListenerDoesNotMakeMasterWait() throws {
         let path = home.file("s")
         let socket = try makeSocket(.unix, .stream)
         try socket.number.bind(to: #require(SocketAddress(unixPath: path)))
         try socket.number.listen(backlog: 0)
         var sending = try Sending()
         var refused: [String] = []
-        // A sender that waited would do so for ever: nobody accepts.
+        // A sender that waited would do so for ever: no process accepts.
         for _ in 0..<5 { refused += [sending.send(plan("s", .unix, .path(path, .unix)))].compactMap { $0 } }
         #expect(!refused.isEmpty)
         let text = "master_wakeup_timer_event: service s(private/s): Resource temporarily unavailable"

@@ -63,7 +63,7 @@ import Testing
         #expect(script.view(id).starting == 3, "no more than may be starting at once")
     }
 
-    @Test func aQueueThatThosePresentWillEmptyStartsNobody() {
+    @Test func aQueueThatThosePresentWillEmptyStartsNoOther() {
         var script = Script()
         let id = script.add(several())
         let second = warmUp(&script, id, waiting: 3)
@@ -157,8 +157,8 @@ import Testing
         #expect(script.wantedGeneration != nil)
     }
 
-    /// The others would be retired before they have served anybody.
-    @Test func stressWaitsUntilNobodyIsStarting() {
+    /// The others would be retired before they have served a client.
+    @Test func stressWaitsUntilNoChildIsStarting() {
         var script = Script()
         let id = script.add(several(limit: 3))
         let second = warmUp(&script, id, waiting: 9)
@@ -179,7 +179,7 @@ import Testing
         #expect(script.view(id).total == 2)
     }
 
-    @Test func aRemovedServiceStartsNobodyElse() {
+    @Test func aRemovedServiceStartsNoOther() {
         var script = Script()
         let id = script.add(several())
         script.readable(id, waiting: 80)

@@ -18,7 +18,7 @@ extension World {
     mutating func check(_ happening: Happening) {
         guard let view = policy.view(of: id) else {
             expect(isGone && isRemoved && processes.isEmpty && pending == nil, "gone with processes left")
-            expect(policy.childCount == 0, "children of nobody")
+            expect(policy.childCount == 0, "children without a service")
             return
         }
         let idle = idleCount
@@ -41,7 +41,7 @@ extension World {
         let isCovered =
             idle > 0 || pending != nil || isWatched || isThrottleTimerRunning || isRemoved || isRetryTimerRunning
             || (limit > 0 && processes.count >= limit)
-        expect(isCovered, "nobody accepts and nobody watches")
+        expect(isCovered, "no process accepts and master does not watch")
         if case .channelRead = happening {
             let areBooksTrue = processes.allSatisfy { !$0.isOnChannel || $0.isToldBusy == $0.isBusy }
             expect(areBooksTrue, "after reading everything the books are the truth")

@@ -96,7 +96,7 @@ extension World {
 
     private var isBusyAtLimit: Bool { limit > 0 && processes.count >= limit && idleCount == 0 }
 
-    /// Whether three looks, with nothing else happening, bring the newcomer to somebody: the second part of the promise,
+    /// Whether three looks, with nothing else happening, bring the newcomer to a process: this part of the promise,
     /// which makes it one second.
     func isNewcomerServedSoon() -> Bool {
         guard case .inQueue(let woken) = newcomer, !isShort else { return true }

@@ -298,7 +298,7 @@ extension World {
             hasChannel = false
             if case .reload = trace.last {
             } else {
-                expect(starting == 0, "stress retires nobody before his first client")
+                expect(starting == 0, "stress retires no process before its first client")
             }
             readChannel()
             for index in processes.indices { processes[index].isOnChannel = false }
@@ -333,7 +333,7 @@ extension World {
         case .startTimer(.removalDeadline, _): isDeadlineRunning = true
         case .cancelTimer(.removalDeadline): isDeadlineRunning = false
         case .serviceRemoved: isGone = true
-        case .startTimer(.wakeup, _), .cancelTimer(.wakeup), .sendWakeup: expect(false, "nobody asked for wake-ups")
+        case .startTimer(.wakeup, _), .cancelTimer(.wakeup), .sendWakeup: expect(false, "there are no wake-ups")
         case .closeStatusChannel, .closeEndpoints, .signal, .note: break
         }
     }

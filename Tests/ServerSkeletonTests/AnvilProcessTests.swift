@@ -63,7 +63,7 @@ struct AnvilProcessTests {
         #expect(try scene.ask("newtls_status", "stranger") == "status=0\nrate=0\n\n")
     }
 
-    @Test func aRequestThatNobodyKnowsIsAnsweredAndTheConnectionStays() throws {
+    @Test func anUnknownRequestIsAnsweredAndTheConnectionStays() throws {
         let scene = try Scene()
         #expect(try scene.ask("newtls_report") == "status=4294967295\n\n")
         #expect(scene.room.log.contains("warning: unrecognized request: \"newtls_report\", ignored"))

@@ -142,7 +142,7 @@ struct DatagramTests {
 
     private func contents(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
 
-    @Test func postlogdMakesItsFileAsRootAndWritesItAsSomebodyElse() throws {
+    @Test func postlogdMakesItsFileAsRootAndWritesItAsAnotherUser() throws {
         guard getuid() == 0 else { return }
         let room = try ServerRoom("mail_owner = nobody\ndefault_privs = daemon")
         let socket = try room.datagramSocket()
@@ -156,7 +156,7 @@ struct DatagramTests {
         #expect(child.isRunning)
     }
 
-    @Test func postlogdRefusesAFileThatSomebodyPrepared() throws {
+    @Test func postlogdRefusesAFileThatAUserPrepared() throws {
         let room = try ServerRoom()
         let socket = try room.datagramSocket()
         let file = room.directory.file("mail.log")

@@ -70,7 +70,7 @@ struct HTTPAnswerTests {
         let kept = Self.answer("keep-alive")
         for piece in ["GET / HT", "TP/1.1\r", "\nHost: x\r\n", "\r"] {
             try client.send(piece)
-            // Whoever is answered in the meantime shows that the piece was read.
+            // An answer to another client in the meantime shows that the piece was read.
             #expect(Self.undated(try stage.room.connect().exchange(Self.get, Self.size(kept))) == kept)
         }
         #expect(Self.undated(try client.exchange("\n", Self.size(kept))) == kept)

@@ -75,7 +75,7 @@ struct LifetimeTests {
         #expect(child.exit() == 0)
     }
 
-    @Test func clientsThatNobodyAcceptedStayForTheNextProcess() throws {
+    @Test func clientsThatWereNotAcceptedStayForTheNextProcess() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let first = try ServerChild(

@@ -89,7 +89,7 @@ struct PassTests {
         #expect(scene.child.isRunning)
     }
 
-    @Test func aSilentSenderIsInNobodysWay() throws {
+    @Test func aSilentSenderDoesNotHoldUpOthers() throws {
         let scene = try Scene()
         let other = try scene.room.connect()
         let pair = try SocketEnds()
@@ -98,7 +98,7 @@ struct PassTests {
         #expect(try pair.peer().exchange("hi\n", 3) == "hi\n")
     }
 
-    @Test func attributesThatNobodyAskedForAreMentioned() throws {
+    @Test func unknownAttributesAreMentioned() throws {
         let scene = try Scene(program: "echo")
         try scene.pass()
         try scene.sender.send("client_address\0192.0.2.1\0\0")

@@ -60,7 +60,7 @@ struct StreamTests {
         let other = try TestPeer(to: address, .stream)
         try client.send("hel")
         #expect(try child.records(2) == [child.taken(), child.available()])
-        #expect(try other.exchange("other\n", 6) == "other\n", "a half request is in nobody's way")
+        #expect(try other.exchange("other\n", 6) == "other\n", "half a request is not in the way of others")
         try client.send("lo")
         try client.send("\nagain")
         #expect(try client.receive(6) == "hello\n")
@@ -114,7 +114,7 @@ struct StreamTests {
         #expect(child.isRunning)
     }
 
-    @Test func aSlowReaderGetsEverythingAndIsInNobodysWay() throws {
+    @Test func aSlowReaderGetsEverythingAndDoesNotHoldUpOthers() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])

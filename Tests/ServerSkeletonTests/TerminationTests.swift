@@ -45,7 +45,7 @@ struct TerminationTests {
         let file = room.directory.file("mail.log")
         let child = try ServerChild("postlogd", ["-t", "unix-dgram", "-l"], room: room, listeners: [socket.number])
         let flood = Flood(try room.sender())
-        // As master does; a status channel that nobody reads holds up the server.
+        // As master does, so that the channel has room for reports.
         func readReports() { _ = try? child.records(1000, within: 0) }
         let isBusy = eventually(every: .milliseconds(1)) {
             readReports()

@@ -130,7 +130,7 @@ struct WakeupTests {
         #expect(child.exit() == 0)
     }
 
-    @Test("an idle process looks once more before it leaves, and goes on when somebody is there")
+    @Test("an idle process looks once more before it leaves, and goes on when a client is there")
     func idleLooksOnceMore() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
@@ -188,7 +188,7 @@ struct WakeupTests {
         let sleeper = Sleeper(listener.number)
         let child = try start(["-t", "unix", service], room, listener)
         kill(child.pid, SIGURG)
-        #expect(try child.records(1) == [child.available()], "nobody was there")
+        #expect(try child.records(1) == [child.available()], "no client was there")
         // A plain registration wakes the server anyway.
         guard service == "serve=lines" else { return }
         var client: TestPeer?
@@ -239,7 +239,7 @@ struct WakeupTests {
         #expect(child.isRunning)
     }
 
-    @Test("a full status channel holds up nobody, and AVAIL comes when there is room")
+    @Test("a full status channel holds up no work, and AVAIL comes when there is room")
     func fullStatusChannel() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()

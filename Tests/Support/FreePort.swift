@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: loopback ports nobody listens on
+// Quartermaster: loopback ports without a listener
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -7,7 +7,7 @@ import Foundation
 import Synchronization
 
 /// Picks TCP ports on loopback that were free a moment ago, and gives none of them out twice: a test whose service is
-/// gone for a moment, or not there yet, finds nobody else on its port.
+/// gone for a moment, or not there yet, finds no other server on its port.
 ///
 /// They lie below the range from which the kernel takes ports for outgoing connections, so that no client of a
 /// test can sit on one before its service is started.

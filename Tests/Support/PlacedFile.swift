@@ -7,9 +7,9 @@ import Foundation
 
 /// Puts programs and configuration where other processes run and read them at any moment.
 ///
-/// Each file is made under another name and then renamed, so that nobody sees half of one. A program is written by a
+/// Each file is made under another name and then renamed, so that no reader sees half of one. A program is written by a
 /// process of its own: a test program has many threads, and any of them may just be starting a child, which holds a
-/// copy of every open descriptor until its exec. The kernel refuses to run what somebody could still write to ("Text
+/// copy of every open descriptor until its exec. The kernel refuses to run what a process could still write to ("Text
 /// file busy").
 package enum PlacedFile {
     /// A copy of a program, in place of what was there.

@@ -137,7 +137,7 @@ package final class PostfixSandbox {
             throw TestSupportError("no sign of the reload in the log:\n\(logTail())")
         }
         let isDone = eventually { !processes(named: "postlogd").contains { writers.contains($0.pid) } }
-        guard isDone else { throw TestSupportError("the reload retires nobody:\n\(logTail())") }
+        guard isDone else { throw TestSupportError("the reload retires no process:\n\(logTail())") }
     }
 
     /// `postfix stop`; master has given up its lock when it returns.

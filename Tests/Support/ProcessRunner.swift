@@ -49,7 +49,7 @@ package func run(
 
 /// A program that runs beside the test until it is asked to finish, or ended.
 ///
-/// Ends and reaps the one process it started; whoever outlives it in its group is killed with it on a timeout only.
+/// Ends and reaps the one process it started; processes of its group that outlive it are killed on a timeout only.
 package final class RunningProcess {
     package let pid: Int32
     private let child: ReapedChild

@@ -5,10 +5,10 @@
 
 import Foundation
 
-/// One child of the test program: its end, and signals that reach it or nobody.
+/// One child of the test program: its end, and signals that reach it alone.
 ///
 /// A thread waits for its end, whether or not the test asks: exit tests that run at the same time look at the dead
-/// children of the whole test program, and one that nobody reaps would hold them up.
+/// children of the whole test program, and one that is not reaped would hold them up.
 final class ReapedChild: @unchecked Sendable {
     private let pid: Int32
     private let lock = NSLock()

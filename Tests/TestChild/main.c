@@ -20,7 +20,7 @@
  *   argv          answers with its arguments and GENERATION instead
  *   stall         (datagrams) never reads
  *
- * It also starts another program in circumstances that nobody wishes for, `<word> <program> <arguments>`:
+ * It also starts another program in adverse circumstances, `<word> <program> <arguments>`:
  *
  *   start-blocked    with every signal blocked
  *   start-closed     with descriptors 0 to 2 closed
@@ -126,7 +126,7 @@ static void serve(int tells_arguments) {
     }
 }
 
-/* False: master is gone, or nobody opened the gate for five minutes. */
+/* False: master is gone, or the gate was not opened for five minutes. */
 static int pass_gate(const char *path) {
     struct pollfd watched[] = {{open(path, O_RDWR | O_NONBLOCK), POLLIN, 0}, {status_fd, POLLIN, 0}};
     char byte;

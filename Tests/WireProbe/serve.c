@@ -62,7 +62,7 @@ static void take_descriptor(int connection, const struct probe_service *service)
     if (passed >= 0) hold(passed, service);
 }
 
-/// One piece of work from one listening descriptor; nothing when somebody else was quicker.
+/// One piece of work from one listening descriptor; nothing when another process was quicker.
 static int work(int listener, const struct probe_service *service) {
     char buffer[4096];
     if (strcmp(service->transport, "unix-dgram") == 0 || strcmp(service->transport, "fifo") == 0) {

@@ -84,7 +84,7 @@ class Subject:
             outcome = workloads.run_client(bench, load, self.peer, ["--count", str(operations)], 120)
         finally:
             self.peer.stop()
-        # Whoever did the work has executed the most; others are idle anvils and readers of reports.
+        # The process that did the work has executed the most; others are idle anvils and readers of reports.
         paths = glob.glob(f"{self._output}/count.*")
         most = max((_instructions(path) for path in paths), default=0)
         for path in paths:

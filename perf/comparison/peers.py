@@ -103,7 +103,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def greeting_from(address: str | tuple[str, int], seconds: float = 10) -> bytes:
-    """Connects, retrying until somebody listens, and returns the first bytes the server says."""
+    """Connects, retrying until a server listens, and returns the first bytes the server says."""
     deadline = time.monotonic() + seconds
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
     while True:
@@ -114,7 +114,7 @@ def greeting_from(address: str | tuple[str, int], seconds: float = 10) -> bytes:
             return client.recv(256)
         except (FileNotFoundError, ConnectionRefusedError):
             if time.monotonic() > deadline:
-                raise Failure(f"nobody listens at {address} after {seconds:g} s") from None
+                raise Failure(f"nothing listens at {address} after {seconds:g} s") from None
             time.sleep(0.02)
         except TimeoutError:
             raise Failure(f"no greeting from {address} after {seconds:g} s") from None

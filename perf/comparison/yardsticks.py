@@ -43,7 +43,7 @@ http {{
 
 
 def _listens(port: int) -> bool:
-    """Whether somebody listens on that loopback port, seen from /proc so that no connection is made."""
+    """Whether a server listens on that loopback port, seen from /proc so that no connection is made."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in table)
 

@@ -20,7 +20,7 @@ from .schedule import Run
 TRUSTED = 0.01
 # Noise that hides more than this hides too much.
 NEAR = 0.05
-# In a closed loop, one of the two has no processor left; else somebody else used the machine.
+# In a closed loop, one of the two has no processor left; else another program used the machine.
 FULL = 0.9
 
 
@@ -75,7 +75,7 @@ class Judge:
         slower, faster = (tool, BENCH) if ratio.median > 1 else (BENCH, tool)
         costs, server = (self._median(case, slower, field) for field in ("client_us", "server_us"))
         mine, theirs = (self._median(case, faster, field) for field in ("client_us", "server_us"))
-        # Each has a processor of its own, so whoever takes longer for an exchange is waited for.
+        # Each has a processor of its own, so the one that takes longer for an exchange is waited for.
         if costs > server:
             return (f": {slower} was the limit, not the server: {costs:.1f} µs of its processor for each {case.unit} "
                     f"against the server's {server:.1f}; {faster} takes {mine:.1f}")

@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: an HTTP server whose rate is known before anybody measures it
+// Quartermaster: an HTTP server whose rate is known before it is measured
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 

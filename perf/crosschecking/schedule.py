@@ -122,7 +122,7 @@ class Schedule:
         self._settle(server)
         spent, after = servers.spent(server) - before, server.answers()
         if said.answered == 0:
-            raise Failure("nobody was answered")
+            raise Failure("no client was answered")
         self.runs.append(Run(
             case=case.key, tool=tool, round=number, place=place, answered=said.answered, failed=said.failed,
             rate=said.answered / said.seconds, median_us=said.median_us,

@@ -23,7 +23,7 @@ SBIN = os.environ.get("PATH", "") + ":/usr/sbin"
 
 
 def listens(port: int) -> bool:
-    """Seen from /proc, so that no connection is made that somebody would count."""
+    """Seen from /proc, so that no connection is made that would be counted."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in table)
 
@@ -128,7 +128,7 @@ class Sink(OneProcess):
             raise Failure("smtp-sink is not installed: apt-get install postfix")
 
     def command(self) -> list[str]:
-        # As root it wants to be somebody else.
+        # As root it wants to be another user.
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
         delay = ["-w", str(self._delay)] if self._delay else []
         words = [self._program or "", *user, "-c", "-m", "1000", *delay]

@@ -82,7 +82,7 @@ public struct ServiceDemands: OptionSet, Sendable {
     public static let privileged = ServiceDemands(rawValue: 4)
     /// Takes a token for every client and makes it wait for `in_flow_delay` when there is none.
     public static let inFlowDelay = ServiceDemands(rawValue: 8)
-    /// The service is what everybody logs through: its own messages must never wait for it.
+    /// The service is what all others log through: its own messages must never wait for it.
     package static let neverWaitsForLog = ServiceDemands(rawValue: 16)
 }
 

@@ -22,7 +22,7 @@ import SystemCalls
 }
 
 /// Everything about connections that does not depend on the service: accepts, reads, writes, keeps what waits. It never
-/// looks at what the bytes mean and never calls anybody.
+/// looks at what the bytes mean and never calls the service.
 ///
 /// Owner of all connections, and of the life of the process.
 @usableFromInline struct StreamCore: ~Copyable {
