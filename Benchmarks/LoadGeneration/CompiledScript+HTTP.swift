@@ -162,7 +162,7 @@ private struct HeadReader {
         if status < 200 { return .interim(next) }
         let closes = isClosing || (isOld && !isKeeping)
         if status == 204 || status == 304 { return .head(.length(0), next, closes: closes) }
-        // Two lengths that may differ: the one who reads the other would see another end.
+        // Two lengths that may differ: a reader of the other would see another end.
         if isEncoded, length != nil { return .wrong }
         if isEncoded { return .head(isChunked ? .chunked : .untilClose, next, closes: closes || !isChunked) }
         guard let length else { return .head(.untilClose, next, closes: true) }

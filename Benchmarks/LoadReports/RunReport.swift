@@ -201,7 +201,7 @@ package struct IntervalReport: Codable, Equatable, Sendable {
     package var rate: Double { seconds > 0 ? Double(answered) / seconds : 0 }
 }
 
-/// What the load cost the one who made it.
+/// What making the load cost.
 package struct GeneratorReport: Codable, Equatable, Sendable {
     package var userSeconds: Double
     package var systemSeconds: Double

@@ -5,7 +5,7 @@
 
 import FixedMemory
 
-/// The name that clients give to whom they serve, such as `smtp:192.0.2.1`. Opaque.
+/// The name that a server gives to one of its clients, such as `smtp:192.0.2.1`. Opaque.
 enum Ident {
     case short(ShortBytes)
     /// Longer than what is kept in place.

@@ -51,7 +51,7 @@ struct Child: Sendable, Equatable {
         return .changed
     }
 
-    /// Whether it is one of those who accept.
+    /// Whether it accepts, or will when it is up.
     var isIdle: Bool {
         switch state {
         case .starting, .idle: true

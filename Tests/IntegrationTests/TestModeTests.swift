@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 @Suite("Asking without changing", .timeLimit(.minutes(60))) struct TestModeTests {
-    @Test("-t: 0 when no master runs, with and without a lock file, 1 when one does; silent, and that master does not notice")
+    @Test("-t: 0 when no master runs, with and without a lock file, 1 when one does; silent and unnoticed")
     func states() throws {
         let port = try FreePort.next()
         let system = try MailSystem([Line.inet(port, "serve")])

@@ -243,7 +243,7 @@ struct ChildLife: ~Copyable {
 
     // MARK: the end
 
-    /// The service wants a fresh process to take over. Who waits is left to it.
+    /// The service wants a fresh process to take over. Clients that wait are left to that one.
     mutating func retire(_ why: String) {
         log.info(why)
         stage = .leaving(.retired)
