@@ -233,7 +233,10 @@ var tests: [Target] {
             exclude: ["Golden"]
         ),
         test("BenchAcceptTests", ["LoadGeneration", "LoadReports", "SystemCalls", "TestSupport", "bench-accept"]),
-        test("IntegrationTests", ["TestSupport", "master", "postlogd", "test-child"]),
+        test(
+            "IntegrationTests",
+            ["CSpawn", "TestSupport", "master", "postlogd", "echo", "bench-accept", "test-child", "test-service"]
+        ),
         test("InteropTests", ["TestSupport", "wire-probe", "master", "anvil", "postlogd"]),
     ]
 }

@@ -48,6 +48,12 @@ package final class Caller {
     /// What comes first, as much of it as comes together; nil when nothing comes in time.
     package func readSome() -> String? { read { _ in true } }
 
+    /// Says that this was all, and waits until the other side has closed, too.
+    package func finish() -> Bool {
+        shutdown(descriptor, Int32(SHUT_WR))
+        return readAll() != nil
+    }
+
     private func read(atMost most: Int = 4096, until isEnough: (UInt8) -> Bool) -> String? {
         var text: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: most)

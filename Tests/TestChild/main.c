@@ -17,6 +17,7 @@
  *   partial       sends five bytes as a status record, then serves
  *   dead          sends records of another generation, then serves
  *   foreign       sends a record about its parent and one with an unknown status, then serves
+ *   flood         sends records=<number> of each kind that master does not know what to do with, then serves
  *   argv          answers with its arguments and GENERATION instead
  *   stall         (datagrams) never reads
  *
@@ -190,6 +191,13 @@ int main(int argc, char **argv) {
     if (strcmp(mode, "foreign") == 0) {
         say(getppid(), generation(), 0);
         say(getpid(), generation(), 42);
+    }
+    if (strcmp(mode, "flood") == 0) {
+        for (int i = atoi(argument("records")); i > 0; i--) {
+            say(getpid(), generation(), 42);
+            say(getpid(), generation() + 1, 1);
+            say(getppid(), generation(), 0);
+        }
     }
     if (strcmp(mode, "gated") == 0) {
         patience = 300000;

@@ -32,6 +32,32 @@ struct RetiringService: StreamService {
     mutating func received(_ input: RawSpan, from client: inout Void, reply: inout Reply) -> Int { input.byteCount }
 }
 
+/// Echoes, until the file named by `table=<path>` is no longer the one that it began with.
+struct TableService: StreamService {
+    private let path: String
+    private let began: Int
+
+    init(_ context: inout ServiceContext) {
+        path = context.arguments.first { $0.hasPrefix("table=") }.map { String($0.dropFirst(6)) } ?? ""
+        began = fileNumber(path)
+    }
+
+    mutating func willAccept() -> AcceptDecision {
+        fileNumber(path) == began ? .goOn : .retire("table \(path) has changed -- restarting")
+    }
+
+    mutating func received(_ input: RawSpan, from client: inout Void, reply: inout Reply) -> Int {
+        reply.append(input)
+        return input.byteCount
+    }
+}
+
+/// Another one for each file that takes the name.
+private func fileNumber(_ path: String) -> Int {
+    var facts = Glibc.stat()
+    return stat(path, &facts) == 0 ? Int(facts.st_ino) : 0
+}
+
 /// Reads and writes as if there were one client only. Says who serves.
 struct BlockingService: BlockingStreamService {
     private let log: ServiceLog

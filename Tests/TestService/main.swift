@@ -12,5 +12,6 @@ case "serve=blocking": BlockingStreamServer<BlockingService>.main()
 case "serve=blocking-crowd": BlockingStreamServer<BlockingCrowdService>.main()
 case "serve=datagrams": DatagramServer<DatagramCounter>.main()
 case "serve=retiring": StreamServer<RetiringService>.main()
+case "serve=table": StreamServer<TableService>.main()
 default: StreamServer<LineService>.main()
 }

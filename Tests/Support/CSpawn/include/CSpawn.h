@@ -6,6 +6,7 @@
 #ifndef CSPAWN_H
 #define CSPAWN_H
 
+#include <sys/syscall.h>
 #include <sys/types.h>
 
 /// Starts a program with exactly three descriptors, default signal actions and an empty signal mask.
@@ -25,5 +26,12 @@ int cspawn_wait_exclusively(int epoll, int milliseconds);
 
 /* gettid(2). */
 int cspawn_thread(void);
+
+/* Numbers of system calls, as /proc/PID/syscall has them. */
+enum cspawn_call {
+    cspawn_accept4 = SYS_accept4,
+    cspawn_recvmmsg = SYS_recvmmsg,
+    cspawn_sendto = SYS_sendto,
+};
 
 #endif
