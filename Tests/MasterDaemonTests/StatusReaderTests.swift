@@ -55,7 +55,10 @@ import Testing
 
     @Test func theEndsAreOutOfTheWayAndTheChildsBlocks() throws {
         let channel = try StatusChannel()
-        #expect(channel.readerNumber.rawValue >= ChildImage.lowestSource && channel.childNumber.rawValue >= ChildImage.lowestSource)
+        #expect(
+            channel.readerNumber.rawValue >= ChildImage.lowestSource
+                && channel.childNumber.rawValue >= ChildImage.lowestSource
+        )
         #expect(fcntl(channel.childNumber.rawValue, F_GETFL) & O_NONBLOCK == 0)
         #expect(try channel.childNumber.option(.priority) == StatusChannelMark.socketPriority)
         #expect(fcntl(channel.childNumber.rawValue, F_GETFD) & FD_CLOEXEC != 0)
