@@ -31,6 +31,21 @@ struct Child: Sendable, Equatable {
     /// It was asked to look at the queue, and was not heard of since.
     var isNudged = false
 
+    /// What became of a report.
+    struct Heard {
+        let before: ChildState
+        let after: ChildState
+        let change: ChildChange
+        let wasNudged: Bool
+    }
+
+    mutating func hear(_ event: ChildEvent) -> Heard {
+        let (before, wasNudged) = (state, isNudged)
+        isNudged = false
+        let change = apply(event)
+        return Heard(before: before, after: state, change: change, wasNudged: wasNudged)
+    }
+
     /// Applies one column of the table; says whether anything changed.
     mutating func apply(_ event: ChildEvent) -> ChildChange {
         switch (state, event) {

@@ -5,16 +5,12 @@
 
 // When looks are due, and what they lead to, is decided by `QueueLooks`; here it meets children and counts.
 extension Policy {
-    /// A child was heard of. Several children can keep a client from each other, and so can one that is gone; a single
-    /// one cannot.
-    mutating func noteActivity(of child: Int, _ slot: Int, _ now: PolicyTime) {
-        if children[child].isNudged {
-            children[child].isNudged = false
-            services[slot].looks.isAnswered = true
-        }
-        services[slot].looks.isActive = true
-        guard services[slot].looks.due == nil else { return }
-        if services[slot].total > 1 || services[slot].looks.isEndUnseen { planLook(slot, now) }
+    /// Children were heard of. Several can keep a client from each other, and so can one that is gone; a single one
+    /// cannot.
+    mutating func lookIfActive(_ slot: Int, _ now: PolicyTime) {
+        let service = services[slot]
+        guard service.looks.isActive, service.looks.due == nil else { return }
+        if service.total > 1 || service.looks.isEndUnseen { planLook(slot, now) }
     }
 
     /// A child is gone. Others that are idle may not know of the client that it was woken for.

@@ -17,7 +17,9 @@ extension Policy {
     package mutating func endReports(now: PolicyTime) {
         guard let id = batch else { return }
         batch = nil
-        if let slot = slot(of: id) { settleWatch(slot, now) }
+        guard let slot = slot(of: id) else { return }
+        lookIfActive(slot, now)
+        settleWatch(slot, now)
     }
 
     /// One report was read from the channel of `id`.
@@ -57,25 +59,38 @@ extension Policy {
     }
 
     private mutating func count(_ event: ChildEvent, of child: Int, _ now: PolicyTime) {
-        let before = children[child].state
-        let change = children[child].apply(event)
         guard let slot = slot(of: children[child].service) else { return }
-        noteActivity(of: child, slot, now)
+        let heard = children[child].hear(event)
+        counters.count(heard.change, event)
+        services[slot].count(heard, event)
+        if batch != services[slot].id {
+            lookIfActive(slot, now)
+            settleWatch(slot, now)
+        }
+    }
+}
+
+extension PolicyCounters {
+    fileprivate mutating func count(_ change: ChildChange, _ event: ChildEvent) {
         switch (change, event) {
-        case (.none, _):
-            counters.repeatedReports += 1
-            return
-        case (.changed, .taken): counters.taken += 1
-        case (.changed, .available): counters.available += 1
+        case (.none, _): repeatedReports += 1
+        case (.changed, .taken): taken += 1
+        case (.changed, .available): available += 1
         case (.changed, .channelReplaced): break
         }
-        services[slot].count(before, -1)
-        services[slot].count(children[child].state, 1)
-        if event == .taken {
-            // What others of its kind have done counts for nothing while one has just failed.
-            let most = services[slot].isThrottled ? 1 : services[slot].rules.concurrentStarts
-            services[slot].window.clientTaken(byNewChild: before == .starting, most: most)
-        }
-        if batch != services[slot].id { settleWatch(slot, now) }
+    }
+}
+
+extension Service {
+    /// What a report means for the counts, the window and the looks.
+    fileprivate mutating func count(_ heard: Child.Heard, _ event: ChildEvent) {
+        looks.isActive = true
+        if heard.wasNudged { looks.isAnswered = true }
+        guard heard.change == .changed else { return }
+        count(heard.before, -1)
+        count(heard.after, 1)
+        guard event == .taken else { return }
+        // What others of its kind have done counts for nothing while one has just failed.
+        window.clientTaken(byNewChild: heard.before == .starting, most: isThrottled ? 1 : rules.concurrentStarts)
     }
 }

@@ -37,7 +37,7 @@ bool watching = true;
 bool lookDue, isActive, endUnseen, answered;
 byte standing;
 
-chan reports = [6] of { byte, bit, mtype };
+chan reports = [4] of { byte, bit, mtype };
 chan ends = [LIMIT] of { byte };
 
 #define IDLE ((told[0] == idle) + (told[1] == idle))
@@ -79,15 +79,16 @@ end:
     /* Whoever is woken accepts: a client that will speak first, or one that it is busy with. */
     :: atomic {
         state[me] == idle && woken[me] ->
-        woken[me] = false;
         if
         :: waiting > 0 ->
             waiting--;
+            /* It is told again as long as there is more: level triggering. */
+            woken[me] = waiting > 0;
             if
             :: skip
             :: state[me] = busy; reports!me, life[me], TAKEN
             fi
-        :: waiting == 0
+        :: waiting == 0 -> woken[me] = false
         fi
     }
     :: atomic { state[me] == busy -> state[me] = idle; reports!me, life[me], AVAIL }
@@ -96,10 +97,7 @@ end:
     :: atomic {
         nudged[me] && state[me] == idle && registered[me] ->
         nudged[me] = false;
-        if
-        :: waiting > 0 -> waiting--
-        :: waiting == 0
-        fi;
+        woken[me] = waiting > 0;
         reports!me, life[me], AVAIL
     }
 
@@ -120,10 +118,7 @@ end:
     :: atomic { troubles > 0 && state[me] == idle -> troubles--; unregister(me); state[me] = lastLook }
     :: atomic {
         state[me] == lastLook ->
-        if
-        :: waiting > 0 -> waiting--
-        :: waiting == 0
-        fi;
+        waiting = 0;
         state[me] = gone; ends!me
     }
     od
