@@ -165,10 +165,8 @@ inline look() {
             :: else
             fi;
             standing = 2; answered = false;
-#ifndef NO_NUDGES
             nudged[0] = nudged[0] || told[0] == idle;
             nudged[1] = nudged[1] || told[1] == idle
-#endif
         fi;
         planLook()
     fi
