@@ -3,16 +3,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// Lets a repeating message through once per interval and counts what it held back.
+/// Lets a repeating message through so many times per interval and counts what it held back.
 package struct MessageGate: Sendable {
     private let intervalSeconds: Int64
-    private var opensAt: Int64 = .min
+    private let limit: Int
+    private var intervalEnds: Int64 = .min
+    /// Messages let through since the interval began.
+    private var passed = 0
     private var heldBack = 0
 
-    package init(intervalSeconds: Int64) { self.intervalSeconds = intervalSeconds }
+    /// - Parameter limit: messages let through in one interval, at least 1.
+    package init(intervalSeconds: Int64, limit: Int = 1) {
+        self.intervalSeconds = intervalSeconds
+        self.limit = limit
+    }
 
     /// Whether a message would pass.
-    func isOpen(nowSeconds: Int64) -> Bool { nowSeconds >= opensAt }
+    func isOpen(nowSeconds: Int64) -> Bool { nowSeconds >= intervalEnds || passed < limit }
 
     /// nil: hold it back. A number: say it, and that so many were held back since the last one.
     package mutating func pass(nowSeconds: Int64) -> Int? {
@@ -20,7 +27,11 @@ package struct MessageGate: Sendable {
             heldBack += 1
             return nil
         }
-        opensAt = nowSeconds + intervalSeconds
+        if nowSeconds >= intervalEnds {
+            intervalEnds = nowSeconds + intervalSeconds
+            passed = 0
+        }
+        passed += 1
         defer { heldBack = 0 }
         return heldBack
     }

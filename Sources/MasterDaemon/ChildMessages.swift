@@ -45,6 +45,15 @@ extension RunningService {
         return .open
     }
 
+    /// The same for the end of a child, of which many can be told.
+    func passEnd(_ log: Log, _ now: PolicyTime) -> GateState {
+        guard let heldBack = endGate.pass(nowSeconds: now.milliseconds / 1000) else { return .closed }
+        if heldBack > 0 {
+            log.warning("service \(name): \(heldBack) more processes ended, which is not logged one by one")
+        }
+        return .open
+    }
+
     enum GateState { case open, closed }
 }
 
@@ -60,6 +69,19 @@ extension PolicyNote {
         case .exitStatus, .killedBy, .stoppedBy, .badStartup, .processLimit, .unknownChild, .removalForced, .starting,
             .spawned,
             .throttling, .throttleReleased, .conditionalTimerStarted, .covered, .stressBegan, .nudged:
+            nil
+        }
+    }
+}
+
+extension PolicyNote {
+    /// Whose child ended, where the note is about that.
+    var endedService: ServiceID? {
+        switch self {
+        case .exitStatus(_, let id, _), .killedBy(_, let id, _), .stoppedBy(_, let id, _): id
+        case .badStartup, .processLimit, .staleReport, .unknownStatus, .foreignReport, .unknownChild, .removalForced,
+            .queueStands, .unknownReporter, .starting, .spawned, .throttling, .throttleReleased,
+            .conditionalTimerStarted, .covered, .stressBegan, .nudged:
             nil
         }
     }

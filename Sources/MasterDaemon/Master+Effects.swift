@@ -157,6 +157,7 @@ extension Master {
         if note.isVerbose && log.verbosity == 0 { return }
         // Process 1 inherits orphans, whose ends are of no interest.
         if case .unknownChild = note, options.isInit { return }
+        if let id = note.endedService, service(id)?.passEnd(log, now) == .closed { return }
         if let (id, kind) = note.provocation, service(id)?.pass(kind, log, now) != .open { return }
         attendToLog()
         for (level, text) in note.text({ service($0)?.plan }) {

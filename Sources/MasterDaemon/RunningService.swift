@@ -23,6 +23,8 @@ final class RunningService {
     var channelWatch: WatchID?
     /// For messages that the children can bring about again and again.
     var gates = MessageGates.ofService
+    /// For ends of children: ten a second are logged on the average, so that a crash loop does not fill the disk.
+    var endGate = MessageGate(intervalSeconds: 10, limit: 100)
     /// Where the endpoint is for now, while its path belongs to another service that may yet stay.
     var temporaryPath: String?
     private var vector: ArgumentVector?

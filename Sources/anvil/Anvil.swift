@@ -24,6 +24,9 @@ struct Anvil: StreamService, ~Copyable {
     private var peaks = Peaks()
     private var nextReport: Int64?
     private var now: Int64 = 0
+    private var malformed = RepeatedWarning()
+    private var unexpected = RepeatedWarning()
+    private var unrecognized = RepeatedWarning()
 
     init(_ context: inout ServiceContext) {
         context.refuseArguments()
@@ -46,11 +49,11 @@ struct Anvil: StreamService, ~Copyable {
         switch AnvilRequest.parse(input) {
         case .incomplete: return 0
         case .malformed(let why):
-            log.warning("\(why) -- disconnecting the client")
+            malformed.log(log, at: reply.time, "\(why) -- disconnecting the client")
             reply.disconnect()
             return input.byteCount
         case .whole(let kind, let ident, let size, let extra):
-            if let extra { log.warning("unexpected attribute \(extra) in input") }
+            if let extra { unexpected.log(log, at: reply.time, "unexpected attribute \(extra) in input") }
             answer(kind, input.extracting(ident), &client, &reply)
             return size
         }
@@ -112,7 +115,7 @@ extension Anvil {
             reply.append("status=0\nrate=", table.figures(of: ident, now: now)[.newTLS])
         case .lookup: lookUp(ident, &reply)
         case .unknown(let name):
-            log.warning("unrecognized request: \"\(name)\", ignored")
+            unrecognized.log(log, at: reply.time, "unrecognized request: \"\(name)\", ignored")
             reply.append("status=4294967295")
         }
         reply.append("\n\n")

@@ -17,6 +17,14 @@ import Testing
         #expect(gate.pass(nowSeconds: 120) == 0)
     }
 
+    @Test("a gate with a limit lets so many through in an interval, and tells what it held back in the next")
+    func severalInAnInterval() {
+        var gate = MessageGate(intervalSeconds: 10, limit: 3)
+        #expect((0..<5).map { gate.pass(nowSeconds: $0) } == [0, 0, 0, nil, nil])
+        #expect(gate.pass(nowSeconds: 10) == 2)
+        #expect(gate.pass(nowSeconds: 11) == 0)
+    }
+
     @Test("each service and each kind of message has a gate of its own")
     func keys() {
         var gates = MessageGates(intervalSeconds: 10, capacity: 8)
