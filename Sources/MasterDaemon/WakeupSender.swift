@@ -83,15 +83,23 @@ struct WakeupSender: ~Copyable {
     ) -> Problem? {
         var reason = "no address"
         for (index, address) in addresses.enumerated() {
-            do throws(SystemError) {
-                try connect(plan, to: address, others: Array(addresses[(index + 1)...]), loop: &loop)
-                return nil
-            } catch {
-                reason = error.reason
+            var triesLeft = Self.triesAfterHangUp
+            while true {
+                do throws(SystemError) {
+                    try connect(plan, to: address, others: Array(addresses[(index + 1)...]), loop: &loop)
+                    return nil
+                } catch {
+                    reason = error.reason
+                    triesLeft -= 1
+                    if !error.isHangUp || triesLeft == 0 { break }
+                }
             }
         }
         return Self.problem(plan, reason)
     }
+
+    /// A process on its way out may take the connection and close it unread; the next one goes to its successor.
+    private static var triesAfterHangUp: Int { 3 }
 
     private mutating func connect(
         _ plan: ServicePlan,
@@ -210,4 +218,9 @@ struct WakeupSender: ~Copyable {
     private static func problem(_ plan: ServicePlan, _ reason: String) -> Problem {
         "master_wakeup_timer_event: service \(plan.shown.name)(\(plan.shown.canonical)): \(reason)"
     }
+}
+
+extension SystemError {
+    /// The peer has closed the connection before it read what was written.
+    fileprivate var isHangUp: Bool { code == .brokenPipe || code == .connectionReset }
 }

@@ -87,6 +87,27 @@ private struct Sending: ~Copyable {
         #expect(try sending.work() == [])
     }
 
+    @Test("a wake-up whose receiver hung up before it was read is sent again, a few times")
+    func hangUp() async {
+        await #expect(processExitsWith: .success) {
+            let home = try TemporaryDirectory("qm-wake")
+            let path = home.file("s")
+            let endpoint = try Endpoint.make(.path(path, .unix), backlog: 5, windowSize: 0)
+            let service = plan("s", .unix, .path(path, .unix))
+            var sending = try Sending()
+            FaultPlan.fail(.write, with: .brokenPipe, times: 2)
+            #expect(sending.send(service) == nil)
+            // Two were given up, the third has the word.
+            for size in [0, 0, 2] {
+                guard case .client(let client) = try endpoint.numbers[0].accept() else { fatalError("no client") }
+                #expect(try client.number.read(atMost: 10)?.count == size)
+            }
+            FaultPlan.fail(.write, with: .brokenPipe, times: 3)
+            #expect(sending.send(service) == "master_wakeup_timer_event: service s(s): Broken pipe")
+            FaultPlan.clear()
+        }
+    }
+
     @Test func anInetServiceOnTheWildcardIsReachedThroughLoopback() throws {
         let port = try HeldPort()
         let wildcard = SocketAddress(ipv4: [0, 0, 0, 0], port: port.number)
