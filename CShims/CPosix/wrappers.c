@@ -76,9 +76,7 @@ int cposix_chdir(const char *_Nonnull path) { return CPOSIX_RESULT(chdir(path));
 int cposix_chroot(const char *_Nonnull path) { return CPOSIX_RESULT(chroot(path)); }
 int cposix_access(const char *_Nonnull path, int mode) { return CPOSIX_RESULT(access(path, mode)); }
 int cposix_seek(int fd, int64_t offset) { return lseek(fd, offset, SEEK_SET) == -1 ? -errno : 0; }
-long cposix_readlink(const char *_Nonnull path, char *_Nonnull buffer, size_t size) {
-    CPOSIX_VALUE(long, readlink(path, buffer, size));
-}
+
 int cposix_pipe(int *_Nonnull pair, int flags) { return CPOSIX_RESULT(pipe2(pair, flags)); }
 int cposix_socketpair(int type, int *_Nonnull pair) {
     return CPOSIX_RESULT(socketpair(AF_UNIX, type, 0, pair));

@@ -6,6 +6,7 @@
 import Diagnostics
 import MasterConfig
 import MasterPolicy
+import MasterProtocol
 import SystemCalls
 
 // With maillog_file, master sends its lines to a service of its own (postlogd). When that service's processes cannot
@@ -50,7 +51,7 @@ extension Master {
     private func relayUnreadLines(_ service: RunningService) {
         for number in service.listeners.numbers {
             for _ in 0..<1000 {
-                guard let line = try? number.read(atMost: 4096), !line.isEmpty else { break }
+                guard let line = try? number.read(atMost: ProtocolLimit.datagramBytes), !line.isEmpty else { break }
                 log.relay(String(decoding: line, as: UTF8.self))
             }
         }

@@ -108,7 +108,6 @@ package enum MasterMain {
         scrubEnvironment(main.settings, log)
         enterQueueDirectory(main.settings, log)
         let pidPath = "pid/\(processName).pid"
-        if options.task == .test { exitProcess(PidLock.isHeld(pidPath) ? ExitCode.failure : ExitCode.success) }
         let locks = takeLocks(pidPath, dataPath: "\(main.settings.dataDirectory)/\(processName).lock", main.owner, log)
         if runsDebugger { runDebugger(main.settings, log) }
 

@@ -173,16 +173,6 @@ package func isExecutable(_ path: String) -> Bool {
     unsafe withPath(path) { unsafe cposix_access($0, X_OK) } == 0
 }
 
-/// readlink(2); nil when it is no link.
-package func linkTarget(_ path: String) -> String? {
-    var length = 0
-    let text = unsafe withText(capacity: 4096) { buffer, size in
-        length = unsafe withPath(path) { unsafe cposix_readlink($0, buffer, size) }
-        return max(length, 0)
-    }
-    return length < 0 ? nil : text
-}
-
 /// umask(2): the previous mask.
 @discardableResult
 package func setFileCreationMask(_ mask: UInt32) -> UInt32 { umask(mask) }

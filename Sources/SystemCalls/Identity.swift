@@ -55,7 +55,6 @@ package func groupName(gid: UInt32) -> String? {
 package enum Identity {
     package static var realUser: UInt32 { getuid() }
     package static var effectiveUser: UInt32 { geteuid() }
-    package static var effectiveGroup: UInt32 { getegid() }
 
     /// setgid(2), initgroups(3): first half of becoming `user` for good.
     package static func takeGroups(of user: UserAccount) throws(SystemError) {

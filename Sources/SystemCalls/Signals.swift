@@ -16,7 +16,6 @@ package struct Signal: Hashable, Sendable {
     package static let quit = Signal(SIGQUIT)
     package static let kill = Signal(SIGKILL)
     package static let pipe = Signal(SIGPIPE)
-    package static let alarm = Signal(SIGALRM)
     package static let terminate = Signal(SIGTERM)
     package static let child = Signal(SIGCHLD)
     package static let urgent = Signal(SIGURG)

@@ -62,7 +62,6 @@ int cposix_chdir(const char *_Nonnull path);
 int cposix_chroot(const char *_Nonnull path);
 int cposix_access(const char *_Nonnull path, int mode);
 int cposix_seek(int fd, int64_t offset);
-long cposix_readlink(const char *_Nonnull path, char *_Nonnull buffer, size_t size);
 
 // MARK: sockets and pipes
 

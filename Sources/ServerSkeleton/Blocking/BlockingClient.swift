@@ -5,8 +5,8 @@
 
 import SystemCalls
 
-/// A client to read from and write to. Every transfer waits for the client, `ipc_timeout` at most; one that fails
-/// disconnects it as soon as the handler returns.
+/// A client to read from and write to. Each wait for the client, to send something or to take some of it, lasts
+/// `ipc_timeout` at most; a transfer that fails disconnects it as soon as the handler returns.
 public struct BlockingClient: ~Copyable {
     public let client: Client
     private let input: DescriptorNumber

@@ -11,6 +11,8 @@ import SystemCalls
 struct ManyClientsServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
     var service: S
     private var core: StreamCore
+    /// Clients that sent something in this turn.
+    private var asking: [ClientID] = []
 
     init(_ circumstances: Circumstances, _ service: consuming S) {
         self.service = service
@@ -40,16 +42,17 @@ struct ManyClientsServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
     private mutating func takeTurn() {
         core.wait(atMost: service.willWait(core.time))
         // New clients first: who was woken for one takes it before it serves others for long.
-        var events: [StreamEvent] = []
-        while let event = core.nextEvent() { events.append(event) }
+        asking.removeAll(keepingCapacity: true)
+        while let event = core.nextEvent() { handle(event) }
         if core.mayAccept { acceptClients() }
-        for event in events { handle(event) }
+        for id in asking { work(id) }
         core.finishRequests()
     }
 
+    /// A client that was passed on is greeted at once: what came along with it is kept for one client only.
     private mutating func handle(_ event: StreamEvent) {
         switch event {
-        case .input(let id): work(id)
+        case .input(let id): asking.append(id)
         case .arrived(let id): greet(id)
         case .lost(let id): leave(id)
         case .resumed: break

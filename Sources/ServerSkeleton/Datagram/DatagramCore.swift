@@ -67,7 +67,10 @@ struct DatagramCore: ~Copyable {
                     return .some
                 }
             } catch {
-                life.warn(.receive, "receive: \(error.reason)")
+                // Without a pause the same error would come again at once, and again.
+                life.warn(.receive, "receive: \(error.reason) -- taking no datagrams for a moment")
+                life.pause()
+                return .nothing
             }
             life.listeners.wasEmpty()
         }

@@ -55,6 +55,11 @@ extension ChildLife {
     /// and try again when a client has left or a second has passed.
     mutating func pause(_ error: SystemError) {
         warn(.accept, "accept connection: \(error.reason) -- accepting no clients for a moment")
+        pause()
+    }
+
+    /// The same for whatever else cannot be taken; the reason has been logged.
+    mutating func pause() {
         switch stage {
         case .looking, .lastClients, .leaving: listeners.unregister(&loop)
         case .serving, .paused:

@@ -26,7 +26,7 @@ enum Privileges {
         }
     }
 
-    /// Nil when we are that user already: an ordinary user who runs everything as himself has nothing to give up.
+    /// Nil when we are that user already: when an ordinary user runs everything, there is nothing to give up.
     private static func account(_ name: String, _ log: Log) -> UserAccount? {
         guard let user = userAccount(named: name) else { log.fatal("unknown user: \(name)") }
         let isAlreadyUser = user.uid != 0 && Identity.realUser == user.uid && Identity.effectiveUser == user.uid

@@ -6,8 +6,8 @@
 package import Diagnostics
 import SystemCalls
 
-/// The log of this process. Lines look as every reader of a Postfix log expects; text is cut at 2000 bytes, and what
-/// is not printable ASCII becomes `?`. Copies write to the same log.
+/// The log of this process. Lines look as every reader of a Postfix log expects; text is cut at 2000 bytes;
+/// control characters, and bytes that are no UTF-8, become `?`. Copies write to the same log.
 public struct ServiceLog {
     package let log: Log
 
