@@ -15,9 +15,7 @@ package import SystemCalls
 package func openLogFile(_ path: String, mode: UInt32, waits: Bool) throws(CarefulOpenError) -> Descriptor {
     let flags: OpenFlags = waits ? [.writeOnly, .append] : [.writeOnly, .append, .nonBlocking]
     do throws(CarefulOpenError) {
-        let mask = setFileCreationMask(0o777 & ~mode)
-        defer { setFileCreationMask(mask) }
-        return try openCarefully(path, flags.union(.create), mode: mode)
+        return try openOrCreate(path, flags, mode)
     } catch {
         guard isBelowDev(path) else { throw error }
     }
@@ -26,6 +24,22 @@ package func openLogFile(_ path: String, mode: UInt32, waits: Bool) throws(Caref
     } catch {
         throw .cannot(doing: "cannot open file", error)
     }
+}
+
+/// A new file gets the mode itself: the umask belongs to the whole process, and other threads may be creating files.
+private func openOrCreate(_ path: String, _ flags: OpenFlags, _ mode: UInt32) throws(CarefulOpenError) -> Descriptor {
+    do throws(CarefulOpenError) {
+        return try openCarefully(path, flags, mode: mode)
+    } catch {
+        guard case .cannot(_, let problem) = error, problem.code == .noSuchFileOrDirectory else { throw error }
+    }
+    let file = try openCarefully(path, flags.union(.create), mode: mode)
+    do throws(SystemError) {
+        try file.number.changeMode(mode)
+    } catch {
+        throw .cannot(doing: "cannot change permissions", error)
+    }
+    return file
 }
 
 private func isBelowDev(_ path: String) -> Bool {
