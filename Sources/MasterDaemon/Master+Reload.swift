@@ -16,6 +16,7 @@ extension Master {
     func goOnWithReload(_ news: ReloadNews) {
         if news.contains(.asked) {
             log.info("reload -- version \(settings.mailVersion), configuration \(settings.configDirectory)")
+            reloadAttempt?.isAskedAgain = reloadAttempt?.isLookingUp ?? false
             if reloadAttempt == nil { reloadAttempt = ReloadAttempt() }
         }
         guard let attempt = reloadAttempt else { return }
@@ -61,7 +62,7 @@ extension Master {
             attempt.beginLookup(helper, watch)
             armReloadTimer(milliseconds: Int64(settings.masterNameLookupTimeLimit) * 1000)
         } catch {
-            refuse([.cannotLookUp(questions[0], error.description)])
+            refuse([.cannotLookUp(questions[0], error.description, isShortage: error.isShortage)])
         }
     }
 
@@ -71,13 +72,21 @@ extension Master {
             attempt.endLookup(&loop)
             readWhenSettled(attempt)
         case .failed(let question):
-            attempt.endLookup(&loop)
-            refuse([.cannotLookUp(question, "the process that asks for it has ended early")])
+            giveUpLookup(attempt, question, "the process that asks for it has ended early")
         case .unfinished:
             guard news.contains(.timerFired), let question = attempt.pendingQuestion else { return }
-            attempt.endLookup(&loop)
-            refuse([.cannotLookUp(question, "no answer after \(settings.masterNameLookupTimeLimit) seconds")])
+            giveUpLookup(attempt, question, "no answer after \(settings.masterNameLookupTimeLimit) seconds")
         }
+    }
+
+    /// Without an answer the reload is refused, unless another was asked for: the files may be others by now.
+    private func giveUpLookup(_ attempt: ReloadAttempt, _ question: NameQuestion, _ reason: String) {
+        attempt.endLookup(&loop)
+        guard attempt.isAskedAgain else { return refuse([.cannotLookUp(question, reason)]) }
+        log.warning("reload: \(question.text): \(reason) -- reading the configuration again, as was asked meanwhile")
+        let next = ReloadAttempt()
+        reloadAttempt = next
+        readWhenSettled(next)
     }
 
     private func armReloadTimer(milliseconds: Int64) {
@@ -93,11 +102,17 @@ extension Master {
 }
 
 extension ConfigProblem {
-    fileprivate static func cannotLookUp(_ question: NameQuestion, _ reason: String) -> ConfigProblem {
+    fileprivate static func cannotLookUp(
+        _ question: NameQuestion,
+        _ reason: String,
+        isShortage: Bool = false
+    ) -> ConfigProblem {
         ConfigProblem(
             .fatal,
             "cannot look up \(question.text): \(reason)",
-            cure: "Look for a name server or directory that does not answer, or use addresses and local names."
+            cure: isShortage
+                ? "Nothing is wrong with the files: reload again when there are memory and descriptors."
+                : "Look for a name server or directory that does not answer, or use addresses and local names."
         )
     }
 }

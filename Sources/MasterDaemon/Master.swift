@@ -64,6 +64,7 @@ final class Master {
         frozen = FrozenSettings(model.settings)
         spawner = Spawner(flow: flow)
         self.locks = locks
+        policy.isVerbose = log.verbosity > 0
     }
 
     var now: PolicyTime { loop.now.policyTime }

@@ -29,7 +29,8 @@ struct ReloadNews: OptionSet {
 ///                     +--- answers <-- helper <---+      (or: too slow, ended --> refuse)
 ///
 /// The files are read again when the answers are there, so a signal that comes in between asks for nothing new: the
-/// processes are told to leave once.
+/// processes are told to leave once. Where there are no answers, it asks for another attempt, since the files may have
+/// been corrected meanwhile.
 final class ReloadAttempt {
     /// How long a main.cf that is edited again and again is waited for.
     static let longestPostponement: Int64 = 10_000
@@ -37,6 +38,8 @@ final class ReloadAttempt {
     static let longestRow = 5
 
     let names = NameBook(.noting)
+    /// Another reload was asked for while names were looked up.
+    var isAskedAgain = false
     private(set) var helper: NameHelper?
     private(set) var helperWatch: WatchID?
     private(set) var readings = 0

@@ -130,17 +130,18 @@ package enum MasterMain {
             "daemon started -- version \(model.settings.mailVersion), configuration \(model.settings.configDirectory)"
         )
         log.witness = nil
-        _ = consume witness
+        if let witness { _ = Descriptor(owning: witness) }
         if let ready = ready.take() { _ = try? ready.number.write([0]) }
         return master
     }
 
-    /// A copy of standard error, for fatal messages until the daemon has started.
-    private static func keepWitness(_ log: Log) -> Descriptor? {
+    /// A copy of standard error, for fatal messages until the daemon has started. A bare number: an owner would close it
+    /// before the last message of a start that fails, since nothing uses the owner after that.
+    private static func keepWitness(_ log: Log) -> DescriptorNumber? {
         do throws(SystemError) {
-            let copy = try DescriptorNumber.standardError.duplicate(atLeast: 3)
-            log.witness = copy.number
-            return copy
+            let number = try DescriptorNumber.standardError.duplicate(atLeast: 3).release()
+            log.witness = number
+            return number
         } catch {
             // Started with standard error closed: there is no terminal to write to.
             log.witness = nil

@@ -107,7 +107,7 @@ private struct Sending: ~Copyable {
                 #expect(try client.number.read(atMost: 10)?.count == size)
             }
             FaultPlan.fail(.write, with: .brokenPipe, times: 3)
-            #expect(sending.send(service) == "master_wakeup_timer_event: service s(s): Broken pipe")
+            #expect(sending.send(service)?.hasSuffix(": Broken pipe") == true)
             FaultPlan.clear()
         }
     }

@@ -58,6 +58,13 @@ struct StartTests {
         Refusal("echo", ["-t", "inet", "-u"], "fatal: unknown user: no-such-user", [], "mail_owner = no-such-user"),
         Refusal(
             "echo",
+            ["-t", "inet", "-u"],
+            "fatal: parameter mail_owner: user root has privileged user ID",
+            [],
+            "mail_owner = root"
+        ),
+        Refusal(
+            "echo",
             ["-t", "inet", "-o", "queue_directory=/no/such/directory", "-o", "maillog_file="],
             "chdir(\"/no/such/directory\"): No such file or directory"
         ),

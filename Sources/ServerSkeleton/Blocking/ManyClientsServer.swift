@@ -26,6 +26,7 @@ struct ManyClientsServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
             woken: .all,
             ignoresPassAttributes: false
         )
+        core.life.status.keepsRoom = true
     }
 
     mutating func run() {

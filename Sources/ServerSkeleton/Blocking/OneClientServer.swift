@@ -21,6 +21,7 @@ struct OneClientServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
         self.service = service
         life = ChildLife(circumstances, capacity: 16, batch: 1, woken: .all)
         inFlowDelay = InFlowDelay(circumstances)
+        life.status.keepsRoom = true
     }
 
     mutating func run() {
@@ -28,6 +29,8 @@ struct OneClientServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
         while true {
             switch life.nextStep(hasClients: false) {
             case .takeTurn:
+                // After a shortage that is over, master still takes us for busy.
+                if life.isBusyForNow { life.endWork() }
                 life.turn(atMost: service.willWait(life.time).map { Int64($0) * 1000 })
                 life.handleAll()
                 if life.mayAccept { acceptClient() }

@@ -38,6 +38,8 @@ struct DatagramCore: ~Copyable {
 
     mutating func wait(atMost seconds: Int?) {
         if lock?.tryToTake(life.log) == .othersHaveIt { waitForLock() }
+        // After a shortage that is over, master still takes us for busy.
+        if life.isBusyForNow { life.endWork() }
         life.turn(atMost: seconds.map { Int64($0) * 1000 })
         life.handleAll()
     }

@@ -30,6 +30,9 @@ struct StatusReporter {
     /// What master heard last. A process that said nothing yet counts as idle.
     private var heard = Availability.available
     private var isAsked = false
+    /// Whether an AVAIL leaves room in the channel: for a process that may be busy for long, and says TAKEN once. That one
+    /// has to fit, or master counts on a process that does not come. Costs a poll(2) for each AVAIL.
+    var keepsRoom = false
 
     private static var channel: DescriptorNumber { DescriptorNumber(InheritedDescriptor.status) }
 
@@ -67,6 +70,7 @@ struct StatusReporter {
     @inline(__always)
     mutating func settle() -> Outcome {
         if isTaken || (heard == .available && !isAsked) { return .told }
+        if keepsRoom, !hasRoom { return .owed }
         let outcome = send(.available)
         if outcome == .told {
             heard = .available
@@ -74,6 +78,9 @@ struct StatusReporter {
         }
         return outcome
     }
+
+    /// A stream socket counts as writable while three quarters of it are free.
+    private var hasRoom: Bool { !isConnected || (try? Self.channel.waitForOutput(milliseconds: 0)) ?? true }
 
     private func send(_ availability: Availability) -> Outcome {
         guard isConnected else { return .told }

@@ -65,12 +65,23 @@ struct StartConfiguration {
             isOneShot: options.isOneShot,
             log: ServiceLog(log)
         )
-        context.collected = loaded.problems + problems + logProblems(settings)
+        context.collected = loaded.problems + problems + logProblems(settings) + ownerProblems(settings)
         for parameter in parameters { parameter.check(in: &context) }
         let watchdogSeconds = watchdogLimit.map { context.value(of: $0) }
         let all = context.collected ?? []
         context.collected = nil
         return Evaluated(context: context, watchdogSeconds: watchdogSeconds, problems: all)
+    }
+
+    /// Whether there is an owner without privileges to become, where master.cf says so. A service that would go on as root
+    /// instead must not start.
+    private func ownerProblems(_ settings: MainSettings) -> [ConfigProblem] {
+        guard options.isUnprivileged else { return [] }
+        let name = settings.mailOwner
+        guard let user = userAccount(named: name) else {
+            return [.fatal("unknown user: \(name)")]
+        }
+        return user.uid == 0 ? [.fatal("parameter mail_owner: user \(name) has privileged user ID")] : []
     }
 
     /// Whether the log may go where the settings say.
