@@ -51,12 +51,26 @@ struct Turns {
 
     private struct Interrupted: Error {}
 
+    /// The run that is not counted had no answer: there is nothing to compare.
+    private struct NothingAnswered: Error, CustomStringConvertible {
+        let run: Int
+        let problem: String?
+
+        var description: String {
+            "run \(run) had no exchange that was answered" + (problem.map { ": \($0)" } ?? "")
+                + "; nothing was compared"
+        }
+    }
+
     /// A run of each that is not counted, then the rounds. An interrupt leaves the rounds that are complete.
     mutating func measure() throws -> (baseline: LoadRecord, candidate: LoadRecord) {
         try? raiseDescriptorLimit()
         var records = loads.map(\.emptyRecord)
         do {
-            for side in loads.indices { _ = try runOnce(side) }
+            for side in loads.indices {
+                let report = try runOnce(side)
+                if report.ledger.answered == 0 { throw NothingAnswered(run: side + 1, problem: report.firstProblem) }
+            }
             for round in 1...rounds {
                 tell("round \(round) of \(rounds)")
                 let order = Bool.random() ? [0, 1] : [1, 0]

@@ -29,10 +29,12 @@ enum ConfigurationCheck {
         let problems = builder.takeProblems()
         for problem in problems { say(problem.report) }
         let fatal = problems.count { $0.severity == .fatal }
+        let warnings = problems.count { $0.severity == .warning }
+        let addition = warnings > 0 ? ", with \(warnings) warning\(warnings == 1 ? "" : "s") above" : ""
         say(
             fatal > 0
                 ? "\(configDirectory): \(fatal) problem\(fatal == 1 ? "" : "s"): master would not accept this configuration"
-                : "\(configDirectory): configuration is good"
+                : "\(configDirectory): configuration is good\(addition)"
         )
         return fatal > 0 ? ExitCode.failure : ExitCode.success
     }

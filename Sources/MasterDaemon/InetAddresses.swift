@@ -64,7 +64,9 @@ struct InetAddresses {
             throw Failure(
                 text: "\(shown): Servname not supported for ai_socktype",
                 isSyntax: false,
-                cure: "Use a port number, or add the name to known_tcp_ports or /etc/services."
+                cure: name.port.utf8.allSatisfy { 0x30...0x39 ~= $0 }
+                    ? "A port is a number from 1 to 65535."
+                    : "Use a port number, or add the name to known_tcp_ports or /etc/services."
             )
         }
         return hosts.map { $0.withPort(port) }

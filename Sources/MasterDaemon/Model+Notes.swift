@@ -25,7 +25,7 @@ extension ServicePlan {
         case .inet(let addresses): place = addresses.map { "\($0.hostText) port \($0.port)" }.joined(separator: ", ")
         case .path(let path, _): place = path
         }
-        let limit = entry.processLimit == 0 ? "any number of processes" : "at most \(entry.processLimit) processes"
+        let limit = entry.processLimit == 0 ? "any number of processes" : "at most \(entry.processLimit) at a time"
         let wakeup = entry.wakeupSeconds > 0 ? ", woken up every \(entry.wakeupSeconds) s" : ""
         let clients = isLocalOnly ? "clients of this machine only" : "clients of any machine"
         return "line \(entry.line): service \(shown.name) (\(shown.canonical)) \(entry.type.rawValue) at \(place):"

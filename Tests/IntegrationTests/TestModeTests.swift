@@ -178,6 +178,9 @@ import Testing
         let text = "line 1: service 127.0.0.1:\(port) ([127.0.0.1]:\(port)) inet at 127.0.0.1 port \(port):"
         #expect(system.wait(for: text), "\(system.log)")
         #expect(system.count("inet_interfaces = loopback-only") == 1)
+        #expect(Caller.pid(.port(port)) != nil)
+        #expect(system.wait(for: ": starting a process, because a client came"), "\(system.log)")
+        #expect(system.wait(for: ": idle processes watch for clients (1 idle of 1)"), "\(system.log)")
     }
 
     @Test(

@@ -43,6 +43,27 @@ struct BlockingTests {
         #expect(try child.records(2) == [child.available(), child.taken()])
     }
 
+    /// A worker says TAKEN once for a client that may stay for an hour. Were the channel full by then, master would count
+    /// on a worker that does not come.
+    @Test("an AVAIL leaves room in the status channel for the TAKEN that follows it")
+    func roomForTaken() throws {
+        let room = try ServerRoom("max_use = 1000")
+        let listener = try room.unixListener()
+        let child = try start(room, listener)
+        // Twice as many reports as the channel holds, if all were sent; master reads none of them.
+        for _ in 0..<300 {
+            let client = try room.connect()
+            #expect(try client.receive(6) == "hello\n")
+            try client.send("q")
+            #expect(client.isDisconnected())
+        }
+        let last = try room.connect()
+        #expect(try last.receive(6) == "hello\n")
+        var said: Record?
+        while let record = try child.records(1, within: 300).first { said = record }
+        #expect(said == child.taken())
+    }
+
     @Test("as many clients as idle processes: each has one of its own", arguments: [Parent.ours, .foreign])
     func oneEach(_ parent: Parent) throws {
         let room = try ServerRoom()
