@@ -86,6 +86,7 @@ var agreements: [Target] {
             dependencies: ["Diagnostics", "MasterConfig", "MasterProtocol", "SystemCalls"],
             swiftSettings: settings
         ),
+        .target(name: "StatusPage", dependencies: ["SystemCalls"], swiftSettings: settings),
     ]
 }
 
@@ -210,6 +211,7 @@ var tests: [Target] {
         test("DiagnosticsTests", ["Diagnostics", "SystemCalls", "TestSupport"]),
         test("MasterConfigTests", ["ByteText", "MasterConfig", "MasterProtocol"], exclude: ["Golden"]),
         test("MasterProtocolTests", ["MasterProtocol"]),
+        test("StatusPageTests", ["StatusPage", "SystemCalls", "TestSupport"]),
         test("MasterPolicyTests", ["MasterPolicy", "MasterProtocol"]),
         test(
             "MasterDaemonTests",

@@ -40,6 +40,9 @@
 
 #include "cposix.h"
 
+/// For the handler of SIGBUS: whether the address was in the guarded range, and memory is there now (mapping.c).
+int cposix_replace_mapping(void *address);
+
 #define CPOSIX_RESULT(call) ((call) == -1 ? -errno : 0)
 #define CPOSIX_VALUE(type, call) \
     type value = (type)(call);   \

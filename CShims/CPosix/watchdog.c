@@ -148,11 +148,23 @@ static void on_crash(int signal) {
     raise(signal);
 }
 
+static void on_bus_error(int signal, siginfo_t *info, void *context) {
+    (void)context;
+    // Told by the kernel, not sent by a process: only then there is an address.
+    if (info->si_code > 0 && cposix_replace_mapping(info->si_addr))
+        return;
+    on_crash(signal);
+}
+
 int cposix_catch_crashes(int whole_group) {
-    static const int crashes[] = {SIGILL, SIGBUS, SIGSEGV};
+    static const int crashes[] = {SIGILL, SIGSEGV};
     struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_NODEFER};
+    struct sigaction bus_error = {.sa_sigaction = on_bus_error, .sa_flags = SA_NODEFER | SA_SIGINFO};
     sigemptyset(&action.sa_mask);
+    sigemptyset(&bus_error.sa_mask);
     crash_takes_group = whole_group;
+    if (sigaction(SIGBUS, &bus_error, NULL) == -1)
+        return -errno;
     for (unsigned i = 0; i < sizeof crashes / sizeof *crashes; i++)
         if (sigaction(crashes[i], &action, NULL) == -1)
             return -errno;

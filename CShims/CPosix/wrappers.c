@@ -76,6 +76,10 @@ int cposix_chdir(const char *_Nonnull path) { return CPOSIX_RESULT(chdir(path));
 int cposix_chroot(const char *_Nonnull path) { return CPOSIX_RESULT(chroot(path)); }
 int cposix_access(const char *_Nonnull path, int mode) { return CPOSIX_RESULT(access(path, mode)); }
 int cposix_seek(int fd, int64_t offset) { return lseek(fd, offset, SEEK_SET) == -1 ? -errno : 0; }
+long cposix_read_at(int fd, void *_Nonnull buffer, size_t size, int64_t offset) {
+    CPOSIX_VALUE(long, pread(fd, buffer, size, offset));
+}
+int cposix_allocate_file(int fd, int64_t size) { return -posix_fallocate(fd, 0, size); }
 
 int cposix_pipe(int *_Nonnull pair, int flags) { return CPOSIX_RESULT(pipe2(pair, flags)); }
 int cposix_socketpair(int type, int *_Nonnull pair) {

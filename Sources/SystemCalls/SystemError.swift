@@ -35,11 +35,10 @@ package enum SystemCall: String, Sendable {
     case accept4, access, bind, chdir, chmod, chroot, close, closeRange = "close_range", connect, dup2
     case epollControl = "epoll_ctl", epollWait = "epoll_wait", eventAdd = "event_add",
         eventBase = "event_base_new"
-    case fchmod, fcntl, flock, fork, fstat, ftruncate, getaddrinfo, getifaddrs, getpwnam, getgrnam, getpeername,
-        getsockname
-    case getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, open, pipe, poll, read, readlink, recv,
-        recvmmsg, rename
-    case recvmsg, send, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit, setsid, setsockopt
+    case fallocate = "posix_fallocate", fchmod, fcntl, flock, fork, fstat, ftruncate, getaddrinfo, getifaddrs, getpwnam
+    case getgrnam, getpeername, getsockname, getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, mmap
+    case open, pipe, poll, pread, read, readlink, recv, recvmmsg, rename, recvmsg, send, sendmsg, setegid, seteuid,
+        setgid, setgroups, setitimer, setrlimit, setsid, setsockopt
     case setuid, sigaction, sigprocmask, sockDiag = "sock_diag", socket, socketpair, spawn = "fork and exec", stat,
         timerfdCreate = "timerfd_create", timerfdSettime = "timerfd_settime", unlink, waitpid, write
     case writev

@@ -10,7 +10,7 @@
 // Longer, because Swift cannot say it: `sockets.c` (the macros of ancillary data), `queue.c` (one question to the
 // kernel's sock_diag(7): its records, too, are read with macros), `epoll.c` (what a number is, told by two calls),
 // `memory.c` (dl_iterate_phdr(3) calls back).
-// With state, because a signal handler or a forked child needs it: `watchdog.c` and `spawn.c`.
+// With state, because a signal handler or a forked child needs it: `watchdog.c`, `mapping.c` and `spawn.c`.
 
 #ifndef CPOSIX_H
 #define CPOSIX_H
@@ -62,6 +62,26 @@ int cposix_chdir(const char *_Nonnull path);
 int cposix_chroot(const char *_Nonnull path);
 int cposix_access(const char *_Nonnull path, int mode);
 int cposix_seek(int fd, int64_t offset);
+long cposix_read_at(int fd, void *_Nonnull buffer, size_t size, int64_t offset);
+/// posix_fallocate(3) from the start of the file.
+int cposix_allocate_file(int fd, int64_t size);
+
+// MARK: a file as memory that others read (mapping.c)
+
+/// mmap(2) MAP_SHARED, to read and write: the address, or -errno.
+long cposix_map_shared(int fd, size_t size);
+int cposix_unmap(void *_Nonnull base, size_t size);
+/// From now on, where the file behind this range is cut off or its disk has no room, memory of our own takes the place of
+/// the whole range. The number of the guard, or -ENOSPC when there are four already. Works from cposix_catch_crashes on.
+int cposix_guard(void *_Nonnull base, size_t size);
+int cposix_guard_was_needed(int guard);
+void cposix_end_guard(int guard);
+/// Stores `count` words where others read them at any moment: `sequence` is odd meanwhile, and `ticket`, an even number,
+/// afterwards.
+void cposix_publish(uint64_t *_Nonnull sequence, uint64_t ticket, uint64_t *_Nonnull target,
+                    const uint64_t *_Nonnull words, size_t count);
+/// One word that stands for itself.
+void cposix_publish_word(uint64_t *_Nonnull target, uint64_t word);
 
 // MARK: sockets and pipes
 

@@ -1,0 +1,129 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the status page as master writes it
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+package import SystemCalls
+
+/// A page in a file that readers find. Only stores to memory after `init`: no system call, and nobody can hold it up. A
+/// record is written under a number of its own, so that a reader can tell a whole one from half of one.
+package struct PageWriter: ~Copyable {
+    package let layout: PageLayout
+    private let memory: SharedMemory
+    /// The next number of a record: even, and used once.
+    private var ticket: UInt64 = 2
+
+    /// Makes the file and maps it. It is empty, and no page yet: `appear` makes it one.
+    ///
+    /// - Parameter path: a file that nobody else makes; an old one is removed.
+    package init(_ layout: PageLayout, at path: String) throws(SystemError) {
+        memory = try Self.makeMemory(path, byteCount: layout.pageSize)
+        self.layout = layout
+    }
+
+    private static func makeMemory(_ path: String, byteCount: Int) throws(SystemError) -> SharedMemory {
+        try removeFile(path)
+        let file = try openFile(path, [.readWrite, .create, .exclusive, .noFollow], mode: 0o600)
+        do throws(SystemError) {
+            try file.number.allocate(byteCount: byteCount)
+            // Readable for all when it has its size, whatever the umask says.
+            try file.number.changeMode(0o644)
+            return try SharedMemory(mapping: file.number, byteCount: byteCount)
+        } catch {
+            try? removeFile(path)
+            throw error
+        }
+    }
+
+    /// Whether the file is gone from under us.
+    package var isLost: Bool { memory.isLost }
+
+    /// The file is a page from now on.
+    package func appear(now: Int64) {
+        let header = layout.header(heartbeat: UInt64(now))
+        for index in header.indices.dropFirst() { memory.publish(header[index], at: index * 8) }
+        memory.publish(header[0], at: 0)
+    }
+
+    /// There is a newer page at the same path.
+    package func markSuperseded() { memory.publish(1, at: PageLayout.supersededPlace) }
+
+    /// Whether the file still begins as a page: somebody may have cut it off and made it longer again.
+    package var isIntact: Bool { memory.words(at: 0, count: 1)[0] == PageLayout.magic }
+
+    package func beat(now: Int64) { memory.publish(UInt64(now), at: PageLayout.heartbeatPlace) }
+
+    private mutating func publish(_ words: Span<UInt64>, at offset: Int, of record: Int) {
+        memory.publish(words, at: offset, sequence: record, ticket: ticket)
+        ticket += 2
+    }
+
+    // MARK: records
+
+    package mutating func write(_ master: MasterFigures) {
+        var (master, writer) = (master, WordWriter())
+        master.code(with: &writer)
+        publish(writer.words.span, at: layout.master.offset + 8, of: layout.master.offset)
+    }
+
+    /// Those of the counters, from the first on.
+    package mutating func write(counters: Span<UInt64>) {
+        precondition(counters.count <= MasterFigures.counterRoom)
+        publish(counters, at: layout.master.offset + MasterFigures.counterPlace * 8, of: layout.master.offset)
+    }
+
+    package mutating func write(_ load: ServiceLoad, row: Int) {
+        var (load, writer) = (load, FixedWordWriter())
+        load.code(with: &writer)
+        let words = writer.words
+        publish(words.span.extracting(0..<ServiceLoad.wordCount), ServiceOverview.loadPlace, row)
+    }
+
+    package mutating func write(_ counts: ServiceCounts, row: Int) {
+        var (counts, writer) = (counts, WordWriter())
+        counts.code(with: &writer)
+        publish(writer.words.span, ServiceOverview.countsPlace, row)
+    }
+
+    package mutating func write(_ texts: ServiceTexts, row: Int) {
+        var (texts, writer) = (texts, WordWriter())
+        texts.code(with: &writer)
+        publish(writer.words.span, ServiceOverview.textsPlace, row)
+    }
+
+    private mutating func publish(_ words: Span<UInt64>, _ place: Int, _ row: Int) {
+        precondition(row >= 0 && row < layout.services.count)
+        let record = layout.services.place(row)
+        publish(words, at: record + place * 8, of: record)
+    }
+
+    package mutating func write(_ process: ProcessOverview, row: Int) {
+        precondition(row >= 0 && row < layout.processes.count)
+        var (process, writer) = (process, FixedWordWriter())
+        process.code(with: &writer)
+        let words = writer.words
+        let record = layout.processes.place(row)
+        publish(words.span.extracting(0..<ProcessOverview.wordCount), at: record + 8, of: record)
+    }
+
+    /// In the place that belongs to its number.
+    package mutating func write(_ event: EventEntry) {
+        var (event, writer) = (event, WordWriter())
+        event.code(with: &writer)
+        let record = layout.events.place(Int(event.number % UInt64(layout.events.count)))
+        publish(writer.words.span, at: record + 8, of: record)
+    }
+
+    /// Takes over the events of the page before, as they are.
+    package mutating func takeEvents(from old: borrowing PageWriter) {
+        let count = min(layout.events.count, old.layout.events.count)
+        precondition(
+            layout.events.count == old.layout.events.count,
+            "an event's place follows from the number of places"
+        )
+        for row in 0..<count {
+            let words = old.memory.words(at: old.layout.events.place(row) + 8, count: PageLayout.eventSize / 8 - 1)
+            if words[0] != 0 { publish(words.span, at: layout.events.place(row) + 8, of: layout.events.place(row)) }
+        }
+    }
+}
