@@ -14,13 +14,12 @@ struct Turn {
     /// Whose reports came.
     var heard: [ServiceID] = []
 
-    mutating func count(_ event: MasterEvent?) {
+    mutating func count(_ event: MasterEvent) {
         isEmpty = false
         switch event {
         case .reportsArrived, .restEnds: break
         case .hangup, .childEnded, .endRequested, .exitTimeArrived, .reloadDue, .namesArrived, .endpointReadable,
-            .throttleEnds,
-            .wakeupDue, .lookDue, .retryDue, .removalDeadline, .wakeupReady, .wakeupDeadline, nil:
+            .throttleEnds, .wakeupDue, .lookDue, .retryDue, .removalDeadline, .wakeupReady, .wakeupDeadline:
             isQuiet = false
         }
     }

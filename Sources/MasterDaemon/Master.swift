@@ -131,7 +131,6 @@ final class Master {
         case .removalDeadline: policy.timerFired(.removalDeadline(token.service), now: now)
         case .wakeupReady: warn(wakeups.advance(token.slot, loop: &loop))
         case .wakeupDeadline: warn(wakeups.expire(token.slot, loop: &loop))
-        case nil: break
         }
         carryOut()
     }

@@ -40,7 +40,11 @@ enum MasterEvent: UInt32 {
 }
 
 extension EventToken {
-    var event: MasterEvent? { MasterEvent(rawValue: kind) }
+    var event: MasterEvent {
+        guard let event = MasterEvent(rawValue: kind) else { preconditionFailure("a token that we did not make") }
+        return event
+    }
+
     var service: ServiceID { ServiceID(index: Int32(index), generation: generation) }
     var signal: Signal { Signal(Int32(index)) }
 }

@@ -47,15 +47,14 @@ struct WakeupSender: ~Copyable {
 
     /// A connection became writable or readable.
     mutating func advance(_ slot: SlotID, loop: inout EventLoop) -> Problem? {
-        guard let state = wakeups.withElement(slot, { (isConnecting: $0.isConnecting, number: $0.socket.number) })
-        else { return nil }
-        guard state.isConnecting else {
+        guard wakeups.contains(slot) else { return nil }
+        guard wakeups[slot].isConnecting else {
             // The peer has closed, or says something unasked: either way it is awake.
             close(slot, loop: &loop)
             return nil
         }
         do throws(SystemError) {
-            if let failure = try state.number.pendingError() { throw failure }
+            if let failure = try wakeups[slot].socket.number.pendingError() { throw failure }
             try write(slot, loop: &loop)
             return nil
         } catch {
@@ -65,12 +64,11 @@ struct WakeupSender: ~Copyable {
 
     /// A connection's time is up.
     mutating func expire(_ slot: SlotID, loop: inout EventLoop) -> Problem? {
-        guard let state = wakeups.withElement(slot, { (isConnecting: $0.isConnecting, plan: $0.plan) })
-        else { return nil }
-        if state.isConnecting { return tryNext(slot, "Connection timed out", loop: &loop) }
+        guard wakeups.contains(slot) else { return nil }
+        if wakeups[slot].isConnecting { return tryNext(slot, "Connection timed out", loop: &loop) }
+        let plan = wakeups[slot].plan
         close(slot, loop: &loop)
-        return "\(state.plan.entry.type.rawValue)_trigger_event: read timeout for service"
-            + " \(state.plan.identity.canonicalName)"
+        return "\(plan.entry.type.rawValue)_trigger_event: read timeout for service \(plan.identity.canonicalName)"
     }
 
     // MARK: steps
@@ -132,7 +130,7 @@ struct WakeupSender: ~Copyable {
         let limit = isConnecting ? Self.writeSeconds : Self.lingerSeconds
         let deadline = loop.makeTimer(token: MasterEvent.wakeupDeadline.token(slot))
         loop.arm(deadline, milliseconds: Int64(limit) * 1000)
-        _ = wakeups.withElement(slot) { $0.deadline = deadline }
+        wakeups[slot].deadline = deadline
         do throws(SystemError) {
             if isConnecting {
                 try watch(slot, number, for: .writable, loop: &loop)
@@ -152,29 +150,26 @@ struct WakeupSender: ~Copyable {
         loop: inout EventLoop
     ) throws(SystemError) {
         let watch = try loop.watch(number, for: interest, token: MasterEvent.wakeupReady.token(slot))
-        if let old = wakeups.withElement(slot, { $0.watch }) ?? nil { loop.remove(old) }
-        _ = wakeups.withElement(slot) { $0.watch = watch }
+        if let old = wakeups[slot].watch { loop.remove(old) }
+        wakeups[slot].watch = watch
     }
 
     /// Connected: says the word, and lingers.
     private mutating func write(_ slot: SlotID, loop: inout EventLoop) throws(SystemError) {
-        guard let state = wakeups.withElement(slot, { (number: $0.socket.number, type: $0.plan.entry.type) })
-        else { return }
-        if state.type == .pass {
+        let number = wakeups[slot].socket.number
+        if wakeups[slot].plan.entry.type == .pass {
             // Both ends close here: the receiver has its own, and finds the bytes and then the end of file.
             let pipe = try makePipe(nonBlocking: true)
-            try state.number.pass(pipe.first.number)
+            try number.pass(pipe.first.number)
             try Self.sayWord(to: pipe.second.number)
         } else {
-            try Self.sayWord(to: state.number)
+            try Self.sayWord(to: number)
         }
-        if let old = wakeups.withElement(slot, { $0.watch }) ?? nil { loop.remove(old) }
-        _ = wakeups.withElement(slot) {
-            $0.isConnecting = false
-            $0.watch = nil
-        }
-        try watch(slot, state.number, for: .readable, loop: &loop)
-        if let deadline = wakeups.withElement(slot, { $0.deadline }) ?? nil {
+        if let old = wakeups[slot].watch { loop.remove(old) }
+        wakeups[slot].watch = nil
+        wakeups[slot].isConnecting = false
+        try watch(slot, number, for: .readable, loop: &loop)
+        if let deadline = wakeups[slot].deadline {
             loop.arm(deadline, milliseconds: Int64(Self.lingerSeconds) * 1000)
         }
     }
@@ -185,10 +180,9 @@ struct WakeupSender: ~Copyable {
     }
 
     private mutating func tryNext(_ slot: SlotID, _ reason: String, loop: inout EventLoop) -> Problem? {
-        guard let state = wakeups.withElement(slot, { (plan: $0.plan, others: $0.others) }) else { return nil }
+        let (plan, others) = (wakeups[slot].plan, wakeups[slot].others)
         close(slot, loop: &loop)
-        return state.others.isEmpty
-            ? Self.problem(state.plan, reason) : connect(state.plan, state.others, loop: &loop)
+        return others.isEmpty ? Self.problem(plan, reason) : connect(plan, others, loop: &loop)
     }
 
     private mutating func close(_ slot: SlotID, loop: inout EventLoop) {

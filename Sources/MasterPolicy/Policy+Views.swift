@@ -76,10 +76,6 @@ extension Policy {
     /// Number of services that are active or leaving.
     package var serviceCount: Int { services.count { $0.stage != .vacant } }
 
-    package func forEachService(_ body: (ServiceView) -> Void) {
-        for service in services where service.stage != .vacant { body(ServiceView(service)) }
-    }
-
     package func forEachChild(_ body: (ChildView) -> Void) {
         children.forEach { body(ChildView($0)) }
     }

@@ -1,0 +1,48 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: how the sockets of one service come to be, and go
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import MasterConfig
+import SystemCalls
+
+extension RunningService {
+    /// A service with sockets and a status channel that does not serve yet.
+    static func make(
+        _ plan: ServicePlan,
+        at temporaryPath: String? = nil,
+        owner: MailOwner,
+        _ settings: MainSettings,
+        _ log: Log
+    ) throws(EndpointFailure) -> RunningService {
+        // The channel first: it leaves no file behind when the sockets cannot be made.
+        let channel = try Endpoint.step("socketpair") { () throws(SystemError) in try StatusChannel() }
+        let listeners: DescriptorList
+        if case .inet = plan.endpoint {
+            listeners = try Endpoint.make(plan.endpoint, backlog: plan.backlog, windowSize: settings.tcpWindowSize)
+        } else {
+            // What lies in the file system belongs to the mail owner.
+            let endpoint = temporaryPath.map { EndpointPlan.path($0, plan.entry.type) } ?? plan.endpoint
+            listeners = try owner.perform(log) { () throws(EndpointFailure) in
+                try Endpoint.make(endpoint, backlog: plan.backlog, windowSize: 0)
+            }
+        }
+        return RunningService(plan, listeners: listeners, channel: channel, temporaryPath: temporaryPath)
+    }
+
+    /// Puts an endpoint that was made beside its path where it belongs.
+    func settle(_ owner: MailOwner, _ log: Log) throws(EndpointFailure) {
+        guard let temporary = temporaryPath, let path = plan.endpoint.path else { return }
+        try Endpoint.step("rename \(temporary) to \(path)") { () throws(SystemError) in
+            try owner.perform(log) { () throws(SystemError) in try renameFile(temporary, to: path) }
+        }
+        temporaryPath = nil
+    }
+
+    /// Removes the file of an endpoint that will not be served.
+    func removeFile(_ owner: MailOwner, _ log: Log) {
+        guard let path = temporaryPath ?? plan.endpoint.path else { return }
+        owner.perform(log) { try? SystemCalls.removeFile(path) }
+    }
+}

@@ -1,0 +1,46 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what stood in the way of an endpoint, and the cure
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterConfig
+import SystemCalls
+
+extension ServicePlan {
+    func problem(_ failure: EndpointFailure, _ settings: MainSettings) -> ConfigProblem {
+        ConfigProblem(
+            .fatal,
+            failure.text,
+            file: settings.masterPath,
+            line: entry.line,
+            cure: cure(of: failure, settings)
+        )
+    }
+
+    private func cure(of failure: EndpointFailure, _ settings: MainSettings) -> String {
+        let place = "line \(entry.line) of master.cf"
+        switch failure.code {
+        case .tooManyOpenFiles?:
+            return "Raise the limit of open files, for example with \"ulimit -n\" or LimitNOFILE= of systemd."
+        case .tooManyOpenFilesInSystem?, .noMemory?, .noBufferSpace?:
+            return "The machine is short of memory or files: try again when it is not."
+        case .permissionDenied?, .notPermitted?:
+            if entry.endpointPath == nil {
+                return
+                    "Ports below 1024 need root: start master as root, or give the service on \(place) a higher port."
+            }
+        case .addressNotAvailable?:
+            return "No interface of this machine has the address: correct it on \(place), or in inet_interfaces."
+        case .addressInUse?:
+            let user = " If a running master has it, ask as the user who runs that: ports are shared within a user."
+            return "Stop whatever uses the port, or give the service on \(place) another."
+                + (Identity.effectiveUser == 0 ? "" : user)
+        case .fileNameTooLong?:
+            return "Shorten the name of the service on \(place)."
+        default: break
+        }
+        if entry.endpointPath == nil { return "The service is on \(place)." }
+        return "Check that the directory exists in the queue directory and belongs to \(settings.mailOwner);"
+            + " the service is on \(place)."
+    }
+}
