@@ -28,8 +28,21 @@ struct Child: Sendable, Equatable {
     var state: ChildState
     /// Changes from busy to idle that were seen; dying abnormally before the first one throttles the service.
     var useCount: UInt32 = 0
+    /// The fork.
+    var started: PolicyTime
+    /// It has its state since then, as far as was heard.
+    var since: PolicyTime
     /// It was asked to look at the queue, and was not heard of since.
     var isNudged = false
+
+    init(pid: Int32, generation: Generation, service: ServiceID, state: ChildState, started now: PolicyTime) {
+        self.pid = pid
+        self.generation = generation
+        self.service = service
+        self.state = state
+        started = now
+        since = now
+    }
 
     /// What became of a report.
     struct Heard {
@@ -39,15 +52,15 @@ struct Child: Sendable, Equatable {
         let wasNudged: Bool
     }
 
-    mutating func hear(_ event: ChildEvent) -> Heard {
+    mutating func hear(_ event: ChildEvent, _ now: PolicyTime) -> Heard {
         let (before, wasNudged) = (state, isNudged)
         isNudged = false
-        let change = apply(event)
+        let change = apply(event, now)
         return Heard(before: before, after: state, change: change, wasNudged: wasNudged)
     }
 
     /// Applies one column of the table; says whether anything changed.
-    mutating func apply(_ event: ChildEvent) -> ChildChange {
+    mutating func apply(_ event: ChildEvent, _ now: PolicyTime) -> ChildChange {
         switch (state, event) {
         case (.starting, .taken), (.idle, .taken): state = .busy
         case (.starting, .channelReplaced), (.idle, .channelReplaced): state = .retiredIdle
@@ -63,7 +76,16 @@ struct Child: Sendable, Equatable {
             (.retiredIdle, .channelReplaced), (.retiredBusy, .taken), (.retiredBusy, .channelReplaced):
             return .none
         }
+        since = now
         return .changed
+    }
+
+    /// How often it said TAKEN and became busy: each time it has completed since, and the present one.
+    var uses: UInt32 {
+        switch state {
+        case .busy, .retiredBusy: useCount &+ 1
+        case .starting, .idle, .retiredIdle: useCount
+        }
     }
 
     /// Whether it accepts, or will when it is up.

@@ -20,7 +20,8 @@ struct ChildTable: Sendable {
     }
 
     static var vacant: Child {
-        Child(pid: 0, generation: .none, service: ServiceID(index: 0, generation: 0), state: .busy)
+        let nobody = ServiceID(index: 0, generation: 0)
+        return Child(pid: 0, generation: .none, service: nobody, state: .busy, started: PolicyTime(milliseconds: 0))
     }
 
     /// The slot of a process, valid until the next insertion or removal.

@@ -18,18 +18,24 @@ extension Policy {
             return note(.stoppedBy(pid: pid, child.service, signal: signal))
         case .exited(status: 0):
             counters.normalExits += 1
+            services[service].figures.cleanExits += 1
         case .exited(let status):
             counters.failedExits += 1
+            services[service].figures.failedExits += 1
+            services[service].suffered(.exitStatus, pid: pid, number: status, now)
             note(.exitStatus(pid: pid, child.service, status: status))
             judgeStartup(of: child, service, now)
         case .signaled(let signal):
             counters.killedExits += 1
+            services[service].figures.killedExits += 1
             // A removed service's children die of our own SIGTERM, which is nothing to tell.
             if services[service].stage == .active || signal != Self.terminate {
+                services[service].suffered(.signal, pid: pid, number: signal, now)
                 note(.killedBy(pid: pid, child.service, signal: signal))
             }
             judgeStartup(of: child, service, now)
         }
+        if child.state == .starting { services[service].figures.neverReady += 1 }
         forget(slot, of: service, now)
     }
 
@@ -45,6 +51,7 @@ extension Policy {
     }
 
     mutating func forget(_ slot: Int, of service: Int, _ now: PolicyTime) {
+        services[service].account(until: now)
         services[service].total -= 1
         services[service].count(children[slot].state, -1)
         children.remove(at: slot)

@@ -10,6 +10,7 @@ extension Policy {
     package mutating func watchFailed(_ id: ServiceID, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
         counters.watchFailures += 1
+        services[slot].suffered(.noWatch, now)
         owe(.watch, slot, now)
     }
 
@@ -17,6 +18,7 @@ extension Policy {
     package mutating func channelFailed(_ id: ServiceID, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
         counters.channelFailures += 1
+        services[slot].suffered(.noChannel, now)
         owe(.channel, slot, now)
         settleWatch(slot, now)
     }

@@ -9,8 +9,10 @@ extension Policy {
     /// cannot.
     mutating func lookIfActive(_ slot: Int, _ now: PolicyTime) {
         let service = services[slot]
-        guard service.looks.isActive, service.looks.due == nil else { return }
-        if service.total > 1 || service.looks.isEndUnseen { planLook(slot, now) }
+        guard service.looks.isActive, service.total > 1 || service.looks.isEndUnseen else { return }
+        // One that was to count the clients of a full service comes sooner.
+        if let due = service.looks.due, due <= now.advanced(byMilliseconds: QueueLooks.intervalMilliseconds) { return }
+        planLook(slot, now)
     }
 
     /// A child is gone. Others that are idle may not know of the client that it was woken for.
@@ -26,17 +28,28 @@ extension Policy {
         services[slot].stage == .active && services[slot].idle > 0
     }
 
-    private mutating func planLook(_ slot: Int, _ now: PolicyTime) {
+    private mutating func planLook(
+        _ slot: Int,
+        after interval: Int64 = QueueLooks.intervalMilliseconds,
+        _ now: PolicyTime
+    ) {
         guard services[slot].stage == .active else { return }
-        services[slot].looks.due = now.advanced(byMilliseconds: QueueLooks.intervalMilliseconds)
-        want(.startTimer(.look(services[slot].id), milliseconds: QueueLooks.intervalMilliseconds))
+        services[slot].looks.due = now.advanced(byMilliseconds: interval)
+        want(.startTimer(.look(services[slot].id), milliseconds: interval))
+    }
+
+    /// The limit is reached: how many clients that keeps waiting decides nothing, and is counted now and then for whoever
+    /// looks at master.
+    mutating func countSoon(_ slot: Int, _ now: PolicyTime) {
+        if services[slot].looks.due == nil { planLook(slot, after: QueueLooks.countMilliseconds, now) }
     }
 
     mutating func lookDue(_ id: ServiceID) {
         guard let slot = activeSlot(of: id), services[slot].looks.due != nil else { return }
         services[slot].looks.due = nil
-        guard isLookWorthwhile(slot) else { return services[slot].looks.pause() }
-        want(.lookAtQueue(id))
+        if isLookWorthwhile(slot) { return want(.lookAtQueue(id)) }
+        services[slot].looks.pause()
+        if services[slot].coverage == .saturated { want(.measureQueue(id)) }
     }
 
     mutating func stopLooks(_ slot: Int) {
@@ -48,6 +61,7 @@ extension Policy {
     package mutating func queueLooked(_ id: ServiceID, _ sight: QueueSight, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
         counters.looks += 1
+        services[slot].looked(sight, now)
         guard isLookWorthwhile(slot) else { return services[slot].looks.pause() }
         switch services[slot].looks.saw(sight) {
         case .nothing: return
@@ -72,5 +86,15 @@ extension Policy {
         for pid in nudged { want(.signal(pid: pid, .look)) }
         counters.nudges += UInt64(nudged.count)
         if isVerbose { note(.nudged(id, children: Int32(clamping: nudged.count))) }
+    }
+}
+
+extension Service {
+    fileprivate mutating func looked(_ sight: QueueSight, _ now: PolicyTime) {
+        switch sight {
+        case .noClient: figures.looked(waiting: 0, isSaturated: coverage == .saturated, now)
+        case .clients: figures.looked(waiting: max(figures.clientsWaiting, 1), isSaturated: coverage == .saturated, now)
+        case .notTold: break
+        }
     }
 }

@@ -26,18 +26,19 @@ extension Policy {
     /// Gives the service a new status channel, which retires its children.
     mutating func restart(_ slot: Int, _ now: PolicyTime) {
         stopWakeups(slot)
-        retireChildren(slot)
+        retireChildren(slot, now)
         services[slot].owed.remove(.channel)
         want(.replaceStatusChannel(services[slot].id))
         startWakeups(slot, now)
     }
 
-    private mutating func retireChildren(_ slot: Int) {
+    private mutating func retireChildren(_ slot: Int, _ now: PolicyTime) {
+        services[slot].account(until: now)
         var service = services[slot]
         var retired: UInt64 = 0
         children.updateEach(of: service.id) { child in
             let before = child.state
-            guard child.apply(.channelReplaced) == .changed else { return }
+            guard child.apply(.channelReplaced, now) == .changed else { return }
             service.count(before, -1)
             service.count(child.state, 1)
             retired += 1
@@ -92,10 +93,11 @@ extension Policy {
     }
 
     /// The children of a removed service had their time.
-    mutating func removalDeadlinePassed(_ id: ServiceID) {
+    mutating func removalDeadlinePassed(_ id: ServiceID, _ now: PolicyTime) {
         guard let slot = slot(of: id), services[slot].stage == .leaving else { return }
         counters.removalsForced += 1
         services[slot].removalDue = nil
+        services[slot].suffered(.removalForced, number: services[slot].total, now)
         note(.removalForced(id, children: services[slot].total))
         signalChildren(of: id, .kill)
     }

@@ -35,6 +35,7 @@ extension Policy {
         let owner = children[child].service
         guard owner == id else {
             counters.foreignReports += 1
+            if let slot = slot(of: id) { services[slot].suffered(.foreignReport, pid: report.pid, now) }
             return note(.foreignReport(pid: report.pid, sender: id, owner: owner))
         }
         switch Availability(rawValue: report.availability) {
@@ -42,6 +43,9 @@ extension Policy {
         case .available: count(.available, of: child, now)
         case nil:
             counters.unknownStatuses += 1
+            if let slot = slot(of: id) {
+                services[slot].suffered(.unknownStatus, pid: report.pid, number: report.availability, now)
+            }
             note(.unknownStatus(value: report.availability, pid: report.pid, id))
         }
     }
@@ -62,9 +66,12 @@ extension Policy {
         // A service lives at least as long as its last child. `slot(of:)` would copy the whole policy here, for each report
         // (seen with callgrind, Swift 6.3.1).
         let slot = Int(children[child].service.index)
-        let heard = children[child].hear(event)
+        let heard = children[child].hear(event, now)
         counters.count(heard.change, event)
-        services[slot].count(heard, event)
+        services[slot].count(heard, event, now)
+        if heard.before == .starting, heard.change == .changed {
+            services[slot].figures.readyTimes.add(milliseconds: now.milliseconds - children[child].started.milliseconds)
+        }
         if batch != services[slot].id {
             lookIfActive(slot, now)
             settleWatch(slot, now)
@@ -85,10 +92,11 @@ extension PolicyCounters {
 
 extension Service {
     /// What a report means for the counts, the window and the looks.
-    fileprivate mutating func count(_ heard: Child.Heard, _ event: ChildEvent) {
+    fileprivate mutating func count(_ heard: Child.Heard, _ event: ChildEvent, _ now: PolicyTime) {
         looks.isActive = true
         if heard.wasNudged { looks.isAnswered = true }
         guard heard.change == .changed else { return }
+        account(until: now)
         count(heard.before, -1)
         count(heard.after, 1)
         guard event == .taken else { return }

@@ -23,12 +23,17 @@ extension Policy {
     /// The answer to `measureQueue`: `waiting` clients, or 0 where that cannot be seen.
     package mutating func queueMeasured(_ id: ServiceID, waiting: Int32, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
-        switch services[slot].coverageNow {
+        let coverage = services[slot].coverageNow
+        services[slot].account(until: now)
+        services[slot].figures.looked(waiting: waiting, isSaturated: coverage == .saturated, now)
+        switch coverage {
         // An endpoint was readable: there is one client at least.
         case .uncovered: services[slot].window.measured(waiting: max(waiting, 1))
         case .idleChild: services[slot].window.measured(waiting: waiting)
+        // Nothing can be started for them, but whoever looks at master wants to know.
+        case .saturated: return countSoon(slot, now)
         // The answer is out of date.
-        case .leaving, .noChannel, .throttled, .spawning, .saturated: return
+        case .leaving, .noChannel, .throttled, .spawning: return
         }
         startNext(slot, now)
     }
@@ -45,6 +50,7 @@ extension Policy {
     mutating func startBesideIdle(_ slot: Int, _ now: PolicyTime) {
         guard mayStart(slot, .queueStands, now) else { return }
         counters.spawnsBesideIdle += 1
+        services[slot].suffered(.queueStands, number: services[slot].idle, now)
         note(.queueStands(services[slot].id, idle: services[slot].idle))
         start(slot, .queueStands, now)
     }
@@ -115,7 +121,9 @@ extension Policy {
         let isRetired = services[slot].spawn == .onReplacedChannel
         let state = isRetired ? ChildState.retiredIdle : .starting
         services[slot].spawn = .none
-        children.insert(Child(pid: pid, generation: generation, service: id, state: state))
+        children.insert(Child(pid: pid, generation: generation, service: id, state: state, started: now))
+        services[slot].account(until: now)
+        services[slot].figures.starts += 1
         services[slot].total += 1
         services[slot].count(state, 1)
         counters.spawns += 1
@@ -141,7 +149,9 @@ extension Policy {
         services[slot].spawn = .none
         counters.spawnFailures += 1
         switch (services[slot].stage, failure) {
-        case (.active, .fork): throttle(slot, .failedFork, now)
+        case (.active, .fork):
+            services[slot].suffered(.forkFailed, now)
+            throttle(slot, .failedFork, now)
         // The channel is owed, and with it the coverage.
         case (.active, .noChannel): settleWatch(slot, now)
         case (.leaving, _), (.vacant, _): finishRemoval(slot)
@@ -156,6 +166,7 @@ extension Policy {
             let seconds = Int(services[slot].rules.throttleSeconds)
             services[slot].throttle = Throttle(cause: cause, ends: now.advanced(bySeconds: seconds))
             counters.throttles += 1
+            services[slot].figures.throttles += 1
             let id = services[slot].id
             note(.throttling(id))
             want(.startTimer(.throttle(id), milliseconds: Int64(seconds) * 1000))

@@ -9,7 +9,7 @@ import MasterProtocol
 // are those of the caller's clock, which has to go on as well.
 extension Policy {
     /// Grows by one with each change of the fields below.
-    private static var stateVersion: Int64 { 1 }
+    private static var stateVersion: Int64 { 2 }
 
     /// The state as bytes. Effects that were decided and not taken yet are not part of it: take them first.
     package var encoded: [UInt8] {
@@ -77,6 +77,7 @@ extension Service {
         try coder.code(&isAwaitingFirstUse)
         try coder.code(&wakeupDue)
         try coder.code(&removalDue)
+        try figures.code(with: &coder)
     }
 }
 
@@ -88,6 +89,8 @@ extension Child {
         try coder.code(&state)
         try coder.code(&useCount)
         try coder.code(&isNudged)
+        try coder.code(&started.milliseconds)
+        try coder.code(&since.milliseconds)
     }
 }
 
@@ -126,6 +129,35 @@ extension QueueLooks {
         try coder.code(&isActive)
         try coder.code(&isEndUnseen)
         try coder.code(&isAnswered)
+    }
+}
+
+extension ServiceFigures {
+    mutating func code(with coder: inout some StateCoder) throws(StateProblem) {
+        try coder.code(&since.milliseconds)
+        try coder.code(&until.milliseconds)
+        try coder.code(&busyMilliseconds)
+        try coder.code(&saturatedMilliseconds)
+        try coder.code(&crowdedMilliseconds)
+        try coder.code(&isCrowded)
+        try coder.code(&clientsWaiting)
+        try coder.code(&lookedAt)
+        try coder.code(&starts)
+        for bucket in 0..<TimeHistogram.bucketCount { try coder.code(&readyTimes[bucket]) }
+        try coder.code(&cleanExits)
+        try coder.code(&failedExits)
+        try coder.code(&killedExits)
+        try coder.code(&neverReady)
+        try coder.code(&throttles)
+        try coder.code(&stressOnsets)
+        try coder.code(&wakeups)
+        let none = ServiceTrouble(kind: .exitStatus, pid: 0, number: 0, time: PolicyTime(milliseconds: 0))
+        try coder.code(&lastTrouble, absent: none) { coder, trouble throws(StateProblem) in
+            try coder.code(&trouble.kind)
+            try coder.code(&trouble.pid)
+            try coder.code(&trouble.number)
+            try coder.code(&trouble.time.milliseconds)
+        }
     }
 }
 

@@ -10,6 +10,7 @@ extension Policy {
         if mayBeTheLast(slot) {
             if beginsStress(slot, now) {
                 counters.stressOnsets += 1
+                services[slot].figures.stressOnsets += 1
                 note(.stressBegan(services[slot].id))
                 restart(slot, now)
             }

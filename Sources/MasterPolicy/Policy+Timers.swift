@@ -12,7 +12,7 @@ extension Policy {
         case .wakeup(let id): wakeupDue(id, now)
         case .look(let id): lookDue(id)
         case .retry(let id): retryDue(id, now)
-        case .removalDeadline(let id): removalDeadlinePassed(id)
+        case .removalDeadline(let id): removalDeadlinePassed(id, now)
         }
     }
 
@@ -51,6 +51,7 @@ extension Policy {
             counters.wakeupsSkipped += 1
         } else {
             counters.wakeups += 1
+            services[slot].figures.wakeups += 1
             want(.sendWakeup(service.id))
         }
         let seconds = Int(service.rules.wakeupSeconds)

@@ -11,11 +11,17 @@ package struct ServiceView: Hashable, Sendable {
     package let coverage: Coverage
     package let processLimit: Int32
     package let idle: Int32
+    /// Those that serve a client, retired ones included.
+    package let busy: Int32
     package let starting: Int32
+    /// Those that leave in a moment.
+    package let retiredIdle: Int32
     package let total: Int32
     package let window: StartWindow
     package let looks: QueueLooks
     package let isThrottled: Bool
+    package let throttledUntil: PolicyTime?
+    package let nextWakeup: PolicyTime?
     package let isLeaving: Bool
     package let isSpawnInFlight: Bool
     package let isAwaitingFirstUse: Bool
@@ -28,11 +34,15 @@ package struct ServiceView: Hashable, Sendable {
         coverage = service.coverage
         processLimit = service.rules.processLimit
         idle = service.idle
+        busy = service.busy
+        retiredIdle = service.retiredIdle
         starting = service.starting
         total = service.total
         window = service.window
         looks = service.looks
         isThrottled = service.isThrottled
+        throttledUntil = service.throttle?.ends
+        nextWakeup = service.wakeupDue
         isLeaving = service.stage == .leaving
         isSpawnInFlight = service.spawn != .none
         isAwaitingFirstUse = service.isAwaitingFirstUse
@@ -48,6 +58,12 @@ package struct ChildView: Hashable, Sendable {
     package let state: ChildState
     package let useCount: UInt32
     package let isNudged: Bool
+    /// The fork.
+    package let started: PolicyTime
+    /// It is in this state since then, as far as was heard.
+    package let since: PolicyTime
+    /// How often it said TAKEN.
+    package let uses: UInt32
 
     init(_ child: Child) {
         pid = child.pid
@@ -56,6 +72,9 @@ package struct ChildView: Hashable, Sendable {
         state = child.state
         useCount = child.useCount
         isNudged = child.isNudged
+        started = child.started
+        since = child.since
+        uses = child.uses
     }
 }
 
@@ -69,6 +88,22 @@ extension Policy {
     /// Nil when there is no such child.
     package func view(ofChild pid: Int32) -> ChildView? {
         children.slot(of: pid).map { ChildView(children[$0]) }
+    }
+
+    /// `ServiceID.index` of all services there are; some of the numbers may be vacant.
+    package var serviceIndices: Range<Int> { services.indices }
+
+    /// Nil when the index is vacant.
+    package func view(at index: Int) -> ServiceView? {
+        services[index].stage == .vacant ? nil : ServiceView(services[index])
+    }
+
+    /// The figures of the service with this index, up to `now`. Those of a vacant index are of its last service.
+    package func figures(at index: Int, until now: PolicyTime) -> ServiceFigures {
+        var figures = services[index].figures
+        let isSaturated = services[index].coverage == .saturated
+        figures.pass(until: now, busy: services[index].busy, isSaturated: isSaturated)
+        return figures
     }
 
     package var childCount: Int { children.count }

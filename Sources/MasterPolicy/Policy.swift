@@ -65,6 +65,7 @@ extension Policy {
         let slot = vacantSlot(rules)
         let id = services[slot].id
         services[slot].stage = .active
+        services[slot].figures = ServiceFigures(since: now)
         services[slot].isAwaitingFirstUse = rules.isWakeupConditional
         counters.servicesAdded += 1
         want(.openStatusChannel(id))
@@ -87,6 +88,7 @@ extension Policy {
     mutating func settleWatch(_ slot: Int, _ now: PolicyTime) {
         let before = services[slot].coverage
         let after = services[slot].coverageNow
+        if before != after { services[slot].account(until: now) }
         services[slot].coverage = after
         switch (before == .uncovered, after == .uncovered) {
         case (false, true):
@@ -100,8 +102,14 @@ extension Policy {
         }
         if isVerbose, before != after { noteCoverage(slot) }
         measureIfDue(slot)
-        guard after == .saturated else { return }
-        if before != .saturated { counters.limitsReached += 1 }
+        guard after == .saturated else {
+            services[slot].figures.isCrowded = false
+            return
+        }
+        if before != .saturated {
+            counters.limitsReached += 1
+            countSoon(slot, now)
+        }
         noteLimit(slot, now)
     }
 
@@ -119,6 +127,7 @@ extension Policy {
         }
         services[slot].lastLimitNote = now
         counters.limitNotes += 1
+        services[slot].suffered(.processLimit, number: service.rules.processLimit, now)
         note(.processLimit(service.id, limit: service.rules.processLimit))
     }
 }

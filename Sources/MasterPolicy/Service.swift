@@ -45,6 +45,7 @@ struct Service: Sendable, Equatable {
     var wakeupDue: PolicyTime?
     /// When the patience with the children of a removed service ends.
     var removalDue: PolicyTime?
+    var figures = ServiceFigures()
 
     enum Stage: UInt8, Sendable {
         /// The slot is free.

@@ -12,7 +12,14 @@ import Testing
     private static let service = ServiceID(index: 0, generation: 1)
 
     private static func child(_ pid: Int32, _ generation: UInt32) -> Child {
-        Child(pid: pid, generation: Generation(rawValue: generation), service: service, state: .idle)
+        let started = PolicyTime(milliseconds: 0)
+        return Child(
+            pid: pid,
+            generation: Generation(rawValue: generation),
+            service: service,
+            state: .idle,
+            started: started
+        )
     }
 
     /// Inserts and removes in an order of no meaning, beside a dictionary that does the same.

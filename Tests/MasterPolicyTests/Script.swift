@@ -78,6 +78,13 @@ struct Script {
         act { $0.reportArrived(from: id, report, now: $1) }
     }
 
+    /// A report with any number for a status.
+    mutating func report(_ id: ServiceID, _ pid: Int32, raw availability: Int32) {
+        let generation = policy.view(ofChild: pid)?.generation ?? .none
+        let report = StatusReport(pid: pid, generation: generation.rawValue, availability: availability)
+        act { $0.reportArrived(from: id, report, now: $1) }
+    }
+
     mutating func taken(_ id: ServiceID, _ pid: Int32) { report(id, pid, .taken) }
     mutating func available(_ id: ServiceID, _ pid: Int32) { report(id, pid, .available) }
 

@@ -104,7 +104,10 @@ struct World {
     private(set) var isWatched = false
     private(set) var isMeasureAsked = false
     var newcomer = Newcomer.none
-    var isLookTimerRunning = false
+    var isLookTimerRunning = false {
+        didSet { if !isLookTimerRunning { lookInterval = .max } }
+    }
+    private var lookInterval = Int64.max
     var isRetryTimerRunning = false
     /// The kernel has no room for watches and channels.
     var isShort = false
@@ -316,14 +319,19 @@ extension World {
             expect(!isThrottleTimerRunning && !isRemoved, "no spawn while throttled or leaving")
             pending = (generation, true)
         case .measureQueue:
-            expect(isWatched || idleCount > 0, "the queue is measured where it can lead to a start")
+            let isFull = limit > 0 && processes.count >= limit
+            expect(
+                isWatched || idleCount > 0 || isFull,
+                "the queue is measured where it can lead to a start, or is full"
+            )
             expect(idleCount == starting, "the queue is not measured beside those who are up")
             isMeasureAsked = true
         case .lookAtQueue:
             policy.queueLooked(id, newcomer.isInQueue && sight != .notTold ? .clients : sight, now: now)
         case .signal(let pid, .look): reachByNudge(pid)
-        case .startTimer(.look, _):
-            expect(!isLookTimerRunning, "one look is due at a time")
+        case .startTimer(.look, let milliseconds):
+            expect(milliseconds <= lookInterval, "a look that is due is moved only to come sooner")
+            lookInterval = milliseconds
             isLookTimerRunning = true
         case .cancelTimer(.look): isLookTimerRunning = false
         case .startTimer(.retry, _): isRetryTimerRunning = true
