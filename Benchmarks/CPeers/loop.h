@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-// The yardsticks in perf/ and the peers in Benchmarks/CPeers share this: a base with the flags that ours has, listeners,
-// and accepting in batches. Whatever the system refuses ends the program with a message.
+// The yardsticks in perf/ and the peers in Benchmarks/CPeers share this: a base with the flags that ours has,
+// listeners, and accepting in batches. Whatever the system refuses ends the program with a message.
 
 #ifndef LOOP_H
 #define LOOP_H

@@ -3,10 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// The signed-rank test (Wilcoxon) over differences of pairs. Within a round it is drawn by lot who comes first. If both
-/// are the same, the lot alone decides on the sign of each difference, however much the machine drifts from round to
-/// round: so all signs are equally likely, and how often chance alone would sort them at least as far to one side can
-/// be counted.
+/// The signed-rank test (Wilcoxon) over differences of pairs. Within a round it is drawn by lot who comes first. If
+/// both are the same, the lot alone decides on the sign of each difference, however much the machine drifts from round
+/// to round: so all signs are equally likely, and how often chance alone would sort them at least as far to one side
+/// can be counted.
 enum SignedRankTest {
     /// Two-sided, 0 to 1. Pairs without a difference say nothing.
     static func probability(_ differences: [Double]) -> Double {

@@ -75,7 +75,8 @@ void cevent_free_base(struct event_base *base) { event_base_free(base); }
 size_t cevent_watcher_size(void) { return sizeof(struct cevent_watcher) + event_get_struct_event_size(); }
 
 int cevent_assign(struct event_base *base, struct cevent_watcher *watcher, int fd, short events) {
-    return event_assign(record_of(watcher), base, fd, events, watcher->ready ? note : wake, watcher) == -1 ? -EINVAL : 0;
+    event_callback_fn called = watcher->ready ? note : wake;
+    return event_assign(record_of(watcher), base, fd, events, called, watcher) == -1 ? -EINVAL : 0;
 }
 
 int cevent_add(struct cevent_watcher *watcher, int64_t microseconds) {

@@ -57,8 +57,8 @@ package final class Log {
         tellRefusal()
     }
 
-    /// Why lines cannot be appended to the file of the destination; nil when they can, or when there is no file. Creates
-    /// a file that is not there yet.
+    /// Why lines cannot be appended to the file of the destination; nil when they can, or when there is no file.
+    /// Creates a file that is not there yet.
     package func fileProblem() -> String? { sink.file?.problem() }
 
     /// Lines wait for a receiver that was busy: call `flush` soon.
@@ -119,8 +119,8 @@ package final class Log {
         refreshLastWords()
     }
 
-    /// The last line of a process that crashes: "terminating on signal" and its number, as for a signal from outside. For
-    /// processes that called `catchCrashes`.
+    /// The last line of a process that crashes: "terminating on signal" and its number, as for a signal from outside.
+    /// For processes that called `catchCrashes`.
     package func prepareCrashWords() {
         tellsCrashes = true
         refreshLastWords()

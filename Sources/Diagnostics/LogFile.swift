@@ -63,8 +63,8 @@ struct LogFile {
         case nowhere
     }
 
-    /// Never waits: a pipe without a reader loses the line instead of stopping the process. Throws when there is no file
-    /// that the line could go to.
+    /// Never waits: a pipe without a reader loses the line instead of stopping the process. Throws when there is no
+    /// file that the line could go to.
     func append(_ line: String) throws(CarefulOpenError) {
         switch try open() {
         case .file(let file): Self.append(line, to: file.number)

@@ -12,8 +12,8 @@ enum LogLine {
     /// syslog(3) LOG_MAIL.
     static let mailFacility: Int32 = 2 << 3
 
-    /// `ident[pid]: severity: text`. An ident that holds a `[` brings its own process id; it may be another process's, and
-    /// is sanitised as the text is.
+    /// `ident[pid]: severity: text`. An ident that holds a `[` brings its own process id; it may be another process's,
+    /// and is sanitised as the text is.
     static func body(ident: String, pid: Int32, _ severity: Severity, _ text: String) -> String {
         let name = sanitised(ident)
         let tag = name.utf8.contains(UInt8(ascii: "[")) ? name : "\(name)[\(pid)]"
@@ -37,8 +37,8 @@ enum LogLine {
         return String(name.prefix { $0 != "." })
     }
 
-    /// At most `longestText` bytes. Control characters, and what could not be read as UTF-8, become `?`; other text stays
-    /// as it is, in whatever language.
+    /// At most `longestText` bytes. Control characters, and what could not be read as UTF-8, become `?`; other text
+    /// stays as it is, in whatever language.
     static func sanitised(_ text: String) -> String {
         if text.utf8.count <= longestText, text.utf8.allSatisfy({ (32..<127).contains($0) }) { return text }
         var kept = String.UnicodeScalarView()

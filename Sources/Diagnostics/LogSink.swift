@@ -60,7 +60,8 @@ struct LogSink: ~Copyable {
     private var lost = 0
 
     /// - Parameters:
-    ///   - waits: whether a full receiver makes us wait: right for daemons, whose clients should feel it; never for master.
+    ///   - waits: whether a full receiver makes us wait: right for daemons, whose clients should feel it; never for
+    ///     master.
     ///   - filePermissions: of a log file that has to be created.
     init(_ destination: LogDestination, waits: Bool, filePermissions: UInt32) {
         self.destination = destination

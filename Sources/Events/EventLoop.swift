@@ -112,8 +112,8 @@ package import SystemCalls
         return id
     }
 
-    /// Takes up watching again after `stop`. Throws the reason of epoll_ctl(2): EPERM for what cannot be watched, ENOMEM
-    /// or ENOSPC for what passes; the watcher is not active then, and may be started later.
+    /// Takes up watching again after `stop`. Throws the reason of epoll_ctl(2): EPERM for what cannot be watched,
+    /// ENOMEM or ENOSPC for what passes; the watcher is not active then, and may be started later.
     package mutating func start(_ id: WatchID) throws(SystemError) {
         let epoll = self.epoll
         let failure = watchers.withElement(id.slot) { watcher -> SystemError? in
@@ -323,7 +323,8 @@ package import SystemCalls
     }
 }
 
-/// Makes one call of `CEvent`, by the rule of `calling` in SystemCalls: >= 0 or -errno, and the tests' `FaultPlan` first.
+/// Makes one call of `CEvent`, by the rule of `calling` in SystemCalls: >= 0 or -errno, and the tests' `FaultPlan`
+/// first.
 @inline(__always)
 private func checked(_ call: SystemCall, _ body: () -> CInt) throws(SystemError) {
     #if DEBUG

@@ -5,8 +5,8 @@
 
 public import Glibc
 
-// Service authors have names of their own for these, in ServerSkeleton: the names here must be others, or a program that
-// sees both could use neither.
+// Service authors have names of their own for these, in ServerSkeleton: the names here must be others, or a program
+// that sees both could use neither.
 extension RawSpan {
     /// The byte at `index`; traps outside of the span.
     @inlinable

@@ -7,9 +7,9 @@ import MasterProtocol
 
 /// What main.cf says about one service beyond its line in master.cf.
 ///
-/// Each setting has a general parameter. The same name behind `<service>_`, or behind `<service>_<type>_` where services
-/// of two types share a name, is for that service alone; the more exact name wins. A value that is none is a warning,
-/// and the next more general one counts: these are names of ours, and Postfix's master would start with them.
+/// Each setting has a general parameter. The same name behind `<service>_`, or behind `<service>_<type>_` where
+/// services of two types share a name, is for that service alone; the more exact name wins. A value that is none is a
+/// warning, and the next more general one counts: these are names of ours, and Postfix's master would start with them.
 package struct ServiceSettings: Equatable, Sendable {
     /// `service_throttle_time`: how long nothing is started after a failed start.
     package var throttleSeconds = 60

@@ -31,8 +31,8 @@ struct Turn {
     }
 }
 
-// `ReportPacing` decides when; here the channels that were heard are left alone until a timer ends. The loop itself goes
-// on: clients, ends of children, signals and the reports of other services are handled at once.
+// `ReportPacing` decides when; here the channels that were heard are left alone until a timer ends. The loop itself
+// goes on: clients, ends of children, signals and the reports of other services are handled at once.
 extension Master {
     func restAfterTurn() {
         // A turn in which nothing but a rest ended has read its reports and decided already.

@@ -135,8 +135,8 @@ package enum MasterMain {
         return master
     }
 
-    /// A copy of standard error, for fatal messages until the daemon has started. A bare number: an owner would close it
-    /// before the last message of a start that fails, since nothing uses the owner after that.
+    /// A copy of standard error, for fatal messages until the daemon has started. A bare number: an owner would close
+    /// it before the last message of a start that fails, since nothing uses the owner after that.
     private static func keepWitness(_ log: Log) -> DescriptorNumber? {
         do throws(SystemError) {
             let number = try DescriptorNumber.standardError.duplicate(atLeast: 3).release()

@@ -47,8 +47,8 @@ struct StatusReader: ~Copyable {
     /// Reads a drain makes at most: what a child writes without pause may not keep master from its other work.
     private static var readLimit: Int { 64 }
 
-    /// Reads everything that is there now, up to a limit that only misbehaviour reaches. Records take effect together, by
-    /// their net result.
+    /// Reads everything that is there now, up to a limit that only misbehaviour reaches. Records take effect together,
+    /// by their net result.
     mutating func drain(
         _ channel: DescriptorNumber,
         of service: ServiceID,

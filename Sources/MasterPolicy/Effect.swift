@@ -10,7 +10,8 @@ package import MasterProtocol
 ///
 /// Effects are plain numbers: the caller that carries them out looks up sockets, commands and names by `ServiceID`.
 package enum Effect: Equatable, Sendable {
-    /// Tell the policy when the service's endpoints become readable. When not all of them can be watched: `watchFailed`.
+    /// Tell the policy when the service's endpoints become readable. When not all of them can be watched:
+    /// `watchFailed`.
     case watchEndpoints(ServiceID)
     case unwatchEndpoints(ServiceID)
     /// Listen to the channel, after opening one where there is none. When that fails: `channelFailed`.
@@ -20,8 +21,8 @@ package enum Effect: Equatable, Sendable {
     case replaceStatusChannel(ServiceID)
     case closeStatusChannel(ServiceID)
     case closeEndpoints(ServiceID)
-    /// Count the clients that wait at the service's endpoints, and answer with `queueMeasured`, before anything but ends
-    /// of children is told.
+    /// Count the clients that wait at the service's endpoints, and answer with `queueMeasured`, before anything but
+    /// ends of children is told.
     case measureQueue(ServiceID)
     /// See whether any client waits at the service's endpoints, and answer with `queueLooked`.
     case lookAtQueue(ServiceID)

@@ -63,8 +63,8 @@ extension Policy {
     }
 
     private mutating func count(_ event: ChildEvent, of child: Int, _ now: PolicyTime) {
-        // A service lives at least as long as its last child. `slot(of:)` would copy the whole policy here, for each report
-        // (seen with callgrind, Swift 6.3.1).
+        // A service lives at least as long as its last child. `slot(of:)` would copy the whole policy here, for each
+        // report (seen with callgrind, Swift 6.3.1).
         let slot = Int(children[child].service.index)
         let heard = children[child].hear(event, now)
         counters.count(heard.change, event)

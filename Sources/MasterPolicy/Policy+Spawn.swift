@@ -61,7 +61,7 @@ extension Policy {
     ///     ------------+-------------+-------------------------------------------------------------------------------
     ///     clientCame  | master      | the queue that was measured wants it
     ///     queueIsLong | idle child  | below the limit, the queue wants more than accept, no stress begins
-    ///     queueStands | idle child  | below the limit, no child has been coming up for less than `PolicyLimit.patienceSeconds`
+    ///     queueStands | idle child  | below the limit, no start that is younger than `PolicyLimit.patienceSeconds`
     ///
     /// A child that is started beside others must not bring about the stress that would retire them before they have
     /// served a client: it waits until they have.
@@ -104,7 +104,8 @@ extension Policy {
         want(.measureQueue(service.id))
     }
 
-    /// The wanted child exists. It counts as one that accepts from now on, also when it `isDoomed`: it is known to fail.
+    /// The wanted child exists. It counts as one that accepts from now on, also when it `isDoomed`: it is known to
+    /// fail.
     package mutating func spawned(
         _ id: ServiceID,
         pid: Int32,

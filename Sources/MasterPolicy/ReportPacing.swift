@@ -25,8 +25,8 @@ package struct ReportPacing: Sendable {
         case rest
     }
 
-    /// A turn ended at `now`, in nanoseconds of the monotonic clock. `wasQuiet`: reports came, nothing else, and nothing
-    /// followed from them. What to do with the channels they came from.
+    /// A turn ended at `now`, in nanoseconds of the monotonic clock. `wasQuiet`: reports came, nothing else, and
+    /// nothing followed from them. What to do with the channels they came from.
     package mutating func turnEnded(wasQuiet: Bool, now: Int64) -> Next {
         guard wasQuiet else {
             lastQuietTurn = nil

@@ -7,8 +7,8 @@
 ///
 /// One client in the queue needs one process; eighty need eighty, and processes start faster side by side than one
 /// after the other. But a process that takes many clients, or dies at once, should not be started eighty times. So the
-/// window opens slowly, as TCP's does: it begins at one, and grows by one for each new child that took a client. A failed
-/// start, a reload, a short queue and the end of the last child close it again.
+/// window opens slowly, as TCP's does: it begins at one, and grows by one for each new child that took a client. A
+/// failed start, a reload, a short queue and the end of the last child close it again.
 package struct StartWindow: Hashable, Sendable {
     /// Children that may be starting at the same time, at least 1.
     package internal(set) var size: Int32 = 1

@@ -15,8 +15,8 @@ package enum InheritedDescriptor {
     package static var firstListener: Int32 { 6 }
 }
 
-/// How a child knows that its master is ours, and which promises therefore hold: ours looks for clients that wait beside
-/// idle processes. Nothing else that a child can see differs from what Postfix's master hands out.
+/// How a child knows that its master is ours, and which promises therefore hold: ours looks for clients that wait
+/// beside idle processes. Nothing else that a child can see differs from what Postfix's master hands out.
 package enum StatusChannelMark {
     /// `SO_PRIORITY` (socket(7)) of the children's end of the status channel. The kernel's default is 0.
     package static var socketPriority: Int32 { 6 }

@@ -123,7 +123,8 @@ extension DescriptorNumber {
         }
     }
 
-    /// connect(2). A non-blocking socket may throw `.nowInProgress`; a full UNIX queue `.resourceTemporarilyUnavailable`.
+    /// connect(2). A non-blocking socket may throw `.nowInProgress`; a full UNIX queue
+    /// `.resourceTemporarilyUnavailable`.
     package func connect(to address: SocketAddress) throws(SystemError) {
         _ = try calling(.connect) {
             unsafe address.bytes.withUnsafeBytes {

@@ -199,8 +199,8 @@ import Testing
         #expect(try received(socket.number).count + lines().count == count + 150)
     }
 
-    // Those that close a receiver run in a process of their own: a child that another test is just starting would keep it
-    // open until its exec.
+    // Those that close a receiver run in a process of their own: a child that another test is just starting would keep
+    // it open until its exec.
 
     @Test func withoutReceiverLinesGoToTheFile() async {
         await #expect(processExitsWith: .success) {

@@ -144,8 +144,8 @@ struct CostTests {
 private struct MemoryUse {
     /// Everything that is mapped and present.
     let resident: Int
-    /// Its own: what it has written to. Clean pages that no other process has mapped at the moment are the program file's,
-    /// and the kernel drops them at need.
+    /// Its own: what it has written to. Clean pages that no other process has mapped at the moment are the program
+    /// file's, and the kernel drops them at need.
     let written: Int
 
     init(of pid: Int32) throws {

@@ -7,8 +7,8 @@ import Foundation
 import LoadReports
 import Testing
 
-/// A machine with moods: a slow swing, a random walk, jitter, a stall now and then, and less speed for the one that comes
-/// second in a round.
+/// A machine with moods: a slow swing, a random walk, jitter, a stall now and then, and less speed for the one that
+/// comes second in a round.
 private struct MoodyMachine {
     private var state: UInt64
     private var walk = 0.0

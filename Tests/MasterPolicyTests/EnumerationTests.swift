@@ -49,9 +49,9 @@ private struct Walk {
 
 @Suite struct EnumerationTests {
     /// Every state that fork, TAKEN, AVAIL, exits, reloads, throttles, stress and removal can lead to with up to three
-    /// processes: in each, a process accepts, or master watches, or the limit is reached, or the service is throttled or
-    /// leaving; the counts are the truth; there are never two who watch; garbage changes nothing; and the state can be
-    /// written out and read back.
+    /// processes: in each, a process accepts, or master watches, or the limit is reached, or the service is throttled
+    /// or leaving; the counts are the truth; there are never two who watch; garbage changes nothing; and the state can
+    /// be written out and read back.
     @Test(arguments: [Int32(0), 1, 2, 3], [Int32(1), 2, 3])
     func everyOrderOfEventsKeepsThePromises(limit: Int32, concurrentStarts: Int32) {
         let walk = Walk(from: World(limit: limit, concurrentStarts: concurrentStarts)) { world in

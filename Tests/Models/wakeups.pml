@@ -7,9 +7,9 @@
  * (EPOLLEXCLUSIVE). Every interleaving is tried, with clients, deaths, retirements and pauses at every step, as many as
  * CLIENTS and TROUBLES say. When nothing can happen any more, no client may be left in the queue.
  *
- * The steps are those of Sources/MasterPolicy/QueueLooks.swift and Policy+Looks.swift on master's side, and of the table
- * in Sources/ServerSkeleton/Life/ChildLife.swift on the other. scripts/check-models also leaves single rules out (the
- * names that begin with NO_), and then there must be a client who is left.
+ * The steps are those of Sources/MasterPolicy/QueueLooks.swift and Policy+Looks.swift on master's side, and of the
+ * table in Sources/ServerSkeleton/Life/ChildLife.swift on the other. scripts/check-models also leaves single rules out
+ * (the names that begin with NO_), and then there must be a client who is left.
  */
 
 #ifndef CLIENTS

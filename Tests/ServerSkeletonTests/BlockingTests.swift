@@ -43,8 +43,8 @@ struct BlockingTests {
         #expect(try child.records(2) == [child.available(), child.taken()])
     }
 
-    /// A worker says TAKEN once for a client that may stay for an hour. Were the channel full by then, master would count
-    /// on a worker that does not come.
+    /// A worker says TAKEN once for a client that may stay for an hour. Were the channel full by then, master would
+    /// count on a worker that does not come.
     @Test("an AVAIL leaves room in the status channel for the TAKEN that follows it")
     func roomForTaken() throws {
         let room = try ServerRoom("max_use = 1000")

@@ -16,8 +16,8 @@ struct ManyClientsServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
 
     init(_ circumstances: Circumstances, _ service: consuming S) {
         self.service = service
-        // The service does the reading and writing: the core keeps no bytes. An accepted client is greeted, which may take
-        // long: so one at a time, and idle siblings have the next.
+        // The service does the reading and writing: the core keeps no bytes. An accepted client is greeted, which may
+        // take long: so one at a time, and idle siblings have the next.
         core = StreamCore(
             circumstances,
             requestLimit: 1,

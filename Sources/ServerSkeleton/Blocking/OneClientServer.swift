@@ -7,9 +7,9 @@ import Events
 import MasterProtocol
 import SystemCalls
 
-/// Takes one client, says that it is busy, and serves that client until it leaves. A client that comes meanwhile stays in the
-/// queue, for another process. No event loop runs while a client is served: master may go, and the client is served to
-/// its end, as by Postfix's servers of this kind.
+/// Takes one client, says that it is busy, and serves that client until it leaves. A client that comes meanwhile stays
+/// in the queue, for another process. No event loop runs while a client is served: master may go, and the client is
+/// served to its end, as by Postfix's servers of this kind.
 struct OneClientServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
     var service: S
     private var life: ChildLife

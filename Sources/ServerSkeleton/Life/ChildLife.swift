@@ -35,9 +35,9 @@ import SystemCalls
 ///
 ///     from any of them: the service retires, master is gone, SIGTERM: leaving
 ///
-/// A wake-up must not get lost: the kernel may have woken us, and no other process, for a client that we do not take. So a
-/// process that stops taking work gives up its registration first. Then it looks once more, or it says that it is busy,
-/// or it ends, and at both of these master looks at the queue.
+/// A wake-up must not get lost: the kernel may have woken us, and no other process, for a client that we do not take.
+/// So a process that stops taking work gives up its registration first. Then it looks once more, or it says that it is
+/// busy, or it ends, and at both of these master looks at the queue.
 struct ChildLife: ~Copyable {
     /// One is enough where each that is woken takes the client at once, and where master looks after the clients of
     /// those that do not. A master that is not ours does not look.

@@ -52,8 +52,8 @@ struct Listeners: ~Copyable {
         }
     }
 
-    /// From here on the kernel wakes others. The client that we were woken for before may still be there: look once more, or
-    /// leave it to master.
+    /// From here on the kernel wakes others. The client that we were woken for before may still be there: look once
+    /// more, or leave it to master.
     mutating func unregister(_ loop: inout EventLoop) {
         for watch in watches { loop.stop(watch) }
         ready.removeAll(keepingCapacity: true)

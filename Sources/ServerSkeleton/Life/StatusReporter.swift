@@ -30,8 +30,8 @@ struct StatusReporter {
     /// What master heard last. A process that said nothing yet counts as idle.
     private var heard = Availability.available
     private var isAsked = false
-    /// Whether an AVAIL leaves room in the channel: for a process that may be busy for long, and says TAKEN once. That one
-    /// has to fit, or master counts on a process that does not come. Costs a poll(2) for each AVAIL.
+    /// Whether an AVAIL leaves room in the channel: for a process that may be busy for long, and says TAKEN once. That
+    /// one has to fit, or master counts on a process that does not come. Costs a poll(2) for each AVAIL.
     var keepsRoom = false
 
     private static var channel: DescriptorNumber { DescriptorNumber(InheritedDescriptor.status) }

@@ -5,8 +5,8 @@
 
 import Diagnostics
 
-/// One kind of warning that a client can provoke. The first is logged at once; those that follow within the interval are
-/// counted, and the next one tells how many they were. A service keeps one value for each kind.
+/// One kind of warning that a client can provoke. The first is logged at once; those that follow within the interval
+/// are counted, and the next one tells how many they were. A service keeps one value for each kind.
 public struct RepeatedWarning {
     private var gate: MessageGate
 

@@ -12,8 +12,9 @@ public final class ServiceFile {
 
     init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 
-    /// Opens a file for appending, creating it if need be, and proves that no other user prepared it for us: one link, no
-    /// directory, no symbolic link an ordinary user could have made. A device such as /dev/stdout is opened as it is.
+    /// Opens a file for appending, creating it if need be, and proves that no other user prepared it for us: one link,
+    /// no directory, no symbolic link an ordinary user could have made. A device such as /dev/stdout is opened as it
+    /// is.
     ///
     /// - Parameter mode: permissions of a new file, whatever the umask says.
     public static func openForAppending(_ path: String, mode: UInt32) throws(ServiceError) -> ServiceFile {

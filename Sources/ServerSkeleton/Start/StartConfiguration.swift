@@ -9,9 +9,9 @@ import MasterConfig
 import MasterProtocol
 import SystemCalls
 
-/// What main.cf and the command line come to. A main.cf that cannot be used is fatal, unless our own master keeps a copy
-/// of one that it accepted: then a service that starts while the file is being edited, or after a refused reload, works
-/// as its siblings do.
+/// What main.cf and the command line come to. A main.cf that cannot be used is fatal, unless our own master keeps a
+/// copy of one that it accepted: then a service that starts while the file is being edited, or after a refused reload,
+/// works as its siblings do.
 struct StartConfiguration {
     let processName: String
     let serviceName: String
@@ -73,8 +73,8 @@ struct StartConfiguration {
         return Evaluated(context: context, watchdogSeconds: watchdogSeconds, problems: all)
     }
 
-    /// Whether there is an owner without privileges to become, where master.cf says so. A service that would go on as root
-    /// instead must not start.
+    /// Whether there is an owner without privileges to become, where master.cf says so. A service that would go on as
+    /// root instead must not start.
     private func ownerProblems(_ settings: MainSettings) -> [ConfigProblem] {
         guard options.isUnprivileged else { return [] }
         let name = settings.mailOwner

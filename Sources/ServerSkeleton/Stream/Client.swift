@@ -9,7 +9,8 @@ import SystemCalls
 public struct Client {
     /// Differs from that of every other client this process ever had.
     public let id: ClientID
-    /// What the process that passed the connection on said about it; nil when it was not passed on, or nothing was said.
+    /// What the process that passed the connection on said about it; nil when it was not passed on, or nothing was
+    /// said.
     public let passAttributes: PassAttributes?
     let descriptor: DescriptorNumber
 
