@@ -14,49 +14,17 @@ package import SystemCalls
 ///
 /// Owner of all watcher memory, which never moves. One thread. Level-triggered: what is not handled is reported again.
 @safe package struct EventLoop: ~Copyable {
-    @safe private struct Watcher: ~Copyable {
-        let record: UnsafeMutablePointer<cevent_watcher>
-        let token: EventToken
-        let what: Occurrence.What
-        let descriptor: DescriptorNumber?
-        let isExclusive: Bool
-        var isActive: Bool
-        /// When a timer is due that libevent had no memory for, in nanoseconds; 0: libevent has it.
-        var due: Int64 = 0
-
-        /// The loop's end: its base is gone already, and with it every registration.
-        deinit { unsafe UnsafeMutableRawPointer(record).deallocate() }
-
-        /// From here on it reports, and nothing that libevent noted earlier counts.
-        mutating func becomeActive() {
-            isActive = true
-            unsafe record.pointee.arming &+= 1
-        }
-
-        mutating func becomeInactive() {
-            _ = unsafe cevent_delete(record)
-            isActive = false
-            due = 0
-        }
-
-        consuming func takeRecord() -> UnsafeMutablePointer<cevent_watcher> {
-            let record = unsafe self.record
-            discard self
-            return unsafe record
-        }
-    }
-
     private let base: OpaquePointer
     /// The epoll descriptor inside libevent, found once; nil where it could not be found.
     private let epoll: DescriptorNumber?
     private let ready: UnsafeMutablePointer<cevent_ready>
     private let turnLimit: UnsafeMutablePointer<cevent_watcher>
-    private var watchers: Slab<Watcher>
+    var watchers: Slab<Watcher>
     /// Watcher memory waiting for its next use.
     private var spareRecords: [UnsafeMutablePointer<cevent_watcher>] = unsafe []
     private var nextReady = 0
-    /// Whether there may be timers that libevent had no memory for.
-    private var holdsTimers = false
+    /// Whether there may be timers that libevent had no memory for: `EventLoop+Timers.swift`.
+    var holdsTimers = false
     /// When the current turn's waiting ended.
     package private(set) var now: LoopTime
 
@@ -103,35 +71,43 @@ package import SystemCalls
             isExclusive: interest == .readableExclusively,
             assign: (descriptor.rawValue, CShort(events.rawValue | CEVENT_PERSIST.rawValue))
         )
+        try startOrForget(id)
+        return id
+    }
+
+    /// Reports the signal as an occurrence, however often it came since the last turn.
+    package mutating func watchSignal(_ signal: Signal, token: EventToken) throws(SystemError) -> WatchID {
+        let id = insert(
+            token: token,
+            what: .signal,
+            descriptor: nil,
+            isExclusive: false,
+            assign: (signal.rawValue, CShort(CEVENT_SIGNAL.rawValue | CEVENT_PERSIST.rawValue))
+        )
+        try startOrForget(id)
+        return id
+    }
+
+    private mutating func startOrForget(_ id: WatchID) throws(SystemError) {
         do throws(SystemError) {
             try start(id)
         } catch {
             remove(id)
             throw error
         }
-        return id
     }
 
     /// Takes up watching again after `stop`. Throws the reason of epoll_ctl(2): EPERM for what cannot be watched,
     /// ENOMEM or ENOSPC for what passes; the watcher is not active then, and may be started later.
     package mutating func start(_ id: WatchID) throws(SystemError) {
-        let epoll = self.epoll
-        let failure = watchers.withElement(id.slot) { watcher -> SystemError? in
-            if watcher.isActive { return nil }
-            let record = unsafe watcher.record
-            do throws(SystemError) {
-                try checked(watcher.what == .signal ? .sigaction : .epollControl) { unsafe cevent_add(record, -1) }
-                if watcher.isExclusive, let epoll, let descriptor = watcher.descriptor {
-                    try makeExclusive(epoll: epoll, descriptor)
-                }
-            } catch {
-                watcher.becomeInactive()
-                return error
-            }
-            watcher.becomeActive()
-            return nil
+        guard watchers.contains(id.slot), !watchers[id.slot].isActive else { return }
+        do throws(SystemError) {
+            try watchers[id.slot].register(epoll: epoll)
+        } catch {
+            watchers[id.slot].becomeInactive()
+            throw error
         }
-        if let failure = failure ?? nil { throw failure }
+        watchers[id.slot].becomeActive()
     }
 
     /// Stops watching, or a timer; the watcher stays for the next `start` or `arm`.
@@ -144,85 +120,6 @@ package import SystemCalls
         guard let watcher = watchers.remove(id.slot) else { return }
         _ = unsafe cevent_delete(watcher.record)
         unsafe spareRecords.append(watcher.takeRecord())
-    }
-
-    // MARK: timers and signals
-
-    /// A timer that is not running yet.
-    package mutating func makeTimer(token: EventToken) -> WatchID {
-        insert(token: token, what: .timer, descriptor: nil, isExclusive: false, assign: (-1, 0))
-    }
-
-    /// Runs the timer once, `milliseconds` from now; a running timer starts over.
-    ///
-    /// Cannot fail: a timer that libevent has no memory for is kept here, and reported up to 50 ms late.
-    package mutating func arm(_ id: WatchID, milliseconds: Int64) {
-        let microseconds = min(max(milliseconds, 0), Self.longestTimer) * 1000
-        let isEnlisted = watchers.withElement(id.slot) { watcher -> Bool in
-            watcher.due = 0
-            watcher.becomeActive()
-            if unsafe Self.enlist(watcher.record, microseconds) { return true }
-            // As it ran before, it must not ring now.
-            watcher.becomeInactive()
-            watcher.becomeActive()
-            watcher.due = Clock.monotonicNanoseconds() + microseconds * 1000
-            return false
-        }
-        if isEnlisted == false { holdsTimers = true }
-    }
-
-    /// Some thirty years: microseconds have room in 64 bits, and nanoseconds, too.
-    private static var longestTimer: Int64 { 1_000_000_000_000 }
-
-    /// Gives a timer to libevent; false where it has no memory for it.
-    private static func enlist(_ record: UnsafeMutablePointer<cevent_watcher>, _ microseconds: Int64) -> Bool {
-        do throws(SystemError) {
-            try checked(.eventAdd) { unsafe cevent_add(record, microseconds) }
-            return true
-        } catch {
-            return false
-        }
-    }
-
-    /// How long a turn waits at most, in milliseconds, while timers are held here.
-    private static var heldTimerPatience: Int64 { 50 }
-
-    /// Reports the timers held here that are due, and offers the others to libevent again.
-    private mutating func lookAfterHeldTimers() {
-        let now = now.nanoseconds
-        holdsTimers = false
-        for index in 0..<watchers.capacity {
-            guard let slot = watchers.id(at: index) else { continue }
-            let isHeld = watchers.withElement(slot) { watcher -> Bool in
-                if watcher.due == 0 { return false }
-                if watcher.due <= now {
-                    unsafe cevent_report(watcher.record)
-                } else if unsafe !Self.enlist(watcher.record, (watcher.due - now + 999) / 1000) {
-                    return true
-                }
-                watcher.due = 0
-                return false
-            }
-            if isHeld == true { holdsTimers = true }
-        }
-    }
-
-    /// Reports the signal as an occurrence, however often it came since the last turn.
-    package mutating func watchSignal(_ signal: Signal, token: EventToken) throws(SystemError) -> WatchID {
-        let id = insert(
-            token: token,
-            what: .signal,
-            descriptor: nil,
-            isExclusive: false,
-            assign: (signal.rawValue, CShort(CEVENT_SIGNAL.rawValue | CEVENT_PERSIST.rawValue))
-        )
-        do throws(SystemError) {
-            try start(id)
-        } catch {
-            remove(id)
-            throw error
-        }
-        return id
     }
 
     // MARK: turns
@@ -247,20 +144,15 @@ package import SystemCalls
             let item = unsafe items[nextReady]
             nextReady += 1
             let slot = SlotID(index: item.watcher, generation: item.life)
-            let found = watchers.withElement(slot) { watcher -> Occurrence? in
-                // Stopped or armed in the middle of the turn: what libevent collected before is void.
-                guard watcher.isActive, unsafe watcher.record.pointee.arming == item.arming else { return nil }
-                if watcher.what == .timer { watcher.isActive = false }
-                return Occurrence(token: watcher.token, what: watcher.what, watch: WatchID(slot: slot))
-            }
-            if let occurrence = found ?? nil { return occurrence }
+            guard watchers.contains(slot) else { continue }
+            if let occurrence = watchers[slot].occurrence(item, slot) { return occurrence }
         }
         return nil
     }
 
     // MARK: memory
 
-    private mutating func insert(
+    mutating func insert(
         token: EventToken,
         what: Occurrence.What,
         descriptor: DescriptorNumber?,
@@ -275,8 +167,7 @@ package import SystemCalls
                 token: token,
                 what: what,
                 descriptor: descriptor,
-                isExclusive: isExclusive,
-                isActive: false
+                isExclusive: isExclusive
             )
         )
         guard let slot = inserted else { preconditionFailure("a slab with room refused a watcher") }
@@ -321,15 +212,4 @@ package import SystemCalls
         unsafe raw.initializeMemory(as: UInt8.self, repeating: 0, count: cevent_watcher_size())
         return unsafe raw.bindMemory(to: cevent_watcher.self, capacity: 1)
     }
-}
-
-/// Makes one call of `CEvent`, by the rule of `calling` in SystemCalls: >= 0 or -errno, and the tests' `FaultPlan`
-/// first.
-@inline(__always)
-private func checked(_ call: SystemCall, _ body: () -> CInt) throws(SystemError) {
-    #if DEBUG
-    if let code = FaultPlan.next(call) { throw SystemError(call, code) }
-    #endif
-    let result = body()
-    if result < 0 { throw SystemError(call, Errno(rawValue: -result)) }
 }

@@ -30,18 +30,17 @@ extension SystemError: CustomStringConvertible {
     package var description: String { "\(call.rawValue): \(reason)" }
 }
 
-/// The calls this room makes, by the name of their manual page.
+/// The calls that an error can be about, by the name of their manual page: those of this room, of libevent's functions
+/// and, at the end, of the load generator.
 package enum SystemCall: String, Sendable {
-    case accept4, access, bind, chdir, chmod, chroot, close, closeRange = "close_range", connect, dup2
-    case epollControl = "epoll_ctl", epollWait = "epoll_wait", eventAdd = "event_add",
-        eventBase = "event_base_new"
-    case fallocate = "posix_fallocate", fchmod, fcntl, flock, fork, fstat, ftruncate, getaddrinfo, getifaddrs, getpwnam
-    case getgrnam, getpeername, getsockname, getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, mmap
-    case open, pipe, poll, pread, read, readlink, recv, recvmmsg, rename, recvmsg, send, sendmsg, setegid, seteuid,
-        setgid, setgroups, setitimer, setrlimit, setsid, setsockopt
-    case setuid, sigaction, sigprocmask, sockDiag = "sock_diag", socket, socketpair, spawn = "fork and exec", stat,
-        timerfdCreate = "timerfd_create", timerfdSettime = "timerfd_settime", unlink, waitpid, write
-    case writev
+    case accept4, bind, chdir, chmod, chroot, close, closeRange = "close_range", connect, dup2
+    case epollControl = "epoll_ctl", epollWait = "epoll_wait", eventAdd = "event_add", eventBase = "event_base_new"
+    case fallocate = "posix_fallocate", fchmod, fcntl, flock, fork, fstat, getifaddrs, getpeername, getsockname
+    case getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, mmap, open, pipe, poll, pread, read, recv
+    case recvmmsg, recvmsg, rename, send, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit, setsid
+    case setsockopt, setuid, sigaction, sigprocmask, sockDiag = "sock_diag", socket, socketpair
+    case spawn = "fork and exec", stat, unlink, waitpid, write, writev
+    case timerfdCreate = "timerfd_create", timerfdSettime = "timerfd_settime"
 }
 
 /// What a read or write came to. Would-block is an answer, not an error.
