@@ -39,6 +39,10 @@ package struct ClientFigures: Equatable, Sendable {
         if self[rate] < Int32.max { self[rate] += 1 }
     }
 
+    mutating func incrementCount() {
+        if count < Int32.max { count += 1 }
+    }
+
     package static func == (left: ClientFigures, right: ClientFigures) -> Bool {
         left.count == right.count && left.start == right.start
             && Rate.allCases.allSatisfy { left[$0] == right[$0] }
@@ -99,69 +103,55 @@ package struct RateTable: ~Copyable {
 
     /// Counts a new connection; makes the record if need be.
     package mutating func connect(_ ident: borrowing RawSpan, now: Int64) -> (RecordID, ClientFigures) {
-        let id = slot(of: ident) ?? insert(ident, now: now)
-        let unit = timeUnit
-        let result = records.withElement(id) { record -> (ClientFigures, Bool) in
-            let wasIdle = record.figures.count == 0
-            record.figures.refresh(now: now, timeUnit: unit)
-            record.figures.increment(.connection)
-            if record.figures.count < Int32.max { record.figures.count += 1 }
-            return (record.figures, wasIdle)
-        }
-        guard let (figures, wasIdle) = result else { preconditionFailure("record that was just found is gone") }
-        if wasIdle { dequeue(id) }
-        return (RecordID(slot: id), figures)
+        let slot = slot(of: ident) ?? insert(ident, now: now)
+        if records[slot].figures.count == 0 { dequeue(slot) }
+        records[slot].figures.refresh(now: now, timeUnit: timeUnit)
+        records[slot].figures.increment(.connection)
+        records[slot].figures.incrementCount()
+        return (RecordID(slot: slot), records[slot].figures)
     }
 
     /// A connection under this record is over.
     package mutating func disconnect(_ id: RecordID, now: Int64) {
-        let isIdle = records.withElement(id.slot) { record -> Bool in
-            guard record.figures.count > 0 else { return false }
-            record.figures.count -= 1
-            return record.figures.count == 0
-        }
-        if isIdle == true { enqueue(id.slot, now: now) }
+        guard records.contains(id.slot), records[id.slot].figures.count > 0 else { return }
+        records[id.slot].figures.count -= 1
+        if records[id.slot].figures.count == 0 { enqueue(id.slot, now: now) }
     }
 
     /// Counts one event of a client that has a record.
     package mutating func count(_ rate: Rate, of id: RecordID, now: Int64) -> ClientFigures {
-        let unit = timeUnit
-        return records.withElement(id.slot) { record in
-            record.figures.refresh(now: now, timeUnit: unit)
-            record.figures.increment(rate)
-            return record.figures
-        } ?? ClientFigures()
+        guard records.contains(id.slot) else { return ClientFigures() }
+        records[id.slot].figures.refresh(now: now, timeUnit: timeUnit)
+        records[id.slot].figures.increment(rate)
+        return records[id.slot].figures
     }
 
     /// The present figures; zeros for an unknown client.
     package mutating func figures(of ident: borrowing RawSpan, now: Int64) -> ClientFigures {
-        guard let id = slot(of: ident) else { return ClientFigures() }
-        let unit = timeUnit
-        return records.withElement(id) { record in
-            record.figures.refresh(now: now, timeUnit: unit)
-            return record.figures
-        } ?? ClientFigures()
+        guard let slot = slot(of: ident) else { return ClientFigures() }
+        records[slot].figures.refresh(now: now, timeUnit: timeUnit)
+        return records[slot].figures
     }
 
     // MARK: finding
 
     /// - Parameter guess: a record that may well be the one; looked at first, since the index costs more.
-    package mutating func find(_ ident: borrowing RawSpan, guess: RecordID? = nil) -> RecordID? {
+    package func find(_ ident: borrowing RawSpan, guess: RecordID? = nil) -> RecordID? {
         if let guess, isRecord(guess, of: ident) { return guess }
         return slot(of: ident).map { RecordID(slot: $0) }
     }
 
     /// Whether this is the record of that client, and still there.
-    package mutating func isRecord(_ id: RecordID, of ident: borrowing RawSpan) -> Bool {
-        records.withElement(id.slot) { $0.ident.equals(ident) } ?? false
+    package func isRecord(_ id: RecordID, of ident: borrowing RawSpan) -> Bool {
+        records.contains(id.slot) && records[id.slot].ident.equals(ident)
     }
 
-    private mutating func slot(of ident: borrowing RawSpan) -> SlotID? {
+    private func slot(of ident: borrowing RawSpan) -> SlotID? {
         let hash = IdentIndex.hash(ident)
         var place = index.start(hash)
         while let entry = index.entry(place) {
-            if entry.hash == hash, let id = records.id(at: Int(entry.slot)) {
-                if records.withElement(id, { $0.ident.equals(ident) }) == true { return id }
+            if entry.hash == hash, let slot = records.id(at: Int(entry.slot)), records[slot].ident.equals(ident) {
+                return slot
             }
             place = index.next(place)
         }
@@ -175,7 +165,7 @@ package struct RateTable: ~Copyable {
         record.figures.start = now
         guard let id = records.insert(record) else { preconditionFailure("a slab with room refused a record") }
         index.insert(hash: hash, slot: id.index)
-        // A new record counts as idle for the moment, so that taking it up is the same as for an old one.
+        // A new record counts as idle for the moment, so that its first connection is counted as that of an old one is.
         enqueue(id, now: now)
         return id
     }
@@ -183,45 +173,34 @@ package struct RateTable: ~Copyable {
     // MARK: expiring
 
     /// Seconds until the next record is due; nil when none is.
-    package mutating func secondsToExpiry(now: Int64) -> Int64? {
-        guard let id = records.id(at: Int(queueHead)) else { return nil }
-        return records.withElement(id) { max($0.expiresAt - now, 0) }
+    package func secondsToExpiry(now: Int64) -> Int64? {
+        records.id(at: Int(queueHead)).map { max(records[$0].expiresAt - now, 0) }
     }
 
     /// Forgets records that have had no connection for a unit of time.
     package mutating func expire(now: Int64) {
-        while let id = records.id(at: Int(queueHead)) {
-            let due = records.withElement(id) { ($0.expiresAt <= now, $0.hash) }
-            guard let (isDue, hash) = due, isDue else { return }
-            dequeue(id)
-            index.remove(hash: hash, slot: id.index)
-            _ = records.remove(id)
+        while let slot = records.id(at: Int(queueHead)), records[slot].expiresAt <= now {
+            dequeue(slot)
+            index.remove(hash: records[slot].hash, slot: slot.index)
+            _ = records.remove(slot)
         }
     }
 
-    private mutating func enqueue(_ id: SlotID, now: Int64) {
-        let tail = queueTail
-        let expiresAt = now + timeUnit
-        _ = records.withElement(id) { record in
-            record.expiresAt = expiresAt
-            record.earlier = tail
-            record.later = Self.none
+    private mutating func enqueue(_ slot: SlotID, now: Int64) {
+        records[slot].expiresAt = now + timeUnit
+        records[slot].earlier = queueTail
+        records[slot].later = Self.none
+        if let last = records.id(at: Int(queueTail)) {
+            records[last].later = slot.index
+        } else {
+            queueHead = slot.index
         }
-        link(tail, later: id.index)
-        queueTail = id.index
-        if queueHead == Self.none { queueHead = id.index }
+        queueTail = slot.index
     }
 
-    private mutating func dequeue(_ id: SlotID) {
-        guard let (earlier, later) = records.withElement(id, { ($0.earlier, $0.later) }) else { return }
-        if queueHead == id.index { queueHead = later }
-        if queueTail == id.index { queueTail = earlier }
-        link(earlier, later: later)
-        if let next = records.id(at: Int(later)) { _ = records.withElement(next) { $0.earlier = earlier } }
-    }
-
-    private mutating func link(_ earlier: UInt32, later: UInt32) {
-        guard let id = records.id(at: Int(earlier)) else { return }
-        _ = records.withElement(id) { $0.later = later }
+    private mutating func dequeue(_ slot: SlotID) {
+        let (earlier, later) = (records[slot].earlier, records[slot].later)
+        if let before = records.id(at: Int(earlier)) { records[before].later = later } else { queueHead = later }
+        if let behind = records.id(at: Int(later)) { records[behind].earlier = earlier } else { queueTail = earlier }
     }
 }
