@@ -37,6 +37,15 @@ package struct MessageGate: Sendable {
     }
 }
 
+extension MessageGate {
+    /// The text to log, with the number of those that were held back; nil: hold it back. It is made only when it
+    /// passes.
+    package mutating func text(_ text: @autoclosure () -> String, nowSeconds: Int64) -> String? {
+        guard let heldBack = pass(nowSeconds: nowSeconds) else { return nil }
+        return heldBack > 0 ? "\(text()) (\(heldBack) more since the last message)" : text()
+    }
+}
+
 /// Which messages share a gate: what it is about (a service, by its number) and what it says.
 package struct MessageKey: Hashable, Sendable {
     package let subject: UInt32

@@ -81,6 +81,12 @@
         return true
     }
 
+    /// Appends text that was made at run time, as UTF-8.
+    package mutating func append(utf8 text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { unsafe append(UnsafeRawBufferPointer($0).bytes) }
+    }
+
     /// Appends a number in decimal digits.
     public mutating func append(decimal number: UInt64) -> Bool {
         var digits = 1

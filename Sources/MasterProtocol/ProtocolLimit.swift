@@ -10,6 +10,4 @@ package enum ProtocolLimit {
     package static var passReceiveSeconds: Int { 100 }
     /// Largest datagram that is read; what a sender puts behind it is cut off.
     package static var datagramBytes: Int { 4096 }
-    /// Default watchdog of skeletons that serve without a client to wait for.
-    package static var skeletonWatchdogSeconds: Int { 1000 }
 }

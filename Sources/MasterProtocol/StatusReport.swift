@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// What a child says with one write on its status channel: whether it takes work or has some.
+/// What a child says with one write on its status channel: whether it accepts work or has some.
 ///
 /// `MasterProtocol` holds what parent and child agree on: numbers, names and layouts, without doing anything with them.
 /// This type turns the 12 bytes into values and back; it never judges whether the values make sense.

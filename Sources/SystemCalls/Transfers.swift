@@ -18,6 +18,15 @@ extension DescriptorNumber {
         }
     }
 
+    /// read(2) of at most `limit` bytes, for which `buffer` has room.
+    package func read(into buffer: inout MutableRawSpan, atMost limit: Int) throws(SystemError) -> Transfer {
+        precondition(limit <= buffer.byteCount)
+        let number = rawValue
+        return try transferring(.read, zeroIsEnd: limit > 0) {
+            unsafe buffer.withUnsafeMutableBytes { unsafe Int(cposix_read(number, $0.baseAddress!, limit)) }
+        }
+    }
+
     /// write(2) of all of `bytes`; `.bytes(n)` may be short.
     @inline(__always)
     package func write(_ bytes: borrowing RawSpan) throws(SystemError) -> Transfer {

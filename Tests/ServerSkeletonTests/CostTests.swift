@@ -93,6 +93,35 @@ struct CostTests {
         #expect(after == before)
     }
 
+    @Test("a passed connection allocates nothing, nor do the pieces that its attributes come in")
+    func passedConnections() throws {
+        let scene = try Scene("echo", ["-t", "pass", "-m", "1000000"])
+        func pass(_ count: Int, _ pieces: [String]) throws -> UInt64 {
+            let before = try scene.allocations()
+            for _ in 0..<count {
+                let sender = try scene.room.connect()
+                let pair = try SocketEnds()
+                try sender.socket.number.pass(pair.far)
+                pair.closeFar()
+                for piece in pieces {
+                    try sender.send(piece)
+                    #expect(eventually(every: .milliseconds(1)) { sender.isRead }, "or two would be read as one")
+                }
+                #expect(sender.isDisconnected(), "closing says that everything has arrived")
+                #expect(try pair.peer().exchange("hello", 5) == "hello")
+                try scene.drain()
+            }
+            return try scene.allocations() - before
+        }
+        let attributes = "client_address\0" + "192.0.2.1\0" + "\0"
+        _ = try pass(200, ["\0"])
+        _ = try pass(5, [attributes])
+        #expect(try pass(500, ["\0"]) == 0)
+        let inOnePiece = try pass(100, [attributes])
+        #expect(inOnePiece > 0)
+        #expect(try pass(100, ["client", "_address\0", "192.", "0.2.1", "\0", "\0"]) == inOnePiece)
+    }
+
     @Test func datagramsAllocateNothing() throws {
         let scene = try Scene("postlogd", ["-t", "unix-dgram", "-l"], isDatagram: true)
         let sender = try scene.room.sender()
@@ -116,6 +145,14 @@ struct CostTests {
         try send(10_000)
         let after = try scene.allocations()
         #expect(after == before)
+    }
+}
+
+extension TestPeer {
+    /// Whether the server has read everything that was sent.
+    fileprivate var isRead: Bool {
+        var unread: Int32 = 0
+        return ioctl(socket.number.rawValue, UInt(TIOCOUTQ), &unread) == 0 && unread == 0
     }
 }
 

@@ -108,6 +108,46 @@ struct DatagramTests {
         #expect(child.exit() == 1000 + SIGTERM)
     }
 
+    @Test("a lock that the kernel refuses is asked for again after a second, and every datagram is received")
+    func refusedLock() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let options = ["-t", "unix-dgram", "-n", "shared", "serve=datagrams"]
+        let child = try ServerChild("test-service", options, room: room, listeners: [socket.number])
+        let sender = try room.sender()
+        try sender.send("refuse to lock")
+        #expect(try child.records(3) == [child.taken(), child.available(), child.taken()], "busy without the lock")
+        try sender.send("later")
+        #expect(room.log.contains("warning: select lock: No locks available -- receiving no datagrams for a moment"))
+        #expect(room.log.contains("received 1: later"))
+        #expect(try child.records(3) == [child.available(), child.taken(), child.available()])
+    }
+
+    @Test("a lock that the kernel does not take back is given up with a later datagram")
+    func refusedUnlock() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let options = ["-t", "unix-dgram", "-n", "shared", "serve=datagrams"]
+        let child = try ServerChild("test-service", options, room: room, listeners: [socket.number])
+        let sender = try room.sender()
+        try sender.send("refuse to unlock")
+        #expect(try child.records(2) == [child.taken(), child.available()])
+        try sender.send("while it is held")
+        #expect(room.log.contains("received 1: while it is held"))
+        #expect(
+            room.log.contains(
+                "warning: select unlock: No locks available -- other processes of the service wait until it works"
+            )
+        )
+        let sibling = try ServerChild("test-service", options, room: room, listeners: [socket.number])
+        let hadItsTurn = try eventually {
+            try sender.send("for either")
+            _ = try child.records(100, within: 0)
+            return try !sibling.records(100, within: 0).isEmpty
+        }
+        #expect(hadItsTurn)
+    }
+
     // MARK: postlogd
 
     /// postlogd's own messages must not go to the socket that stands for other people's.

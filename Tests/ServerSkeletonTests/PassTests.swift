@@ -111,20 +111,29 @@ struct PassTests {
         ("a\0", 2),
     ])
     func aListEndsWhereItsTerminatorIs(_ text: String, _ size: Int) {
-        #expect(PassList.bytesThatBelong([], Array(text.utf8)[...]) == size)
+        let bytes = Array(text.utf8)
         for split in 0...size {
-            let bytes = Array(text.utf8)
-            #expect(PassList.bytesThatBelong(Array(bytes[..<split]), bytes[split...]) == size - split)
+            var list = PassList()
+            #expect(list.read(bytes[..<split].span.bytes) == split)
+            #expect(list.read(bytes[split...].span.bytes) == size - split)
+            #expect(list.byteCount == size)
+            #expect(list.isComplete == text.contains("\0\0") || text == "\0")
         }
     }
 
     @Test func theContentOfAListIncludesThatOfTables() {
-        let list = PassList.parse(Array("a\01\0{\0b\0two\0}\0a\03\0c\0\0\0".utf8))
+        let list = attributes("a\01\0{\0b\0two\0}\0a\03\0c\0\0\0")
         #expect(list?.names == ["a", "b", "a", "c"])
         #expect(list?["a"] == "1")
         #expect(list?["b"] == "two")
         #expect(list?["c"] == "")
         #expect(list?["d"] == nil)
-        #expect(PassList.parse([0]) == nil)
+        #expect(attributes("\0") == nil)
+    }
+
+    private func attributes(_ text: String) -> PassAttributes? {
+        var list = PassList()
+        _ = list.read(Array(text.utf8).span.bytes)
+        return list.attributes
     }
 }

@@ -5,12 +5,16 @@
 
 import Glibc
 import ServerSkeleton
+import SystemCalls
 
 /// Echoes; each client costs a token.
 struct FlowService: StreamService {
     static let demands: ServiceDemands = .inFlowDelay
 
     init(_ context: inout ServiceContext) {}
+
+    /// For ever, in the words of somebody who knows no other.
+    mutating func willWait(_ time: ServiceTime) -> Int? { .max }
 
     mutating func received(_ input: RawSpan, from client: inout Void, reply: inout Reply) -> Int {
         reply.append(input)
@@ -98,7 +102,7 @@ private func echo(_ client: inout BlockingClient) {
     try? client.write(bytes.span.bytes.extracting(0..<count))
 }
 
-/// Logs how many datagrams came, and the last one.
+/// Logs how many datagrams came, and the last one, which may ask for a refusal.
 struct DatagramCounter: DatagramService {
     private let log: ServiceLog
 
@@ -106,8 +110,20 @@ struct DatagramCounter: DatagramService {
 
     mutating func received(_ datagrams: inout Datagrams) {
         let last = datagrams.count - 1
+        refuse(datagrams.text(last))
         log.info("received \(datagrams.count): \(datagrams.text(last))\(datagrams.isTruncated(last) ? " cut" : "")")
     }
+}
+
+/// The kernel has no lock for the next turn, or refuses to give up the one of the next turn.
+private func refuse(_ request: String) {
+    #if DEBUG
+    switch request {
+    case "refuse to lock": FaultPlan.fail(.flock, with: .noLocks)
+    case "refuse to unlock": FaultPlan.fail(.flock, with: .noLocks, afterPassing: 1)
+    default: break
+    }
+    #endif
 }
 
 /// The descriptors in the epoll sets of this process.

@@ -5,7 +5,7 @@
 
 import SystemCalls
 
-/// A client to read from and write to. Each wait for the client, to send something or to take some of it, lasts
+/// A client to read from and write to. Each wait for the client, to send something or to receive some of it, lasts
 /// `ipc_timeout` at most; a transfer that fails disconnects it as soon as the handler returns.
 public struct BlockingClient: ~Copyable {
     public let client: Client

@@ -6,7 +6,7 @@
 /// A stream service that reads and writes as if it had one client only, and may wait for whatever it likes. For
 /// services that cannot be written as a `StreamService`, for instance because a library they use does the talking.
 public protocol BlockingStreamService: Service, ~Copyable {
-    /// How many clients one process takes at a time. Default: one; others are served by other processes, up to the
+    /// How many clients one process accepts at a time. Default: one; others are served by other processes, up to the
     /// process limit.
     static var clientsAtOnce: ClientsAtOnce { get }
 
@@ -21,7 +21,7 @@ public protocol BlockingStreamService: Service, ~Copyable {
     mutating func clientLeft(_ id: ClientID)
 }
 
-/// How many clients one process of a blocking service takes at a time.
+/// How many clients one process of a blocking service accepts at a time.
 public enum ClientsAtOnce: Sendable {
     /// One, which is served until it leaves; the process is busy meanwhile. One that is silent for `ipc_timeout` is
     /// disconnected.

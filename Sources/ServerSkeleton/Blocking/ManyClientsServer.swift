@@ -33,16 +33,16 @@ struct ManyClientsServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
         core.start()
         while true {
             switch core.nextStep() {
-            case .takeTurn: takeTurn()
+            case .turn: turn()
             case .lookOnceMore: acceptClients()
             case .leave: return
             }
         }
     }
 
-    private mutating func takeTurn() {
+    private mutating func turn() {
         core.wait(atMost: service.willWait(core.time))
-        // New clients first: who was woken for one takes it before it serves others for long.
+        // New clients first: who was woken for one accepts it before it serves others for long.
         asking.removeAll(keepingCapacity: true)
         while let event = core.nextEvent() { handle(event) }
         if core.mayAccept { acceptClients() }

@@ -7,9 +7,9 @@ import Events
 import MasterProtocol
 import SystemCalls
 
-/// Takes one client, says that it is busy, and serves that client until it leaves. A client that comes meanwhile stays
-/// in the queue, for another process. No event loop runs while a client is served: master may go, and the client is
-/// served to its end, as by Postfix's servers of this kind.
+/// Accepts one client, says that it is busy, and serves that client until it leaves. A client that comes meanwhile
+/// stays in the queue, for another process. No event loop runs while a client is served: master may go, and the client
+/// is served to its end, as by Postfix's servers of this kind.
 struct OneClientServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
     var service: S
     private var life: ChildLife
@@ -28,10 +28,10 @@ struct OneClientServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
         life.start()
         while true {
             switch life.nextStep(hasClients: false) {
-            case .takeTurn:
-                // After a shortage that is over, master still takes us for busy.
+            case .turn:
+                // After a shortage that is over, we still count as busy with master.
                 if life.isBusyForNow { life.endWork() }
-                life.turn(atMost: service.willWait(life.time).map { Int64($0) * 1000 })
+                life.turn(atMost: service.willWait(life.time))
                 life.handleAll()
                 if life.mayAccept { acceptClient() }
             case .lookOnceMore: acceptClient()
@@ -86,7 +86,7 @@ struct OneClientServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
         while true {
             let now = LoopTime(nanoseconds: Clock.monotonicNanoseconds())
             switch reception.advance(now: now) {
-            case .complete: return reception.takeConnection()
+            case .complete: return reception.connection()
             case .failed(let why):
                 life.warn(.passedConnection, "service \(life.circumstances.serviceName): receive connection: \(why)")
                 return nil

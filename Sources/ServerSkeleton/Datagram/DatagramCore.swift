@@ -8,8 +8,8 @@ import MasterConfig
 import MasterProtocol
 import SystemCalls
 
-/// Everything about datagrams that does not depend on the service: takes turns with siblings, waits, receives. It never
-/// looks at what the bytes mean.
+/// Everything about datagrams that does not depend on the service: waits, one process of the service at a time, and
+/// receives. It never looks at what the bytes mean.
 struct DatagramCore: ~Copyable {
     /// Batches received in one turn at most, so that master and the clock are heard in a flood.
     private static let rounds = 16
@@ -28,8 +28,8 @@ struct DatagramCore: ~Copyable {
     /// What the kernel lets wait in a socket, and the one that a blocked sender adds. Asked before a chroot.
     static func batchCapacity() -> Int {
         let text = (try? readFile("/proc/sys/net/unix/max_dgram_qlen"))?.bytes ?? []
-        let queue = Int(String(decoding: text.prefix { $0 > 32 }, as: UTF8.self)) ?? 10
-        return min(max(queue + 2, 12), 128)
+        let queue = LeadingInteger(text[...])
+        return min(max((queue.hasDigits ? queue.value : 10) + 2, 12), 128)
     }
 
     var time: ServiceTime { life.time }
@@ -37,22 +37,41 @@ struct DatagramCore: ~Copyable {
     mutating func nextStep() -> LifeStep { life.nextStep(hasClients: false) }
 
     mutating func wait(atMost seconds: Int?) {
-        if lock?.tryToTake(life.log) == .othersHaveIt { waitForLock() }
-        // After a shortage that is over, master still takes us for busy.
+        // A process that accepts nothing for a moment must not keep its siblings from it.
+        if life.listeners.registration == .on { lockTurn() } else { unlock() }
+        // After a shortage that is over, we still count as busy with master.
         if life.isBusyForNow { life.endWork() }
-        life.turn(atMost: seconds.map { Int64($0) * 1000 })
+        life.turn(atMost: seconds)
         life.handleAll()
+    }
+
+    private mutating func lockTurn() {
+        do throws(SystemError) {
+            if try lock?.tryToLock() == .othersHaveIt { try waitForLock() }
+        } catch {
+            life.warn(.lock, "select lock: \(error.reason) -- receiving no datagrams for a moment")
+            life.pause()
+        }
+    }
+
+    /// A lock that we cannot give back is ours until it works: siblings wait meanwhile, and we go on.
+    private mutating func unlock() {
+        do throws(SystemError) {
+            try lock?.unlock()
+        } catch {
+            life.warn(.lock, "select unlock: \(error.reason) -- other processes of the service wait until it works")
+        }
     }
 
     /// Nothing is at hand while others have the lock, so SIGTERM may end the process at once; its handler would not
     /// even interrupt the wait.
-    private mutating func waitForLock() {
+    private mutating func waitForLock() throws(SystemError) {
         let action = try? Signal.terminate.takeDefault()
         defer { if let action { try? Signal.terminate.restore(action) } }
         // A signal that came before is in the loop already.
         life.turn(atMost: 0)
         life.handleAll()
-        if !life.isLeaving { lock?.take(life.log) }
+        if !life.isLeaving { try lock?.lock() }
     }
 
     /// Whether datagrams are waiting. Those that came before master went, or before SIGTERM, are received yet.
@@ -60,7 +79,7 @@ struct DatagramCore: ~Copyable {
 
     /// Receives what is there, up to a limit; nothing when that was all for this turn.
     mutating func receive(into datagrams: inout Datagrams) -> Reception {
-        lock?.release(life.log)
+        unlock()
         while let socket = life.listeners.next() {
             do throws(SystemError) {
                 let count = try datagrams.batch.receive(from: socket)
@@ -70,7 +89,7 @@ struct DatagramCore: ~Copyable {
                 }
             } catch {
                 // Without a pause the same error would come again at once, and again.
-                life.warn(.receive, "receive: \(error.reason) -- taking no datagrams for a moment")
+                life.warn(.receive, "receive: \(error.reason) -- receiving no datagrams for a moment")
                 life.pause()
                 return .nothing
             }
@@ -80,7 +99,7 @@ struct DatagramCore: ~Copyable {
     }
 
     private mutating func begin(_ count: Int) {
-        life.tookWork()
+        life.acceptedWork()
         life.beginWork()
         life.finished(count)
         life.becameIdle(life.loop.now)

@@ -35,7 +35,7 @@ public struct DatagramServer<S: DatagramService & ~Copyable>: ~Copyable {
     private mutating func run() {
         while true {
             switch core.nextStep() {
-            case .takeTurn:
+            case .turn:
                 core.wait(atMost: service.willWait(core.time))
                 if core.mayReceive { receive() }
             case .lookOnceMore: receive()

@@ -1,12 +1,12 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: services that take datagrams
+// Quartermaster: services that receive datagrams
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
 import FixedMemory
 import SystemCalls
 
-/// A service that takes datagrams and sends no answers. It gets them in batches, where they were received.
+/// A service that receives datagrams and sends no answers. It gets them in batches, where they were received.
 public protocol DatagramService: Service, ~Copyable {
     /// The datagrams that were waiting, in order; at least one.
     mutating func received(_ datagrams: inout Datagrams)

@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: taking a client out of a queue
+// Quartermaster: accepting a client
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -7,7 +7,7 @@ import Events
 import MasterProtocol
 import SystemCalls
 
-/// A connection that was taken out of an endpoint's queue: of a client or, where connections are passed on, a sender.
+/// A connection from the queue of an endpoint: of a client or, where connections are passed on, a sender.
 struct Arrival: ~Copyable {
     let descriptor: Descriptor
     /// A number that is kept free for the descriptor that a sender passes.
@@ -24,7 +24,7 @@ extension ChildLife {
                 let reserve = circumstances.transport == .pass ? try listener.duplicate(atLeast: 0) : nil
                 switch try listener.accept() {
                 case .client(let descriptor):
-                    tookWork()
+                    acceptedWork()
                     return Arrival(descriptor: descriptor, reserve: reserve)
                 case .nothing: listeners.wasEmpty()
                 }

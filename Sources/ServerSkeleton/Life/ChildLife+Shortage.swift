@@ -42,7 +42,7 @@ extension ChildLife {
         report(outcome)
     }
 
-    /// Master has seen work that stands, and idle processes that do not take it; we may be one of them.
+    /// Master has seen work that stands, and idle processes that do not accept it; we may be one of them.
     mutating func lookNow() {
         guard listeners.registration == .on else { return }
         listeners.areAllReady()
@@ -51,26 +51,26 @@ extension ChildLife {
 
     // MARK: no descriptors
 
-    /// Taking work fails for a reason that will not go away at once. We say that we are busy, so that others are asked,
+    /// Accepting fails for a reason that will not go away at once. We say that we are busy, so that others are asked,
     /// and try again when a client has left or a second has passed.
     mutating func pause(_ error: SystemError) {
         warn(.accept, "accept connection: \(error.reason) -- accepting no clients for a moment")
         pause()
     }
 
-    /// The same for whatever else cannot be taken; the reason has been logged.
+    /// The same for whatever else keeps us from accepting; the reason has been logged.
     mutating func pause() {
         switch stage {
         case .looking, .lastClients, .leaving: listeners.unregister(&loop)
         case .serving, .paused:
             listeners.unregister(&loop)
             stage = .paused
-            status.take()
+            status.becomeBusy()
             armRetry()
         }
     }
 
-    /// Takes work again, as far as nothing else keeps us from it.
+    /// Accepts again, as far as nothing else keeps us from it.
     mutating func resume() {
         guard case .paused = stage else { return }
         do throws(SystemError) {
@@ -78,7 +78,7 @@ extension ChildLife {
             stage = .serving
         } catch {
             warn(.watch, "watch listener: \(error.reason) -- accepting no clients for a moment")
-            status.take()
+            status.becomeBusy()
             armRetry()
         }
     }

@@ -11,14 +11,14 @@ import SystemCalls
 /// What the owner of the event loop does next.
 @usableFromInline enum LifeStep {
     /// Wait, and work.
-    case takeTurn
-    /// Take what is there without waiting: after this the process leaves, unless there was something.
+    case turn
+    /// Accept what is there without waiting: after this the process leaves, unless there was something.
     case lookOnceMore
     case leave
 }
 
 /// What every child needs besides its work, whatever it serves: the event loop, the channel to master, the endpoints,
-/// the limits, and the end. It decides whether the process takes work and when it leaves; it never looks at the work.
+/// the limits, and the end. It decides whether the process accepts work and when it leaves; it never looks at the work.
 ///
 /// The stages, and what leads from one to another. "Registered" means that the kernel wakes this process for work.
 ///
@@ -33,13 +33,13 @@ import SystemCalls
 ///     last clients    no          TAKEN           the last client left: leaving
 ///     leaving         no          AVAIL           nothing; the process ends with this turn
 ///
-///     from any of them: the service retires, master is gone, SIGTERM: leaving
+///     from any of them: the service retires the process, master is gone, SIGTERM: leaving
 ///
-/// A wake-up must not get lost: the kernel may have woken us, and no other process, for a client that we do not take.
-/// So a process that stops taking work gives up its registration first. Then it looks once more, or it says that it is
+/// A wake-up must not get lost: the kernel may have woken us, and no other process, for a client that we do not accept.
+/// So a process that stops accepting gives up its registration first. Then it looks once more, or it says that it is
 /// busy, or it ends, and at both of these master looks at the queue.
 struct ChildLife: ~Copyable {
-    /// One is enough where each that is woken takes the client at once, and where master looks after the clients of
+    /// One is enough where each that is woken accepts the client at once, and where master looks after the clients of
     /// those that do not. A master that is not ours does not look.
     enum Woken { case one, all }
 
@@ -69,7 +69,7 @@ struct ChildLife: ~Copyable {
 
     /// - Parameters:
     ///   - capacity: of the event loop.
-    ///   - batch: how much is taken from the endpoints in one turn.
+    ///   - batch: how much is accepted in one turn.
     ///   - woken: which of the idle processes of the service the kernel wakes for a client.
     init(_ circumstances: Circumstances, capacity: Int, batch: Int, woken: Woken = .one) {
         self.circumstances = circumstances
@@ -128,13 +128,13 @@ struct ChildLife: ~Copyable {
         let isIdleTooLong = limits.isIdleTooLong(&loop, isInUse: hasClients)
         switch stage {
         case .serving, .paused:
-            if hasClients { return .takeTurn }
+            if hasClients { return .turn }
             if limits.isUsedUp { return look(.use) }
-            return isIdleTooLong ? look(.idle) : .takeTurn
+            return isIdleTooLong ? look(.idle) : .turn
         case .looking(.use, let hasFound): return hasFound && hasClients ? serveLastClients() : leave(.usedUp)
         case .looking(.idle, hasFound: true): return goOn()
         case .looking(.idle, hasFound: false): return leave(.idle)
-        case .lastClients: return hasClients ? .takeTurn : leave(.usedUp)
+        case .lastClients: return hasClients ? .turn : leave(.usedUp)
         case .leaving:
             listeners.unregister(&loop)
             return .leave
@@ -150,8 +150,8 @@ struct ChildLife: ~Copyable {
 
     private mutating func serveLastClients() -> LifeStep {
         stage = .lastClients
-        status.take()
-        return .takeTurn
+        status.becomeBusy()
+        return .turn
     }
 
     /// A client came at the last moment before an idle process left.
@@ -159,7 +159,7 @@ struct ChildLife: ~Copyable {
         limits.restart(&loop)
         stage = .paused
         resume()
-        return .takeTurn
+        return .turn
     }
 
     private mutating func leave(_ reason: Reason) -> LifeStep {
@@ -167,13 +167,17 @@ struct ChildLife: ~Copyable {
         return .leave
     }
 
-    /// Waits for something to happen, at most `milliseconds`; nil is no limit.
-    mutating func turn(atMost milliseconds: Int64?) {
+    /// A service may name any number of seconds; longer than a day is as good as a day.
+    private static let longestWaitSeconds = 86_400
+
+    /// Waits for something to happen, at most `seconds`; nil is no limit.
+    mutating func turn(atMost seconds: Int?) {
         if log.hasPending { log.flush() }
         if !waitsForStatusRoom { report(status.settle()) }
         Watchdog.waitBegins()
         do throws(SystemError) {
-            try loop.turn(waitingAtMost: isLeaving ? 0 : milliseconds)
+            let limit = seconds.map { Int64(min(max($0, 0), Self.longestWaitSeconds)) * 1000 }
+            try loop.turn(waitingAtMost: isLeaving ? 0 : limit)
         } catch {
             log.fatal("event loop", error)
         }
@@ -199,7 +203,7 @@ struct ChildLife: ~Copyable {
         while let occurrence = loop.next() { handle(occurrence.token) }
     }
 
-    /// Whether there may be a client for this process to take.
+    /// Whether there may be a client for this process to accept.
     var mayAccept: Bool { listeners.hasReady && !isLeaving }
 
     var isLeaving: Bool {
@@ -211,26 +215,26 @@ struct ChildLife: ~Copyable {
 
     /// The first work of a turn makes us busy, whichever client asked for it.
     @inline(__always)
-    mutating func beginWork() { status.take() }
+    mutating func beginWork() { status.becomeBusy() }
 
-    /// The turn's work is done. A process that takes nothing new stays busy, so that others are asked.
+    /// The turn's work is done. A process that accepts nothing new stays busy, so that others are asked.
     mutating func endWork() {
         switch stage {
-        case .serving, .looking, .leaving: report(status.release())
+        case .serving, .looking, .leaving: report(status.becomeIdle())
         case .paused, .lastClients: break
         }
     }
 
     /// Whether turns that follow one another may share one report.
     var isBusyForNow: Bool {
-        if case .serving = stage { return status.isTaken }
+        if case .serving = stage { return status.isBusy }
         return false
     }
 
     mutating func staysBusy() { status.repeatTaken() }
 
-    /// Something was taken from an endpoint.
-    mutating func tookWork() {
+    /// Something came from an endpoint.
+    mutating func acceptedWork() {
         listeners.gaveSomething()
         if case .looking(let limit, _) = stage { stage = .looking(limit, hasFound: true) }
     }
@@ -243,7 +247,7 @@ struct ChildLife: ~Copyable {
 
     // MARK: the end
 
-    /// The service wants a fresh process to take over. Clients that wait are left to that one.
+    /// The service wants a fresh process to go on in place of this one. Clients that wait are left to that one.
     mutating func retire(_ why: String) {
         log.info(why)
         stage = .leaving(.retired)
@@ -251,7 +255,7 @@ struct ChildLife: ~Copyable {
 
     /// The last act, before the process exits with status 0.
     mutating func finish() {
-        _ = status.release()
+        _ = status.becomeIdle()
         guard case .leaving(let reason) = stage else { return log.finish() }
         switch reason {
         case .masterGone: log.verbose(1, "master disconnect -- exiting")

@@ -10,7 +10,7 @@ import Events
 /// number of those that were held back since.
 struct Complaints {
     enum Kind: Int, CaseIterable {
-        case accept, watch, receive, passedConnection, passAttributes, request, reply
+        case accept, watch, receive, lock, passedConnection, passAttributes, request, reply
     }
 
     private let log: Log
@@ -22,7 +22,6 @@ struct Complaints {
     }
 
     mutating func warn(_ kind: Kind, _ now: LoopTime, _ text: String) {
-        guard let heldBack = gates[kind.rawValue].pass(nowSeconds: now.milliseconds / 1000) else { return }
-        log.warning(text + (heldBack > 0 ? " (\(heldBack) more since the last message)" : ""))
+        if let text = gates[kind.rawValue].text(text, nowSeconds: now.milliseconds / 1000) { log.warning(text) }
     }
 }

@@ -13,12 +13,16 @@ import SystemCalls
 enum TokenPipe {
     enum Answer { case token, empty }
 
-    static func get(_ log: Log) -> Answer {
+    /// Whether there is a pipe at all: of a start, which is fatal without.
+    static func prove(_ log: Log) {
         do throws(SystemError) {
             _ = try DescriptorNumber(InheritedDescriptor.flowWrite).facts()
         } catch {
             log.fatal("fstat flow pipe write descriptor", error)
         }
+    }
+
+    static func get() -> Answer {
         let bytes = try? DescriptorNumber(InheritedDescriptor.flowRead).read(atMost: 1)
         return bytes?.isEmpty == false ? .token : .empty
     }
@@ -27,20 +31,19 @@ enum TokenPipe {
 /// Clients without a token, which wait for `in_flow_delay` before they are heard.
 struct InFlowDelay {
     private let milliseconds: Int64
-    private let log: Log
     /// In the order in which their time is over.
     private var waiting: [(client: SlotID, until: LoopTime)] = []
     private var timer: WatchID?
 
     init(_ circumstances: Circumstances) {
-        milliseconds = circumstances.inFlowDelayMilliseconds
-        log = circumstances.log
+        milliseconds = circumstances.isOneShot ? 0 : circumstances.inFlowDelayMilliseconds
+        if milliseconds > 0 { TokenPipe.prove(circumstances.log) }
     }
 
     /// Whether a client may be heard at once; costs a token.
     enum Verdict { case atOnce, later }
 
-    mutating func judge() -> Verdict { milliseconds > 0 && TokenPipe.get(log) == .empty ? .later : .atOnce }
+    mutating func judge() -> Verdict { milliseconds > 0 && TokenPipe.get() == .empty ? .later : .atOnce }
 
     /// For a process that serves one client after the other: the wait itself.
     mutating func wait() {

@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: the endpoints a process takes work from
+// Quartermaster: the endpoints that a process accepts work from
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -8,25 +8,25 @@ import MasterProtocol
 import SystemCalls
 
 /// The inherited endpoints: whether the kernel wakes us for them, and which of them have something for us. What is in
-/// them is for others to take.
+/// them is for others to accept.
 struct Listeners: ~Copyable {
     /// Whether we are woken.
     enum Registration { case on, off }
 
     private let numbers: [DescriptorNumber]
     private let interest: Interest
-    /// How much is taken in one turn at most, so that everything else gets its turn, too.
+    /// How much is accepted in one turn at most, so that everything else gets its turn, too.
     private let batch: Int
     private var watches: [WatchID] = []
     /// Indexes of those that have something, as far as we know.
     private var ready: [Int] = []
-    /// Which of the ready ones is next: they take turns, so that none starves another.
+    /// Which of the ready ones is next: one after the other, so that none starves another.
     private var place = 0
     private var budget = 0
     private(set) var registration = Registration.off
 
     /// - Parameter isExclusive: whether of all processes that wait one is woken; right where master looks after
-    ///   clients whose process dies or leaves instead of taking them.
+    ///   clients whose process dies or leaves instead of accepting them.
     init(socketCount: Int, isExclusive: Bool, batch: Int) {
         numbers = (0..<Int32(socketCount)).map { DescriptorNumber(InheritedDescriptor.firstListener + $0) }
         interest = isExclusive ? .readableExclusively : .readable
@@ -60,7 +60,7 @@ struct Listeners: ~Copyable {
         registration = .off
     }
 
-    // MARK: taking turns
+    // MARK: one after the other
 
     var hasReady: Bool { !ready.isEmpty }
 

@@ -1,12 +1,12 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: the lock that siblings of a datagram service share
+// Quartermaster: the lock of a datagram service with several processes
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import Diagnostics
 import SystemCalls
 
-/// Lets one process of a service wait for work at a time. Taken before a turn, given up as soon as there is work.
+/// Lets one process of a service wait for work at a time. Locked before a turn, unlocked as soon as there is work. What
+/// the kernel refuses may work the next time: the owner decides when that is.
 struct ServiceLock: ~Copyable {
     private let file: Descriptor
     private var isHeld = false
@@ -16,35 +16,23 @@ struct ServiceLock: ~Copyable {
     enum Attempt { case held, othersHaveIt }
 
     /// Does not wait.
-    mutating func tryToTake(_ log: Log) -> Attempt {
-        if isHeld { return .held }
-        do throws(SystemError) {
-            isHeld = try file.number.tryExclusiveLock()
-        } catch {
-            log.fatal("select lock", error)
-        }
+    mutating func tryToLock() throws(SystemError) -> Attempt {
+        if !isHeld { isHeld = try file.number.tryExclusiveLock() }
         return isHeld ? .held : .othersHaveIt
     }
 
-    /// Waits for as long as it takes. Being second in line is not being stuck.
-    mutating func take(_ log: Log) {
+    /// Waits until the others are done. Being second in line is not being stuck.
+    mutating func lock() throws(SystemError) {
         Watchdog.waitBegins()
-        do throws(SystemError) {
-            try file.number.lockExclusively()
-        } catch {
-            log.fatal("select lock", error)
-        }
-        Watchdog.waitEnded()
+        defer { Watchdog.waitEnded() }
+        try file.number.lockExclusively()
         isHeld = true
     }
 
-    mutating func release(_ log: Log) {
+    /// When it throws, the lock is still held.
+    mutating func unlock() throws(SystemError) {
         if !isHeld { return }
-        do throws(SystemError) {
-            try file.number.unlock()
-        } catch {
-            log.fatal("select unlock", error)
-        }
+        try file.number.unlock()
         isHeld = false
     }
 }

@@ -8,7 +8,7 @@ import SystemCalls
 
 /// Tells master whether this process is busy. A turn of the loop that has work says TAKEN before its first request and
 /// AVAIL after its last one; however many requests there are, that is one pair. Turns that follow one another without
-/// a pause share a pair, when their owner says so by calling `release` late.
+/// a pause share a pair, when their owner says so by calling `becomeIdle` late.
 ///
 /// Never reads and never waits: a master that is stopped holds up no work. A TAKEN that finds the channel full is left
 /// out, and so is the AVAIL that belongs to it; an AVAIL that finds it full is owed, until it is sent or the process is
@@ -26,7 +26,7 @@ struct StatusReporter {
     private let pid = processID()
     private let generation: Generation
     private let isConnected: Bool
-    private(set) var isTaken = false
+    private(set) var isBusy = false
     /// What master heard last. A process that said nothing yet counts as idle.
     private var heard = Availability.available
     private var isAsked = false
@@ -44,22 +44,22 @@ struct StatusReporter {
 
     /// Busy from now on. That master is gone does not matter yet: what was begun is finished.
     @inline(__always)
-    mutating func take() {
-        if isTaken { return }
-        isTaken = true
+    mutating func becomeBusy() {
+        if isBusy { return }
+        isBusy = true
         repeatTaken()
     }
 
     /// Says that we are busy where the channel had no room for it before: one try for each turn that goes on.
     @inline(__always)
     mutating func repeatTaken() {
-        if isTaken, heard == .available, send(.taken) == .told { heard = .taken }
+        if isBusy, heard == .available, send(.taken) == .told { heard = .taken }
     }
 
-    /// Idle again.
+    /// Idle from now on.
     @inline(__always)
-    mutating func release() -> Outcome {
-        isTaken = false
+    mutating func becomeIdle() -> Outcome {
+        isBusy = false
         return settle()
     }
 
@@ -69,7 +69,7 @@ struct StatusReporter {
     /// Says what is owed, if anything is.
     @inline(__always)
     mutating func settle() -> Outcome {
-        if isTaken || (heard == .available && !isAsked) { return .told }
+        if isBusy || (heard == .available && !isAsked) { return .told }
         if keepsRoom, !hasRoom { return .owed }
         let outcome = send(.available)
         if outcome == .told {
@@ -86,6 +86,7 @@ struct StatusReporter {
         guard isConnected else { return .told }
         let record = StatusReport(pid: pid, generation: generation, availability: availability).encoded
         do throws(SystemError) {
+            // The record is bytes already.
             if case .bytes = try Self.channel.send(unsafe record.span.bytes) { return .told }
             return .owed
         } catch {

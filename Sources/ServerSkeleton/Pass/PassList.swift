@@ -3,77 +3,57 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// Finds the end of a NUL-terminated attribute list and reads its content:
+import FixedMemory
+
+/// Reads a NUL-terminated list of attributes, in whatever pieces it comes, and finds its end:
 ///
-///     list  := (simple | table)* NUL
+///     list   := (simple | table)* NUL
 ///     simple := name NUL value NUL
-///     table := "{" NUL simple* "}" NUL
-enum PassList {
-    /// Where a scan stands between two bytes.
-    private struct Scanner {
-        private enum Expecting { case name, value }
-        private var expecting = Expecting.name
-        private var name: [UInt8] = []
-        private var value: [UInt8] = []
-        private(set) var isComplete = false
+///     table  := "{" NUL simple* "}" NUL
+///
+/// Keeps the attributes only; a list without any allocates nothing.
+struct PassList {
+    private enum Expecting { case name, value }
 
-        /// A pair that this byte completes.
-        mutating func take(_ byte: UInt8) -> (name: [UInt8], value: [UInt8])? {
-            guard byte == 0 else {
-                if expecting == .name { name.append(byte) } else { value.append(byte) }
-                return nil
-            }
-            if expecting == .value {
-                defer { reset() }
-                return (name, value)
-            }
-            if name.isEmpty {
-                isComplete = true
-            } else if name == [UInt8(ascii: "{")] || name == [UInt8(ascii: "}")] {
-                reset()
-            } else {
-                expecting = .value
-            }
-            return nil
-        }
+    private var expecting = Expecting.name
+    private var name: [UInt8] = []
+    private var value: [UInt8] = []
+    private var found = PassAttributes()
+    private(set) var isComplete = false
+    /// Bytes of the list so far.
+    private(set) var byteCount = 0
 
-        private mutating func reset() {
-            expecting = .name
-            name.removeAll()
-            value.removeAll()
-        }
-    }
+    /// The content, also of tables; nil for a list without attributes.
+    var attributes: PassAttributes? { found.isEmpty ? nil : found }
 
-    static func isComplete(_ bytes: [UInt8]) -> Bool {
-        var scanner = Scanner()
-        for byte in bytes { _ = scanner.take(byte) }
-        return scanner.isComplete
-    }
-
-    /// How many of `more` belong to the list that began with `bytes`.
-    static func bytesThatBelong(_ bytes: [UInt8], _ more: ArraySlice<UInt8>) -> Int {
-        var scanner = Scanner()
-        for byte in bytes { _ = scanner.take(byte) }
+    /// Reads on, as far as the list goes.
+    ///
+    /// - Returns: how many of `bytes` belong to it.
+    mutating func read(_ bytes: borrowing RawSpan) -> Int {
         var count = 0
-        for byte in more where !scanner.isComplete {
-            _ = scanner.take(byte)
+        while count < bytes.byteCount, !isComplete {
+            read(bytes.rawByte(at: count))
             count += 1
         }
+        byteCount += count
         return count
     }
 
-    /// The content; nil for a list without attributes.
-    static func parse(_ bytes: [UInt8]) -> PassAttributes? {
-        var attributes = PassAttributes()
-        var scanner = Scanner()
-        for byte in bytes {
-            if let pair = scanner.take(byte) {
-                attributes.append(
-                    String(decoding: pair.name, as: UTF8.self),
-                    String(decoding: pair.value, as: UTF8.self)
-                )
-            }
+    /// Whether the name begins or ends a table.
+    private var isBrace: Bool { name.count == 1 && (name[0] == UInt8(ascii: "{") || name[0] == UInt8(ascii: "}")) }
+
+    private mutating func read(_ byte: UInt8) {
+        switch expecting {
+        case .name where byte != 0: name.append(byte)
+        case .value where byte != 0: value.append(byte)
+        case .name where name.isEmpty: isComplete = true
+        case .name where isBrace: name.removeAll(keepingCapacity: true)
+        case .name: expecting = .value
+        case .value:
+            found.append(String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))
+            name.removeAll(keepingCapacity: true)
+            value.removeAll(keepingCapacity: true)
+            expecting = .name
         }
-        return attributes.isEmpty ? nil : attributes
     }
 }

@@ -21,7 +21,7 @@ struct PassReception: ~Copyable {
     private var received: Descriptor?
     /// Keeps a number free for the descriptor that is to come: the kernel drops one that it has no number for.
     private var reserve: Descriptor?
-    private var list: [UInt8] = []
+    private var list = PassList()
     /// When the present stage began.
     private var since: LoopTime
 
@@ -40,18 +40,18 @@ struct PassReception: ~Copyable {
         case failed(String)
     }
 
-    /// Until the present stage has taken too long; 0 or less when it has.
+    /// Until the present stage has lasted too long; 0 or less when it has.
     func millisecondsLeft(_ now: LoopTime) -> Int64 {
         Int64(ProtocolLimit.passReceiveSeconds) * 1000 - now.milliseconds(since: since)
     }
 
     /// What has arrived; once, after `.complete`.
-    mutating func takeConnection() -> PassedConnection? {
+    mutating func connection() -> PassedConnection? {
         guard let descriptor = received.take() else { return nil }
-        return PassedConnection(descriptor: descriptor, attributes: PassList.parse(list))
+        return PassedConnection(descriptor: descriptor, attributes: list.attributes)
     }
 
-    /// Takes what is there, and not one byte that belongs to something else.
+    /// Reads what is there, and not one byte that belongs to something else.
     mutating func advance(now: LoopTime) -> Stage {
         do throws(SystemError) {
             if received == nil {
@@ -64,11 +64,11 @@ struct PassReception: ~Copyable {
             }
             while true {
                 switch try readList() {
-                case .bytes: if PassList.isComplete(list) { return .complete }
+                case .bytes: if list.isComplete { return .complete }
                 case .wouldBlock: return .waiting
-                case .endOfFile: return list.isEmpty ? .complete : .failed("attribute list ends early")
+                case .endOfFile: return list.byteCount == 0 ? .complete : .failed("attribute list ends early")
                 }
-                if list.count > Self.longestList { return .failed("attribute list is too long") }
+                if list.byteCount > Self.longestList { return .failed("attribute list is too long") }
             }
         } catch {
             switch error.code {
@@ -82,16 +82,19 @@ struct PassReception: ~Copyable {
         }
     }
 
-    /// Peeks, and takes as far as the list goes.
+    /// Peeks, and reads as far as the list goes.
     private mutating func readList() throws(SystemError) -> Transfer {
-        var bytes = [UInt8](repeating: 0, count: 512)
-        var span = bytes.mutableSpan
-        var raw = unsafe span.mutableBytes
-        let result = try sender.number.peek(into: &raw)
-        guard case .bytes(let count) = result else { return result }
-        let wanted = PassList.bytesThatBelong(list, bytes[..<count])
-        guard let taken = try sender.number.read(atMost: wanted) else { return .wouldBlock }
-        list += taken
-        return .bytes(taken.count)
+        var block = InlineArray<512, UInt8>(repeating: 0)
+        var span = block.mutableSpan
+        // Any bytes may be written over bytes.
+        var bytes = unsafe span.mutableBytes
+        let peeked = try sender.number.peek(into: &bytes)
+        guard case .bytes(let count) = peeked else { return peeked }
+        let wanted = list.read(bytes.bytes.extracting(0..<count))
+        // Nobody else reads here, so what was seen is still there; a list that lost bytes would be read wrongly.
+        guard case .bytes(wanted) = try sender.number.read(into: &bytes, atMost: wanted) else {
+            throw SystemError(.read, .ioError)
+        }
+        return .bytes(wanted)
     }
 }

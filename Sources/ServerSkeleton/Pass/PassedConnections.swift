@@ -40,14 +40,14 @@ struct PassedConnections: ~Copyable {
         }
     }
 
-    /// Takes what a sender sent.
+    /// Reads what a sender sent.
     mutating func advance(_ slot: SlotID, _ life: inout ChildLife) -> Progress {
         guard receptions.contains(slot) else { return .incomplete }
         let stage = receptions[slot].advance(now: life.loop.now)
         switch stage {
         case .waiting: return .incomplete
         case .complete:
-            let connection = receptions[slot].takeConnection()
+            let connection = receptions[slot].connection()
             end(slot, &life)
             guard let connection else { return .incomplete }
             return .complete(connection)
@@ -58,7 +58,7 @@ struct PassedConnections: ~Copyable {
         }
     }
 
-    /// Gives up on senders that take too long.
+    /// Gives up on senders that are too slow.
     mutating func sweep(_ life: inout ChildLife) {
         for index in 0..<receptions.capacity {
             guard let slot = receptions.id(at: index), receptions[slot].millisecondsLeft(life.loop.now) <= 0

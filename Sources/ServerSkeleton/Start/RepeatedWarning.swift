@@ -17,7 +17,6 @@ public struct RepeatedWarning {
     ///
     /// - Parameter time: of the present turn, for instance `Reply.time`.
     public mutating func log(_ log: ServiceLog, at time: ServiceTime, _ text: @autoclosure () -> String) {
-        guard let heldBack = gate.pass(nowSeconds: time.seconds) else { return }
-        log.warning(text() + (heldBack > 0 ? " (\(heldBack) more since the last message)" : ""))
+        if let text = gate.text(text(), nowSeconds: time.seconds) { log.warning(text) }
     }
 }

@@ -35,10 +35,10 @@ public protocol Service: ~Copyable {
 
     /// Called before the process waits for events, once a turn. The place for work that is due by the clock.
     ///
-    /// - Returns: how many seconds the process may sleep at most; nil for no limit. Default: nil.
+    /// - Returns: how many seconds the process may sleep at most; nil, or more than a day, for no limit. Default: nil.
     mutating func willWait(_ time: ServiceTime) -> Int?
 
-    /// Called before the process takes clients or datagrams. Default: `.goOn`.
+    /// Called before the process accepts clients or receives datagrams. Default: `.goOn`.
     mutating func willAccept() -> AcceptDecision
 
     /// Called before the process ends of its own accord: idle, used up, or because master is gone. Default: nothing.
@@ -80,16 +80,16 @@ public struct ServiceDemands: OptionSet, Sendable {
     public static let unlimited = ServiceDemands(rawValue: 2)
     /// Keeps root: the service must not run as the mail owner (`-u`).
     public static let privileged = ServiceDemands(rawValue: 4)
-    /// Takes a token for every client and makes it wait for `in_flow_delay` when there is none.
+    /// Uses up a token for every client and makes it wait for `in_flow_delay` when there is none.
     public static let inFlowDelay = ServiceDemands(rawValue: 8)
     /// The service is what all others log through: its own messages must never wait for it.
     package static let neverWaitsForLog = ServiceDemands(rawValue: 16)
 }
 
-/// Whether a process goes on to take work.
+/// Whether a process goes on to accept work.
 public enum AcceptDecision: Sendable {
     case goOn
-    /// Ends the process with status 0 before it takes anything, with this message: something it depends on has changed
-    /// and a new process should serve who is waiting. Clients that are connected are cut off.
+    /// Ends the process with status 0 before it accepts anything, with this message: something it depends on has
+    /// changed and a new process should serve who is waiting. Clients that are connected are cut off.
     case retire(String)
 }

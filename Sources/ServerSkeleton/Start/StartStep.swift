@@ -9,7 +9,7 @@ import MasterConfig
 import MasterProtocol
 import SystemCalls
 
-/// The steps that `startServer` takes, each by itself. A step that cannot be taken ends the process.
+/// The steps of `startServer`, each by itself. One that fails ends the process.
 enum StartStep {
     /// The last part of the path we were started with.
     static func processName() -> String {
@@ -127,8 +127,8 @@ enum StartStep {
         }
     }
 
-    /// Datagram servers with siblings take turns; the lock that they share is opened here, where the inherited working
-    /// directory still counts. Streams have none, since they must go on serving the clients they have.
+    /// Datagram servers with siblings wait one at a time; the lock that they share is opened here, where the inherited
+    /// working directory still counts. Streams have none, since they must go on serving the clients they have.
     static func openLock(
         _ skeleton: DaemonOptions.Skeleton,
         _ options: DaemonOptions,
@@ -153,8 +153,11 @@ enum StartStep {
         }
     }
 
+    /// Of servers that wait for no client in the middle of their work.
+    private static let datagramWatchdogSeconds = 1000
+
     static func watchdogSeconds(_ skeleton: DaemonOptions.Skeleton, _ settings: MainSettings) -> Int {
-        skeleton == .stream ? settings.daemonTimeout : ProtocolLimit.skeletonWatchdogSeconds
+        skeleton == .stream ? settings.daemonTimeout : datagramWatchdogSeconds
     }
 }
 

@@ -13,12 +13,12 @@ struct Connection: ~Copyable {
     /// Nil while the client waits for its in-flow delay.
     var reading: WatchID?
     var writing: WatchID?
-    /// Input that is no whole request yet, or that waits until replies are taken.
+    /// Input that is no whole request yet, or that waits until replies are sent.
     var kept: BlockPool.BlockID?
-    /// Replies that the client has not taken yet, and how much of them it has.
+    /// Replies that the client has had no room for yet, and how much of them is sent.
     var unsent: BlockPool.BlockID?
     var unsentOffset = 0
-    /// To be disconnected once it took everything.
+    /// To be disconnected once everything is sent.
     var closesWhenSent = false
     /// Since when we wait for this client; nil when it owes us nothing.
     var waitingSince: LoopTime?
@@ -26,7 +26,7 @@ struct Connection: ~Copyable {
     init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 }
 
-/// How many clients are waited for, for the rest of a request or to take their replies. One coarse timer looks after
+/// How many clients are waited for, for the rest of a request or to receive their replies. One coarse timer looks after
 /// all of them, and runs only while there are any.
 struct ClientPatience {
     let limitMilliseconds: Int64

@@ -39,11 +39,10 @@ public struct Reply: ~Copyable {
         if !buffer.append(text) { isOverfull = true }
     }
 
-    /// Appends text that was made at run time, as UTF-8. Making it allocates: where every request passes, append its
-    /// parts instead.
+    /// Appends text that was made at run time, as UTF-8. Making such text allocates: where every request passes, append
+    /// its parts instead.
     public mutating func append(utf8 text: String) {
-        let bytes = Array(text.utf8)
-        if !buffer.append(unsafe bytes.span.bytes) { isOverfull = true }
+        if !buffer.append(utf8: text) { isOverfull = true }
     }
 
     /// Appends a number in decimal digits.

@@ -15,8 +15,8 @@ import SystemCalls
 
 /// What became of a reply.
 @usableFromInline enum Delivery {
-    case taken
-    /// The client has to take earlier bytes, or these, before it gets more.
+    case sent
+    /// The client has to receive earlier bytes, or these, before it gets more.
     case kept
     case failed
     /// There is no such client.
@@ -35,7 +35,7 @@ extension StreamCore {
     @usableFromInline mutating func receive(from id: ClientID, into input: inout InputBuffer) -> Reception {
         guard connections.contains(id.slot) else { return .nothing }
         input.buffer.removeAll()
-        takeKeptBytes(id.slot, into: &input)
+        restoreKeptBytes(id.slot, into: &input)
         do throws(SystemError) {
             switch try input.fill(from: connections[id.slot].descriptor.number) {
             case .bytes: return .some
@@ -50,14 +50,14 @@ extension StreamCore {
         }
     }
 
-    /// Input that waited until the client took its replies.
-    @usableFromInline mutating func takeKept(of id: ClientID, into input: inout InputBuffer) -> Reception {
+    /// Input that waited until the client had its replies.
+    @usableFromInline mutating func restoreKept(of id: ClientID, into input: inout InputBuffer) -> Reception {
         input.buffer.removeAll()
-        takeKeptBytes(id.slot, into: &input)
+        restoreKeptBytes(id.slot, into: &input)
         return input.count > 0 ? .some : .nothing
     }
 
-    private mutating func takeKeptBytes(_ slot: SlotID, into input: inout InputBuffer) {
+    private mutating func restoreKeptBytes(_ slot: SlotID, into input: inout InputBuffer) {
         guard let block = connections[slot].kept else { return }
         connections[slot].kept = nil
         _ = input.buffer.append(blocks.bytes(block))
@@ -75,13 +75,13 @@ extension StreamCore {
     @usableFromInline mutating func send(_ reply: inout Reply, to id: ClientID) -> Delivery {
         guard connections.contains(id.slot) else { return .unknown }
         if connections[id.slot].unsent != nil { return .kept }
-        if reply.count == 0 { return .taken }
+        if reply.count == 0 { return .sent }
         do throws(SystemError) {
             var sent = 0
             let number = connections[id.slot].descriptor.number
             if case .bytes(let count) = try number.write(reply.buffer.bytes) { sent = count }
             defer { reply.buffer.removeAll() }
-            if sent == reply.count { return .taken }
+            if sent == reply.count { return .sent }
             connections[id.slot].unsent = blocks.store(reply.buffer.bytes.extracting(sent..<reply.count))
             return .kept
         } catch {
@@ -118,7 +118,7 @@ extension StreamCore {
         switch delivery {
         case .unknown: return .stays
         case .failed: return .leaves
-        case .taken: return mustDisconnect ? .leaves : keepRest(rest, of: id.slot)
+        case .sent: return mustDisconnect ? .leaves : keepRest(rest, of: id.slot)
         case .kept:
             if mustDisconnect { connections[id.slot].closesWhenSent = true } else { keep(id.slot, rest) }
             waitForRoom(id.slot)
@@ -126,7 +126,7 @@ extension StreamCore {
         }
     }
 
-    /// The client has taken all replies: what is left of its input is the beginning of a request.
+    /// All replies are sent: what is left of its input is the beginning of a request.
     private mutating func keepRest(_ rest: RawSpan, of slot: SlotID) -> Settled {
         if rest.byteCount == 0 {
             patience.end(for: &connections[slot])
@@ -143,7 +143,7 @@ extension StreamCore {
 
     private var name: String { "service \(life.circumstances.serviceName)" }
 
-    /// The client has to take what we have before it gets a hearing again.
+    /// The client has to receive what we have before it gets a hearing again.
     private mutating func waitForRoom(_ slot: SlotID) {
         patience.wait(for: &connections[slot], &life.loop)
         if let reading = connections[slot].reading { life.loop.stop(reading) }
@@ -163,7 +163,7 @@ extension StreamCore {
         guard connections.contains(id.slot), let block = connections[id.slot].unsent else { return nil }
         do throws(SystemError) {
             let (count, left) = try writeRest(of: block, to: id.slot)
-            if left == 0 { return try allTaken(id, block) }
+            if left == 0 { return try allSent(id, block) }
             connections[id.slot].unsentOffset += count
             if count > 0 { patience.wait(for: &connections[id.slot], &life.loop) }
             return nil
@@ -184,7 +184,7 @@ extension StreamCore {
         return (count, rest.byteCount - count)
     }
 
-    private mutating func allTaken(_ id: ClientID, _ block: BlockPool.BlockID) throws(SystemError) -> StreamEvent {
+    private mutating func allSent(_ id: ClientID, _ block: BlockPool.BlockID) throws(SystemError) -> StreamEvent {
         blocks.release(block)
         connections[id.slot].unsent = nil
         connections[id.slot].unsentOffset = 0

@@ -13,7 +13,7 @@ import SystemCalls
 @usableFromInline enum StreamEvent {
     /// A client sent something, or hung up: `receive`.
     case input(ClientID)
-    /// A client took its replies at last: `takeKept`.
+    /// A client has all its replies at last: `restoreKept`.
     case resumed(ClientID)
     /// A passed connection is complete: greet it.
     case arrived(ClientID)
@@ -100,7 +100,7 @@ import SystemCalls
             if life.loop.hasNext { return life.staysBusy() }
             life.endWork()
         }
-        life.turn(atMost: doomed.isEmpty ? seconds.map { Int64($0) * 1000 } : 0)
+        life.turn(atMost: doomed.isEmpty ? seconds : 0)
     }
 
     /// What has to be done in this turn, one thing at a time.
@@ -142,7 +142,7 @@ import SystemCalls
         askers = 0
     }
 
-    /// The service wants a fresh process to take over.
+    /// The service wants a fresh process to go on in place of this one.
     @usableFromInline mutating func retire(_ why: String) { life.retire(why) }
 
     @usableFromInline mutating func finish() { life.finish() }
@@ -176,7 +176,7 @@ import SystemCalls
         }
     }
 
-    /// Takes a connection into the table; nil when it cannot be watched.
+    /// Puts a connection into the table; nil when it cannot be watched.
     private mutating func admit(_ descriptor: consuming Descriptor) -> ClientID? {
         if connections.count == connections.capacity { connections.reserve(connections.count + 1) }
         guard let slot = connections.insert(Connection(descriptor)) else { return nil }
@@ -197,7 +197,7 @@ import SystemCalls
             let number = connections[slot].descriptor.number
             let watch = try life.loop.watch(number, for: .readable, token: EventToken(.client, slot: slot))
             connections[slot].reading = watch
-            // No more requests from a client that has not taken its greeting yet.
+            // No more requests from a client that has not received its greeting yet.
             if connections[slot].unsent != nil { life.loop.stop(watch) }
             return .stays
         } catch {

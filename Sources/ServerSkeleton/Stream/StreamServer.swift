@@ -52,14 +52,14 @@ import MasterProtocol
         core.start()
         while true {
             switch core.nextStep() {
-            case .takeTurn: takeTurn()
+            case .turn: turn()
             case .lookOnceMore: acceptClients()
             case .leave: return
             }
         }
     }
 
-    @inlinable mutating func takeTurn() {
+    @inlinable mutating func turn() {
         core.wait(atMost: service.willWait(core.time))
         reply.begin(core.time)
         while let event = core.nextEvent() { handle(event) }
@@ -75,7 +75,7 @@ import MasterProtocol
             case .nothing: break
             case .ended: leave(id)
             }
-        case .resumed(let id): if core.takeKept(of: id, into: &input) == .some { work(id) }
+        case .resumed(let id): if core.restoreKept(of: id, into: &input) == .some { work(id) }
         case .arrived(let id): greet(id)
         case .lost(let id): leave(id)
         }
@@ -86,7 +86,7 @@ import MasterProtocol
         core.beginRequests()
         var done = 0
         while done < input.count, !reply.mustDisconnect {
-            if reply.room < S.maximumReplySize, core.send(&reply, to: id) != .taken { break }
+            if reply.room < S.maximumReplySize, core.send(&reply, to: id) != .sent { break }
             let size = Self.call(&service, input, from: done, &states[id.place]!, &reply)
             if size <= 0 { break }
             done += size
