@@ -4,7 +4,8 @@
 //===----------------------------------------------------------------------===//
 
 // The yardsticks in perf/ and the peers in Benchmarks/CPeers share this: a base with the flags that ours has,
-// listeners, and accepting in batches. Whatever the system refuses ends the program with a message.
+// listeners, and accepting in batches. Whatever the system refuses ends the program with a message. What only the
+// yardsticks share, and perf/bare/bare.c does, stands at the end.
 
 #ifndef LOOP_H
 #define LOOP_H
@@ -111,5 +112,21 @@ static inline void loop_raise_descriptor_limit(void) {
         setrlimit(RLIMIT_NOFILE, &files);
     }
 }
+
+/// What a stream loop says to a new client, and what it answers to `length` bytes it has read. An answer is always
+/// written at once and whole; a client that does not take it is dropped.
+struct bare_stream {
+    const char *greeting;
+    const char *(*answer)(const char *bytes, size_t length, size_t *answer_length);
+};
+
+/// A base that SIGTERM and SIGINT end.
+struct event_base *bare_base(void);
+
+/// A bound and listening socket, non-blocking and close-on-exec. `where` is `unix:PATH` or `tcp:ADDRESS:PORT`.
+int bare_listen(const char *where);
+
+/// Serves `listener` until a signal says stop.
+void bare_serve(struct event_base *base, int listener, const struct bare_stream *stream);
 
 #endif

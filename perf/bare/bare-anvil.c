@@ -7,9 +7,9 @@
 //
 // Greets a client with anvil's announcement and answers each read with a reply of the shape a `connect` request gets.
 // It leaves out what anvil is for: it does not parse the request (one read counts as one request), keeps no table of
-// clients, counts nothing, expires nothing and reports no peaks; and it leaves out all that bare.h lists.
+// clients, counts nothing, expires nothing and reports no peaks; and it leaves out all that bare.c lists.
 
-#include "bare.h"
+#include "../../Benchmarks/CPeers/loop.h"
 
 #include <stdio.h>
 

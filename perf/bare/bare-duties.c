@@ -19,7 +19,7 @@
 // dropped), requests before new clients within a turn, a bound on the requests of a turn, log, configuration,
 // privileges, and everything that master(8) does but reading the reports.
 
-#include "bare.h"
+#include "../../Benchmarks/CPeers/loop.h"
 #include "duties.h"
 
 #include <signal.h>

@@ -6,9 +6,9 @@
 // bare-echo unix:PATH | tcp:ADDRESS:PORT
 //
 // Writes back what it has read. It leaves out waiting for a slow reader (a client that does not take its bytes at once
-// is dropped) and all that bare.h lists.
+// is dropped) and all that bare.c lists.
 
-#include "bare.h"
+#include "../../Benchmarks/CPeers/loop.h"
 
 #include <stdio.h>
 

@@ -7,9 +7,9 @@
 //
 // Answers each read with one HTTP response that keeps the connection, of about the length of nginx's for `return`.
 // It leaves out all of HTTP: it does not parse the request (one read counts as one request), knows no time of day and
-// closes only when the client does; and it leaves out all that bare.h lists.
+// closes only when the client does; and it leaves out all that bare.c lists.
 
-#include "bare.h"
+#include "../../Benchmarks/CPeers/loop.h"
 
 #include <stdio.h>
 

@@ -7,10 +7,10 @@
 //
 // Takes what waits in a UNIX datagram socket with one recvmmsg(2) and appends it, a line for a datagram, with one
 // writev(2) from the same memory, until nothing waits or it has done so 16 times. It leaves out the careful open of
-// the log file, the way to syslog when no file is configured, any recovery from a short write, and all that bare.h
+// the log file, the way to syslog when no file is configured, any recovery from a short write, and all that bare.c
 // lists.
 
-#include "bare.h"
+#include "../../Benchmarks/CPeers/loop.h"
 
 #include <fcntl.h>
 #include <sys/uio.h>

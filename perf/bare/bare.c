@@ -3,7 +3,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-#include "bare.h"
+// The bare loops are a yardstick, not servers: one process, one libevent base, and only the reads and writes of an
+// exchange. What a pre-forked daemon needs beyond that is left out on purpose: no master above it and no status
+// protocol, no limits on clients, idle time or use, no watchdog, no privileges, no configuration, no logging.
+
+#include "../../Benchmarks/CPeers/loop.h"
 
 #include <signal.h>
 

@@ -6,7 +6,7 @@
 // The 12 bytes of master(8)'s status protocol on a socket pair. Whoever reads them keeps count and does nothing else:
 // it starts nobody, watches no endpoint and writes no log. As ours does, it lets reports gather for a moment.
 
-#include "bare.h"
+#include "../../Benchmarks/CPeers/loop.h"
 #include "duties.h"
 
 #include <errno.h>

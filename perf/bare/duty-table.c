@@ -7,7 +7,7 @@
 // in which they expire. The hash has a secret key, because clients choose what is hashed. Connections are counted and
 // their rate; the other four rates of anvil are left out, and the peaks it reports to the log.
 
-#include "bare.h"
+#include "../../Benchmarks/CPeers/loop.h"
 #include "duties.h"
 
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 // the file COUNTS, four numbers of 64 bits that can be read at any time: connections, requests, answers, and reads that
 // were not one whole request.
 
-#include "../bare/bare.h"
+#include "../../Benchmarks/CPeers/loop.h"
 
 #include <fcntl.h>
 #include <stdint.h>

@@ -4,6 +4,7 @@
 # ===----------------------------------------------------------------------===#
 """The drawing is done by flamegraph.pl, which Debian keeps with a Perl profiler."""
 
+import html
 import os
 import shutil
 import subprocess
@@ -23,13 +24,27 @@ def program() -> str:
     return found
 
 
-def draw(path: str, title: str, unit: str, colors: str, folded: str) -> None:
+def draw(path: str, title: str, where: str, unit: str, colors: str, folded: str) -> None:
+    """`where` is what the picture was recorded on, of which commit and when: it stands below the title."""
     if not folded:
         raise Failure(f"nothing was recorded for \"{title}\"")
-    picture = _picture(title, unit, colors, folded)
+    picture = with_place(_picture(title, unit, colors, folded), where)
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(picture)
+
+
+def with_place(picture: str, where: str) -> str:
+    """flamegraph.pl has one line for a title, and leaves room for another one below it."""
+    lines = picture.split("\n")
+    try:
+        place = next(number for number, line in enumerate(lines) if 'y="24"' in line and 'text-anchor="middle"' in line)
+    except StopIteration:
+        raise Failure("flamegraph.pl draws its title elsewhere than it did") from None
+    text = html.escape(where)
+    lines.insert(place + 1, '<text text-anchor="middle" x="600.00" y="40" font-size="12" font-family="Verdana"'
+                            f' fill="rgb(90,90,90)"  >{text}</text>')
+    return "\n".join(lines)
 
 
 def _picture(title: str, unit: str, colors: str, folded: str) -> str:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from comparison import peers, workloads
+from comparison.circumstances import where
 from comparison.processes import Failure
 
 from . import background, command, drawing, folded, mappings, recording, sampling, stacks, stage
@@ -188,7 +189,8 @@ def draw(path: str, wish: Wish, machine: recording.Machine, outcome: Outcome) ->
             f"no allocation by {wish.of} in {wish.seconds:g} s of {wish.workload}, {outcome.operations} operations:"
             " nothing to draw (its start allocates: --workload cold)"
         )
-    drawing.draw(path, title(wish, machine, outcome), wish.unit(), COLORS[wish.mode], folded.lines(outcome.folded))
+    drawing.draw(path, title(wish, machine, outcome), where(command.circumstances()), wish.unit(), COLORS[wish.mode],
+                 folded.lines(outcome.folded))
     command.say(f"written: {os.path.relpath(path)}")
 
 
