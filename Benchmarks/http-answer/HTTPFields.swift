@@ -75,6 +75,7 @@ struct HTTPFields {
             for index in 0..<range.count {
                 let byte = bytes.byte(at: range.lowerBound + index)
                 let isUpper = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")
+                // As many bytes as the range has: looked at above.
                 if unsafe (isUpper ? byte + 32 : byte) != lower[index] { return false }
             }
             return true
