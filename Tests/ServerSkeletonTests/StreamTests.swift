@@ -67,6 +67,17 @@ struct StreamTests {
         #expect(try client.exchange("\n", 6) == "again\n")
     }
 
+    @Test("a service may ask where a client comes from")
+    func peerAddress() throws {
+        let room = try ServerRoom()
+        let listener = try room.inetListener()
+        let child = try ServerChild("test-service", ["-t", "inet"], room: room, listeners: [listener.number])
+        let address = try #require(try listener.number.name(ofPeer: false))
+        #expect(try TestPeer(to: address, .stream).exchange("x\n", 2) == "x\n")
+        #expect(room.log.contains("hook arrived from 127.0.0.1"))
+        #expect(child.isRunning)
+    }
+
     @Test func acceptedSocketsKeepTheConnectionAlive() throws {
         let room = try ServerRoom()
         let listener = try room.inetListener()

@@ -26,6 +26,7 @@ struct LineService: StreamService {
     }
 
     mutating func clientArrived(_ client: Client, reply: inout Reply) -> String {
+        if let address = client.peerAddress() { log.info("hook arrived from \(address)") }
         let attributes = client.passAttributes
         return attributes?.names.map { "\($0)=\(attributes?[$0] ?? "")" }.joined(separator: " ") ?? "none"
     }
