@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 //
-// A store into a mapped file fails with SIGBUS where the file was cut off or its disk is full. Whoever only tells others
-// what it does must not die of that: the handler puts memory of our own in the place of the file, and the store is made
-// again. The state is static because a handler has no other memory.
+// A store into a mapped file fails with SIGBUS where the file was cut off or its disk is full. Whoever only tells
+// others what it does must not die of that: the handler puts memory of our own in the place of the file, and the store
+// is made again. The state is static because a handler has no other memory.
 
 #include "internal.h"
 #include <stdatomic.h>

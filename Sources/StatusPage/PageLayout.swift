@@ -3,14 +3,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// Places and sizes of a page, in bytes. A page consists of a header, one record about master, and three tables of records
-/// of the same size: services, processes, events. master.status(5) describes it for others.
+/// Places and sizes of a page, in bytes. A page consists of a header, one record about master, and three tables of
+/// records of the same size: services, processes, events. master.status(5) describes it for others.
 ///
 ///     header | master | services … | processes … | events …
 ///
-/// All numbers are words: 64 bits, little endian, at a multiple of 8. A record begins with its number, which is odd while the
-/// record is being written, 0 if it never was, and larger each time. A reader takes the sizes from the header, and so
-/// skips what a later version puts behind the fields that it knows.
+/// All numbers are words: 64 bits, little endian, at a multiple of 8. A record begins with its number, which is odd
+/// while the record is being written, 0 if it never was, and larger each time. A reader takes the sizes from the
+/// header, and so skips what a later version puts behind the fields that it knows.
 package struct PageLayout: Equatable, Sendable {
     /// "QMSTATUS" as a word.
     package static let magic: UInt64 = 0x5355_5441_5453_4d51

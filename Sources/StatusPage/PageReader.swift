@@ -26,9 +26,9 @@ package struct Overview: Equatable, Sendable {
 /// Reads a page while it is being written. It takes nothing for granted: the page may be cut off, foreign, or made to
 /// mislead.
 ///
-/// The file is read twice. A record whose number is even, and which is the same in both readings, is whole: master changes
-/// the number before it changes anything else, and never uses one again. What is not whole is read again, at most
-/// `attempts` times.
+/// The file is read twice. A record whose number is even, and which is the same in both readings, is whole: master
+/// changes the number before it changes anything else, and never uses one again. What is not whole is read again, at
+/// most `attempts` times.
 package struct PageReader: Sendable {
     package static let attempts = 20
 

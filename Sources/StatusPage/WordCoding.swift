@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// Takes the fields of a record one after the other: a writer stores them, a reader fills them. What a record consists of
-/// is said once, by the function that hands its fields over.
+/// Takes the fields of a record one after the other: a writer stores them, a reader fills them. What a record consists
+/// of is said once, by the function that hands its fields over.
 protocol WordCoder {
     mutating func code(_ word: inout UInt64)
     /// Text in `words` words, cut off where it does not fit, with zeros behind it.

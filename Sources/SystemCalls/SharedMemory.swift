@@ -14,8 +14,8 @@ import Glibc
     package let byteCount: Int
     private let guardNumber: CInt
 
-    /// mmap(2) MAP_SHARED of the first `byteCount` bytes, a multiple of eight, of a file that is as long. There are four
-    /// in a process at most.
+    /// mmap(2) MAP_SHARED of the first `byteCount` bytes, a multiple of eight, of a file that is as long. There are
+    /// four in a process at most.
     package init(mapping file: DescriptorNumber, byteCount: Int) throws(SystemError) {
         precondition(byteCount > 0 && byteCount % 8 == 0)
         let address = try calling(.mmap) { cposix_map_shared(file.rawValue, byteCount) }

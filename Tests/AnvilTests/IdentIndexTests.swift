@@ -8,7 +8,8 @@ import Testing
 @testable import AnvilRates
 
 struct IdentIndexTests {
-    @Test func theIndexFindsEverythingAcrossCollisionsAndRemovals() {
+    @Test("the index finds everything across collisions and removals")
+    func collisions() {
         var index = IdentIndex(capacity: 8)
         // Hashes that all begin at the same few places.
         for slot in 0..<UInt32(32) { index.insert(hash: slot % 4, slot: slot) }

@@ -13,7 +13,8 @@ struct PeakTests {
         peaks.note(rate, value, ident: bytes.span.bytes, seconds: { seconds })
     }
 
-    @Test func theReportHasALineForEveryPeakInAFixedOrder() {
+    @Test("the report has a line for every peak in a fixed order")
+    func report() {
         var peaks = Peaks()
         for (index, rate) in Rate.allCases.reversed().enumerated() {
             note(&peaks, rate, Int32(index + 1), "smtp:192.0.2.\(index)", at: Int64(index))
@@ -35,7 +36,8 @@ struct PeakTests {
         #expect(peaks.report(timeUnit: 60, date: { "<\($0)>" }).isEmpty, "a report begins a new period")
     }
 
-    @Test func onlyAHigherFigureReplacesAPeak() {
+    @Test("only a higher figure replaces a peak")
+    func higherFigure() {
         var peaks = Peaks()
         note(&peaks, .message, 3, "first", at: 1)
         note(&peaks, .message, 3, "second", at: 2)

@@ -37,8 +37,8 @@ struct Counting: ~Copyable {
 }
 
 struct RateTableTests {
-    @Test(arguments: ["", "a", String(repeating: "long", count: 40)])
-    func aGuessIsTakenOnlyWhereItIsRight(_ name: String) {
+    @Test("a guess counts only where it is right", arguments: ["", "a", String(repeating: "long", count: 40)])
+    func guess(_ name: String) {
         var counting = Counting()
         let (right, wrong) = (counting.connect(name).record, counting.connect("another").record)
         #expect(right != wrong)
@@ -58,7 +58,8 @@ struct RateTableTests {
         #expect(found == nil)
     }
 
-    @Test func connectionsAreCountedAndRated() {
+    @Test("connections are counted and rated")
+    func counting() {
         var counting = Counting()
         let first = counting.connect("a")
         #expect((first.count, first.rate) == (1, 1))
@@ -70,7 +71,8 @@ struct RateTableTests {
         #expect((third.count, third.rate) == (2, 3))
     }
 
-    @Test func ratesBeginAnewWhenTheUnitOfTimeIsOver() {
+    @Test("rates begin anew when the unit of time is over")
+    func unitOfTime() {
         var counting = Counting()
         let record = counting.connect("a").record
         _ = counting.table.count(.message, of: record, now: counting.now)
@@ -82,8 +84,8 @@ struct RateTableTests {
         #expect(counting.figures("a")[.message] == 0)
     }
 
-    @Test(arguments: Rate.allCases)
-    func everyRateIsCountedByItself(_ rate: Rate) {
+    @Test("every rate is counted by itself", arguments: Rate.allCases)
+    func separateRates(_ rate: Rate) {
         var counting = Counting()
         let record = counting.connect("a").record
         for _ in 0..<3 { _ = counting.table.count(rate, of: record, now: counting.now) }
@@ -93,7 +95,8 @@ struct RateTableTests {
         }
     }
 
-    @Test func lookingUpResetsStaleRatesAndKnowsNothingOfStrangers() {
+    @Test("looking up resets stale rates and knows nothing of strangers")
+    func lookingUp() {
         var counting = Counting()
         _ = counting.connect("a")
         counting.now += 61
@@ -103,7 +106,8 @@ struct RateTableTests {
         #expect(counting.table.count == 1)
     }
 
-    @Test func figuresSaturate() {
+    @Test("figures saturate")
+    func saturation() {
         var figures = ClientFigures()
         figures[.auth] = .max - 1
         figures.increment(.auth)
@@ -111,7 +115,8 @@ struct RateTableTests {
         #expect(figures[.auth] == .max)
     }
 
-    @Test func aRecordExpiresAUnitOfTimeAfterItsLastConnection() {
+    @Test("a record expires a unit of time after its last connection")
+    func expiry() {
         var counting = Counting()
         let record = counting.connect("a").record
         counting.table.expire(now: counting.now + 1000)
@@ -126,7 +131,8 @@ struct RateTableTests {
         #expect(counting.table.secondsToExpiry(now: counting.now) == nil)
     }
 
-    @Test func connectingAgainCancelsTheExpiry() {
+    @Test("connecting again cancels the expiry")
+    func connectingAgain() {
         var counting = Counting()
         let record = counting.connect("a").record
         counting.table.disconnect(record, now: counting.now)
@@ -136,7 +142,8 @@ struct RateTableTests {
         #expect(counting.table.count == 1)
     }
 
-    @Test func aNameThatOutlivedItsRecordDoesNoHarm() {
+    @Test("a name that outlived its record does no harm")
+    func staleName() {
         var counting = Counting()
         let record = counting.connect("a").record
         counting.table.disconnect(record, now: counting.now)
@@ -146,7 +153,8 @@ struct RateTableTests {
         #expect(counting.figures("b").count == 1)
     }
 
-    @Test func disconnectingTwiceCountsOnce() {
+    @Test("disconnecting twice counts once")
+    func disconnectingTwice() {
         var counting = Counting()
         let record = counting.connect("a").record
         counting.table.disconnect(record, now: counting.now)
@@ -156,7 +164,8 @@ struct RateTableTests {
         #expect(counting.table.count == 0)
     }
 
-    @Test func longIdentsAreToldApart() {
+    @Test("long idents are told apart")
+    func longIdents() {
         var counting = Counting()
         let stem = String(repeating: "x", count: 100)
         let first = counting.connect(stem + "1").record
@@ -166,8 +175,8 @@ struct RateTableTests {
     }
 
     /// Every operation in a random order against a dictionary that does the same.
-    @Test(arguments: [1, 2, 3, 4])
-    func theTableAgreesWithASimpleModel(_ seed: UInt64) {
+    @Test("the table agrees with a simple model", arguments: [1, 2, 3, 4])
+    func model(_ seed: UInt64) {
         struct Entry {
             var count: Int32
             var start: Int64

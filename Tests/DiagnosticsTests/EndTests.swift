@@ -10,7 +10,8 @@ import Testing
 @testable import Diagnostics
 
 @Suite struct EndTests {
-    @Test func the13thErrorIsFatal() async throws {
+    @Test("the 13th error is fatal")
+    func thirteenErrors() async throws {
         let result = try await #require(
             processExitsWith: .exitCode(1),
             observing: [\.standardErrorContent]
@@ -23,7 +24,8 @@ import Testing
         #expect(!text.contains("number 14"))
     }
 
-    @Test func aFatalErrorIsToldToTheWitnessToo() async throws {
+    @Test("a fatal error is told to the witness, too")
+    func witness() async throws {
         let result = try await #require(
             processExitsWith: .exitCode(1),
             observing: [\.standardErrorContent]
@@ -38,7 +40,8 @@ import Testing
         #expect(!text.contains("not this"))
     }
 
-    @Test func aPanicAborts() async {
+    @Test("a panic aborts")
+    func panic() async {
         await #expect(processExitsWith: .signal(SIGABRT)) {
             Log(ident: "a", host: nil, destination: .standardError, waits: false).panic("our own data is wrong")
         }

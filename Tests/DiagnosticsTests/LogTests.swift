@@ -53,7 +53,8 @@ import Testing
             && characters[9] == ":" && characters[12] == ":" && characters[15] == " "
     }
 
-    @Test func theFileSink() {
+    @Test("a line goes to the file with host, ident and severity")
+    func fileSink() {
         let log = Log(
             ident: "postfix/thing",
             host: "mx.example.com",
@@ -75,7 +76,8 @@ import Testing
         #expect(found.allSatisfy { isDated($0, dayPad: "0") })
     }
 
-    @Test func thePostlogSinkSendsTheSameLineWithoutNewline() throws {
+    @Test("the postlog sink sends the same line without a newline")
+    func postlogSink() throws {
         let socket = try receiver()
         let log = Log(
             ident: "postfix/thing",
@@ -89,7 +91,8 @@ import Testing
         #expect(!log.hasPending)
     }
 
-    @Test func theSyslogLine() {
+    @Test("a line for the system's log has its priority and its date")
+    func syslogLine() {
         let line = LogLine.syslog(facility: 16, .warning, "postfix/thing[1]: warning: careful")
         #expect(line.hasPrefix("<20>"))
         #expect(isDated(String(line.dropFirst(4)), dayPad: " "))
@@ -100,11 +103,14 @@ import Testing
         #expect(LogLine.syslog(facility: 16, .panic, "x").hasPrefix("<18>"))
     }
 
-    @Test(arguments: [
-        ("plain", "plain"), ("two\nlines", "two?lines"), ("tab\tbell\u{7}", "tab?bell?"), ("\u{7f}", "?"), ("", ""),
-        ("d\u{fc}ne, \u{20ac}, \u{1f426}", "d\u{fc}ne, \u{20ac}, \u{1f426}"), ("\u{9b}2J", "?2J"), ("\u{85}", "?"),
-    ])
-    func unprintableBytesBecomeQuestionMarks(_ text: String, _ shown: String) {
+    @Test(
+        "unprintable bytes become question marks",
+        arguments: [
+            ("plain", "plain"), ("two\nlines", "two?lines"), ("tab\tbell\u{7}", "tab?bell?"), ("\u{7f}", "?"), ("", ""),
+            ("d\u{fc}ne, \u{20ac}, \u{1f426}", "d\u{fc}ne, \u{20ac}, \u{1f426}"), ("\u{9b}2J", "?2J"), ("\u{85}", "?"),
+        ]
+    )
+    func unprintable(_ text: String, _ shown: String) {
         #expect(LogLine.sanitised(text) == shown)
     }
 
@@ -126,19 +132,22 @@ import Testing
         #expect(LogLine.body(ident: "evil\n\u{1b}[7]", pid: 1, .info, "t") == "evil??[7]: t")
     }
 
-    @Test func aTextIsCutAt2000Bytes() {
+    @Test("a text is cut at 2000 bytes")
+    func longText() {
         #expect(LogLine.sanitised(String(repeating: "x", count: 2000)).count == 2000)
         #expect(LogLine.sanitised(String(repeating: "x", count: 2001)).count == 2000)
         #expect(LogLine.body(ident: "a", pid: 1, .warning, String(repeating: "x", count: 5000)).count == 2000 + 15)
     }
 
-    @Test func anIdentWithBracketsBringsItsOwnProcess() {
+    @Test("an ident with brackets brings its own process")
+    func identWithProcess() {
         #expect(LogLine.body(ident: "x[99]", pid: 1, .info, "t") == "x[99]: t")
         #expect(LogLine.shortHost("mx.example.com") == "mx")
         #expect(LogLine.shortHost("") == "amnesiac")
     }
 
-    @Test func verbosityHoldsBack() {
+    @Test("what is more verbose than asked for is held back")
+    func verbosity() {
         let log = Log(ident: "a", host: nil, destination: .file(home.file("log")), waits: false)
         log.verbose(1, "no")
         log.verbosity = 1
@@ -147,7 +156,8 @@ import Testing
         #expect(lines().map { $0.split(separator: " ").last } == ["yes"])
     }
 
-    @Test func aFullReceiverDoesNotMakeTheSenderWaitAndLosesNothing() throws {
+    @Test("a full receiver does not make the sender wait, and loses nothing")
+    func fullReceiver() throws {
         let socket = try receiver()
         let log = Log(
             ident: "a",
@@ -168,7 +178,8 @@ import Testing
         #expect(lines() == [], "the file was not needed")
     }
 
-    @Test func whatWasNotTakenGoesToTheFileInTheEnd() throws {
+    @Test("what no receiver took goes to the file in the end")
+    func linesAtTheEnd() throws {
         let socket = try receiver()
         let log = Log(
             ident: "a",
@@ -182,7 +193,8 @@ import Testing
         #expect(all.map { $0.split(separator: " ").last } == (0..<count).map { Substring("\($0)") })
     }
 
-    @Test func beyondTheQueueLinesGoToTheFile() throws {
+    @Test("lines that the queue has no room for go to the file")
+    func fullQueue() throws {
         let socket = try receiver()
         let log = Log(
             ident: "a",
@@ -202,7 +214,8 @@ import Testing
     // Those that close a receiver run in a process of their own: a child that another test is just starting would keep
     // it open until its exec.
 
-    @Test func withoutReceiverLinesGoToTheFile() async {
+    @Test("without a receiver, lines go to the file")
+    func noReceiver() async {
         await #expect(processExitsWith: .success) {
             let test = try LogTests()
             let log = Log(
@@ -223,7 +236,8 @@ import Testing
         }
     }
 
-    @Test func aReceiverThatWasReplacedIsFoundAgain() async {
+    @Test("a receiver that was replaced is found again")
+    func newReceiver() async {
         await #expect(processExitsWith: .success) {
             let test = try LogTests()
             var socket = try test.receiver()
@@ -248,7 +262,8 @@ import Testing
         }
     }
 
-    @Test func aReceiverThatWasReplacedBetweenTwoLinesGetsTheSecond() async {
+    @Test("a receiver that was replaced between two lines gets the second")
+    func newReceiverBetweenLines() async {
         await #expect(processExitsWith: .success) {
             let test = try LogTests()
             var socket = try test.receiver()
@@ -269,7 +284,8 @@ import Testing
         }
     }
 
-    @Test func redirectingTakesAlongWhatHasNoFile() throws {
+    @Test("redirecting takes along what has no file")
+    func redirectedQueue() throws {
         let socket = try receiver()
         let log = Log(
             ident: "a",
@@ -286,7 +302,8 @@ import Testing
         #expect(all.map { $0.split(separator: " ").last } == (0...count).map { Substring("\($0)") }, "in their order")
     }
 
-    @Test func redirectingSendsWhatWaited() throws {
+    @Test("redirecting sends what waited")
+    func redirectedLines() throws {
         let socket = try receiver()
         let log = Log(
             ident: "a",
@@ -301,7 +318,8 @@ import Testing
         #expect(lines("other").count == 1)
     }
 
-    @Test func aDaemonWaitsForItsReceiver() throws {
+    @Test("a daemon waits for its receiver")
+    func waitingDaemon() throws {
         let socket = try receiver()
         try socket.number.setNonBlocking(false)
         let log = Log(

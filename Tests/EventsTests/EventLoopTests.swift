@@ -26,7 +26,8 @@ import Testing
         return found
     }
 
-    @Test func timersRingInTheOrderOfTheirTimes() throws {
+    @Test("timers ring in the order of their times")
+    func orderOfTimers() throws {
         // Arming takes no time to speak of, unless the machine did something else in between: then once more.
         for _ in 0..<1000 {
             var loop = try EventLoop(capacity: 4)
@@ -41,7 +42,8 @@ import Testing
         Issue.record("four timers were never armed within five milliseconds")
     }
 
-    @Test func aTimerRingsOnceUnlessArmedAgain() throws {
+    @Test("a timer rings once unless armed again")
+    func oneRing() throws {
         var loop = try EventLoop(capacity: 4)
         let timer = loop.makeTimer(token: EventToken(kind: 1))
         loop.arm(timer, milliseconds: 0)
@@ -55,7 +57,8 @@ import Testing
         #expect(try kinds(&loop, count: 1) == [1], "a running timer starts over")
     }
 
-    @Test func aTurnDoesNotWaitLongerThanItWasTold() throws {
+    @Test("a turn does not wait longer than it was told")
+    func limitOfATurn() throws {
         var loop = try EventLoop(capacity: 4)
         let before = loop.now
         try loop.turn(waitingAtMost: 30)
@@ -68,7 +71,8 @@ import Testing
         #expect(loop.now.milliseconds(since: again) >= 15, "a limit that was reached does not shorten the next turn")
     }
 
-    @Test func inputIsReportedUntilItIsTaken() throws {
+    @Test("input is reported until it is read")
+    func unreadInput() throws {
         var loop = try EventLoop(capacity: 4)
         let pair = try makeSocketPair()
         let watch = try loop.watch(
@@ -94,8 +98,8 @@ import Testing
         #expect(try kinds(&loop, turns: 1, wait: 0) == [])
     }
 
-    @Test(arguments: [true, false])
-    func aWatcherRemovedOrStoppedInTheMiddleOfATurnIsNotReported(_ removes: Bool) throws {
+    @Test("a watcher removed or stopped in the middle of a turn is not reported", arguments: [true, false])
+    func midTurn(_ removes: Bool) throws {
         var loop = try EventLoop(capacity: 4)
         let first = try makeSocketPair()
         let second = try makeSocketPair()
@@ -121,7 +125,8 @@ import Testing
         #expect(try kinds(&loop, turns: 1, wait: 0) == [reported.kind])
     }
 
-    @Test func manyWatchersMakeTheLoopGrow() throws {
+    @Test("many watchers make the loop grow")
+    func growth() throws {
         var loop = try EventLoop(capacity: 1)
         for kind in 0..<500 {
             loop.arm(loop.makeTimer(token: EventToken(kind: UInt32(kind))), milliseconds: Int64(kind % 3))
@@ -129,7 +134,8 @@ import Testing
         #expect(try Set(kinds(&loop, count: 500)) == Set(0..<500))
     }
 
-    @Test func roomToWriteIsReported() throws {
+    @Test("room to write is reported")
+    func roomToWrite() throws {
         var loop = try EventLoop(capacity: 4)
         let pipe = try makePipe(nonBlocking: true)
         _ = try loop.watch(pipe.second.number, for: .writable, token: EventToken(kind: 1))
@@ -139,7 +145,8 @@ import Testing
         #expect(try kinds(&loop, turns: 1, wait: 0) == [])
     }
 
-    @Test func signalsAreOccurrences() async {
+    @Test("signals are occurrences")
+    func signals() async {
         await #expect(processExitsWith: .success) {
             var loop = try EventLoop(capacity: 4)
             _ = try loop.watchSignal(.hangup, token: EventToken(kind: 1))

@@ -10,7 +10,8 @@ import Testing
 
 @Suite struct ExclusiveWakeupTests {
     /// Four processes wait on one listener. With plain registration a connection would wake all of them.
-    @Test func oneConnectionWakesOneOfManyProcesses() async {
+    @Test("one connection wakes one of many processes")
+    func oneOfMany() async {
         await #expect(processExitsWith: .success) {
             let (wakeups, served) = try connect(50, toProcesses: 4)
             #expect(served == 50)

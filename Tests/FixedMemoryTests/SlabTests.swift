@@ -13,7 +13,8 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
 }
 
 @Suite struct SlabTests {
-    @Test func aNameThatOutlivedItsElementFindsNothing() throws {
+    @Test("a name that outlived its element finds nothing")
+    func staleName() throws {
         var slab = Slab<String>(capacity: 1)
         let first = try put("first", into: &slab)
         #expect(slab.remove(first) == "first")
@@ -28,7 +29,8 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
         #expect(slab.id(at: Int(second.index)) == second)
     }
 
-    @Test func aFreeSlotHasNoName() throws {
+    @Test("a free slot has no name")
+    func freeSlot() throws {
         var slab = Slab<String>(capacity: 1)
         for generation: UInt32 in 0...3 {
             let isThere = slab.contains(SlotID(index: 0, generation: generation))
@@ -44,7 +46,8 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
         #expect(slab.id(at: slab.capacity) == nil)
     }
 
-    @Test func aFullSlabRefuses() throws {
+    @Test("a full slab refuses")
+    func fullSlab() throws {
         var slab = Slab<Int>(capacity: 1)
         let capacity = slab.capacity
         for number in 0..<capacity { _ = try put(number, into: &slab) }
@@ -53,7 +56,8 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
         #expect(count == capacity)
     }
 
-    @Test func elementsKeepTheirNamesAndValuesWhileTheSlabGrows() throws {
+    @Test("elements keep their names and values while the slab grows")
+    func growth() throws {
         var slab = Slab<Int>(capacity: 64)
         var names: [SlotID] = []
         for number in 0..<1000 {
@@ -83,7 +87,8 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
 
     private struct Owner: ~Copyable { let counted: Counted }
 
-    @Test func elementsEndWithTheSlab() {
+    @Test("elements end with the slab")
+    func endOfElements() {
         let alive = UnsafeMutablePointer<Int>.allocate(capacity: 1)
         alive.initialize(to: 0)
         defer { alive.deallocate() }
@@ -107,7 +112,8 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
         return String(decoding: copy, as: UTF8.self)
     }
 
-    @Test func whatDoesNotFitIsRefusedWhole() {
+    @Test("what does not fit is refused whole")
+    func noRoom() {
         var buffer = AppendBuffer(capacity: 10)
         #expect(buffer.append("12345678") == true)
         #expect(buffer.append("abc") == false)
@@ -123,8 +129,11 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
         #expect(room == 10)
     }
 
-    @Test(arguments: [0, 9, 10, 99, 100, 12_345, 9_999_999_999_999_999_999, 10_000_000_000_000_000_000, UInt64.max])
-    func numbersHaveAllTheirDigits(_ number: UInt64) {
+    @Test(
+        "numbers have all their digits",
+        arguments: [0, 9, 10, 99, 100, 12_345, 9_999_999_999_999_999_999, 10_000_000_000_000_000_000, UInt64.max]
+    )
+    func decimalDigits(_ number: UInt64) {
         let digits = String(number)
         var buffer = AppendBuffer(capacity: digits.utf8.count)
         #expect(buffer.append(decimal: number) == true)
@@ -135,7 +144,8 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
         #expect(text(small.bytes) == "four")
     }
 
-    @Test func textIsFoundWhereItStandsAndNowhereElse() {
+    @Test("text is found where it stands and nowhere else")
+    func textInPlace() {
         let bytes = Array("ident=x".utf8)
         let span = bytes.span.bytes
         let (front, later, past) = (span.holds("ident="), span.holds("x", at: 6), span.holds("xx", at: 6))
@@ -149,7 +159,8 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
         #expect(empty && !some)
     }
 
-    @Test func bytesMoveToTheFront() {
+    @Test("bytes move to the front")
+    func moving() {
         var block = FixedBytes(count: 8)
         for place in 0..<8 {
             var bytes = block.mutableBytes
@@ -160,7 +171,8 @@ private func put<Element>(_ element: Element, into slab: inout Slab<Element>) th
         #expect(copy == [5, 6, 7, 3, 4, 5, 6, 7])
     }
 
-    @Test func blocksKeepTheirBytesApart() {
+    @Test("blocks keep their bytes apart")
+    func blocks() {
         var pool = BlockPool(blockSize: 16)
         var names: [BlockPool.BlockID] = []
         for number in 0..<100 {

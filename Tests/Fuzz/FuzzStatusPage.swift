@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// Reads any bytes as a page, and as a page that changes between two readings: nothing may trap, and what comes out obeys
-/// the bounds of what was there. The first byte says how often it changes. Built together with those sources of StatusPage
-/// that touch no file, by `scripts/fuzz status_page`.
+/// Reads any bytes as a page, and as a page that changes between two readings: nothing may trap, and what comes out
+/// obeys the bounds of what was there. The first byte says how often it changes. Built together with those sources of
+/// StatusPage that touch no file, by `scripts/fuzz status_page`.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzStatusPage(_ start: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     guard let start, size > 0 else { return 0 }

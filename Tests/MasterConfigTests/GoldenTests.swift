@@ -9,8 +9,8 @@ import Testing
 @testable import MasterConfig
 
 @Suite struct GoldenTests {
-    @Test(arguments: ["plain", "gateway"])
-    func wholeConfigurations(_ name: String) throws {
+    @Test("whole configurations come to what the golden files say", arguments: ["plain", "gateway"])
+    func goldenFiles(_ name: String) throws {
         var problems: [ConfigProblem] = []
         var parsed = MainDictionary(parsing: try Golden.read("\(name).main.cf"), path: "main.cf", problems: &problems)
         let host = HostFacts(hostName: "mx1", configDirectory: "/etc/postfix")
@@ -29,8 +29,11 @@ import Testing
     }
 
     /// What Debian's package installs is read without a fatal problem, whatever this machine is configured to be.
-    @Test(.enabled(if: access("/usr/share/postfix/main.cf.debian", R_OK) == 0, "SKIPPED: needs Debian's postfix"))
-    func filesOfDebiansPackage() throws {
+    @Test(
+        "the files of Debian's package are read without a problem",
+        .enabled(if: access("/usr/share/postfix/main.cf.debian", R_OK) == 0, "SKIPPED: needs Debian's postfix")
+    )
+    func filesOfDebian() throws {
         let directory = "/usr/share/postfix/"
         var problems: [ConfigProblem] = []
         let main = Array(try Data(contentsOf: URL(fileURLWithPath: directory + "main.cf.debian")))
@@ -64,7 +67,8 @@ import Testing
         (0..<random.next(below: 60)).flatMap { _ in Self.pieces[random.next(below: Self.pieces.count)] }
     }
 
-    @Test func nothingTrapsInMainCf() {
+    @Test("no bytes in main.cf make it trap")
+    func randomMainConfig() {
         var random = Random(state: 1)
         var evaluated = 0
         for _ in 0..<3_000 {
@@ -81,7 +85,8 @@ import Testing
         #expect(evaluated > 100)
     }
 
-    @Test func nothingTrapsInMasterCf() {
+    @Test("no bytes in master.cf make it trap")
+    func randomMasterConfig() {
         var random = Random(state: 2)
         let found = settings("compatibility_level = 3.6").0
         for _ in 0..<3_000 {
@@ -95,7 +100,8 @@ import Testing
         }
     }
 
-    @Test func deepBracketsEnd() {
+    @Test("brackets that nest too deep are an error, not an overflow")
+    func deepBrackets() {
         var problems: [ConfigProblem] = []
         let deep = String(repeating: "${a:", count: 5_000) + "x" + String(repeating: "}", count: 5_000)
         #expect(Expansion.expand(deep, in: MainDictionary(), problems: &problems) == nil)
@@ -104,7 +110,8 @@ import Testing
 
     /// Files 32 times as long cost some 32 times as much, on whatever machine, and not the thousand times of a search
     /// through all lines for each line.
-    @Test func theCostGrowsAsTheFilesDo() {
+    @Test("the cost grows as the files do")
+    func linearCost() {
         let short = (0..<5).map { _ in costOfParsing(lines: 500) }.min() ?? 0
         let long = (0..<2).map { _ in costOfParsing(lines: 16_000) }.min() ?? .max
         #expect(long / max(short, 1) < 200, "\(short) and \(long) nanoseconds")

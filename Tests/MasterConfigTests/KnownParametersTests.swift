@@ -51,7 +51,10 @@ import Testing
         )
     }
 
-    @Test(arguments: [("", "", 0), ("ab", "ba", 1), ("abc", "abcd", 1), ("abcd", "acb", 2), ("abc", "xyz", nil)])
+    @Test(
+        "the distance of two names counts letters that are changed, added, missing or swapped",
+        arguments: [("", "", 0), ("ab", "ba", 1), ("abc", "abcd", 1), ("abcd", "acb", 2), ("abc", "xyz", nil)]
+    )
     func distance(_ left: String, _ right: String, _ distance: Int?) {
         #expect(EditDistance.between(left, right, atMost: 2) == distance)
         #expect(EditDistance.between(right, left, atMost: 2) == distance)

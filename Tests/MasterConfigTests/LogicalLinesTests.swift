@@ -15,43 +15,50 @@ import Testing
         return (lines, problems)
     }
 
-    @Test func blankAndCommentLinesDoNotEndALogicalLine() {
+    @Test("blank and comment lines do not end a logical line")
+    func blankLines() {
         let (lines, problems) = split("a 1\n\n# x\n  b\n#y\n\tc\nd\n")
         #expect(lines.map(\.text) == ["a 1  b\tc", "d"])
         #expect(lines.map(\.number) == [1, 7])
         #expect(problems == [])
     }
 
-    @Test func lineNumberIsThatOfTheFirstContributingLine() {
+    @Test("the line number is that of the first contributing line")
+    func lineNumber() {
         #expect(split("# x\n\n  # y\nname\n  more").0 == [LogicalLine(number: 4, bytes: bytes("name  more"))])
     }
 
-    @Test func lastLineNeedsNoNewline() {
+    @Test("the last line needs no newline")
+    func lastLine() {
         #expect(split("a=b").0.map(\.text) == ["a=b"])
         #expect(split("").0 == [])
         #expect(split("\n \n#\n").0 == [])
     }
 
-    @Test func leadingWhitespaceSkipsTheWholeLogicalLine() {
+    @Test("leading whitespace skips the whole logical line")
+    func leadingSpace() {
         let (lines, problems) = split("  lost\n more\nkept\n")
         #expect(lines.map(\.text) == ["kept"])
         #expect(problems.map(\.text) == ["/c/f: logical line must not start with whitespace: \"  lost more\""])
         #expect(problems.first?.severity == .warning)
     }
 
-    @Test func longLeadingWhitespaceLineIsQuotedInPart() {
+    @Test("a long line that begins with white space is quoted in part")
+    func longLeadingSpace() {
         let (_, problems) = split(" " + String(repeating: "x", count: 40))
         let quoted = " " + String(repeating: "x", count: 29)
         #expect(problems.map(\.text) == ["/c/f: logical line must not start with whitespace: \"\(quoted)...\""])
     }
 
-    @Test func aNULByteEndsTheLine() {
+    @Test("a NUL byte ends the line")
+    func nulByte() {
         let (lines, problems) = split("x=1\na = b\0c\n d\n")
         #expect(lines.map(\.text) == ["x=1", "a = b"])
         #expect(problems.map(\.text) == ["/c/f, line 2: text after null byte may be ignored"])
     }
 
-    @Test func carriageReturnsAreBytesOfTheirOwn() {
+    @Test("carriage returns are bytes of their own")
+    func carriageReturns() {
         #expect(split("a\r\nb\r\n").0.map(\.bytes) == [bytes("a\r"), bytes("b\r")])
     }
 
@@ -73,7 +80,8 @@ import Testing
         return problems.map(\.text)
     }
 
-    @Test func blanksAroundTheEqualsSignAndAtTheEndAreDropped() {
+    @Test("blanks around the equals sign and at the end are dropped")
+    func blanks() {
         let parsed = dictionary("a=1\nb  =\t2 3 \t\nc =\nd= x=y\ne.f-g = h\r\n")
         #expect(parsed.lookup("a") == "1")
         #expect(parsed.lookup("b") == "2 3")
@@ -84,7 +92,8 @@ import Testing
         #expect(parsed.line(of: "d") == 4)
     }
 
-    @Test func malformedLinesAreFatalAndAllReported() {
+    @Test("malformed lines are fatal and all reported")
+    func malformedLines() {
         #expect(
             texts("foo\n= bar\na = 1\nfoo bar\n baz\n") == [
                 "/c/main.cf, line 1: missing '=' after attribute name: \"foo\"",
@@ -94,14 +103,16 @@ import Testing
         )
     }
 
-    @Test func aRepeatedNameWarnsOnlyIfTheValueDiffers() {
+    @Test("a repeated name warns only if the value differs")
+    func repeatedName() {
         #expect(texts("a=1\na=1\n") == [])
         #expect(texts("a=1\na=2\n") == ["/c/main.cf, line 2: overriding earlier entry: a=1"])
         var problems: [ConfigProblem] = []
         #expect(MainDictionary(parsing: "a=1\na=2\n", path: "p", problems: &problems).lookup("a") == "2")
     }
 
-    @Test func defaultsYieldAndOptionsWin() {
+    @Test("defaults yield and options win")
+    func strength() {
         var parsed = dictionary("a = file")
         parsed.insertDefault("a", "default")
         parsed.insertDefault("b", "default")
@@ -112,7 +123,8 @@ import Testing
         #expect(parsed.lookup("a") == "option")
     }
 
-    @Test func anOptionIsAnAssignment() throws {
+    @Test("an option is an assignment")
+    func option() throws {
         let plain = try MainDictionary.assignment("a=b c ")
         #expect(plain == ("a", "b c"))
         let spaced = try MainDictionary.assignment("a = b")
@@ -129,7 +141,8 @@ import Testing
         }
     }
 
-    @Test func aReportNamesPlaceAndCure() {
+    @Test("a report names place and cure")
+    func report() {
         let problem = ConfigProblem(.fatal, "invalid x", file: "/c/main.cf", line: 3, cure: "Set x.")
         #expect(problem.report == "fatal: /c/main.cf, line 3: invalid x\n    Set x.")
         #expect(problem.description == "fatal: invalid x")

@@ -8,7 +8,8 @@ import Testing
 @testable import MasterConfig
 
 @Suite struct MainSettingsTests {
-    @Test func anEmptyFileGivesTheDefaults() {
+    @Test("an empty file gives the defaults")
+    func defaults() {
         let (found, problems) = settings()
         #expect(problems == [])
         #expect(found.maxIdle == 100)
@@ -22,57 +23,65 @@ import Testing
         #expect(!found.usesPostlog)
     }
 
-    @Test(arguments: [
-        ("max_idle = 10seconds", 10), ("max_idle = 2m", 120), ("max_idle=1h", 3600), ("max_idle=1d", 86400),
-        ("max_idle=1w", 604800), ("max_idle = 7", 7), ("max_idle = +7", 7), ("x = 5\nmax_idle = ${x}m", 300),
-    ])
+    @Test(
+        "times have units, and the unit of the default counts",
+        arguments: [
+            ("max_idle = 10seconds", 10), ("max_idle = 2m", 120), ("max_idle=1h", 3600), ("max_idle=1d", 86400),
+            ("max_idle=1w", 604800), ("max_idle = 7", 7), ("max_idle = +7", 7), ("x = 5\nmax_idle = ${x}m", 300),
+        ]
+    )
     func times(_ file: String, _ seconds: Int) {
         let (found, problems) = settings(file)
         #expect(found.maxIdle == seconds)
         #expect(problems == [])
     }
 
-    @Test(arguments: [
-        ("max_idle = 0", "invalid max_idle: 0 (min 1)"),
-        ("max_idle = s", "invalid max_idle: 0 (min 1)"),
-        ("in_flow_delay = 11s", "invalid in_flow_delay: 11 (max 10)"),
-        ("max_idle = 5S", "parameter max_idle: bad time value or unit: 5S"),
-        ("max_idle = -5", "parameter max_idle: bad time value or unit: -5"),
-        ("max_idle =", "parameter max_idle: bad time value or unit: "),
-        ("max_idle = 5 s", "parameter max_idle: bad time value or unit: 5 s"),
-        ("max_idle = 99999999999", "parameter max_idle: bad time value or unit: 99999999999"),
-        ("max_idle = 9999999w", "parameter max_idle: bad time value or unit: 9999999w"),
-        ("max_use = 0", "invalid max_use parameter value 0 < 1"),
-        ("max_use = 5x", "bad numerical configuration: max_use = 5x"),
-        ("max_use =", "bad numerical configuration: max_use = "),
-        ("queue_directory =", "bad string length 0 < 1: queue_directory = "),
-        ("multi_instance_enable = maybe", "bad boolean configuration: multi_instance_enable = maybe"),
-        ("inet_protocols = x", "unknown inet_protocols value \"x\" in \"x\""),
-        ("inet_protocols = IPv4", "unknown inet_protocols value \"IPv4\" in \"IPv4\""),
-        ("compatibility_level = 3.x", "malformed compatibility level syntax: \"3.x\""),
-        ("syslog_facility = xx", "file /c/main.cf: parameter syslog_facility: unrecognized value: xx"),
-        ("myhostname = a b", "file /c/main.cf: parameter myhostname: bad parameter value: a b"),
-        ("mydomain = -a", "file /c/main.cf: parameter mydomain: bad parameter value: -a"),
-        (
-            "maillog_file = /tmp/x",
-            "maillog_file value '/tmp/x' does not match any prefix in maillog_file_prefixes"
-        ),
-        ("max_idle = ${x", "dictionary mail_dict: macro processing error"),
-        ("foo", "/c/main.cf, line 1: missing '=' after attribute name: \"foo\""),
-    ])
+    @Test(
+        "every malformed value is refused with its reason",
+        arguments: [
+            ("max_idle = 0", "invalid max_idle: 0 (min 1)"),
+            ("max_idle = s", "invalid max_idle: 0 (min 1)"),
+            ("in_flow_delay = 11s", "invalid in_flow_delay: 11 (max 10)"),
+            ("max_idle = 5S", "parameter max_idle: bad time value or unit: 5S"),
+            ("max_idle = -5", "parameter max_idle: bad time value or unit: -5"),
+            ("max_idle =", "parameter max_idle: bad time value or unit: "),
+            ("max_idle = 5 s", "parameter max_idle: bad time value or unit: 5 s"),
+            ("max_idle = 99999999999", "parameter max_idle: bad time value or unit: 99999999999"),
+            ("max_idle = 9999999w", "parameter max_idle: bad time value or unit: 9999999w"),
+            ("max_use = 0", "invalid max_use parameter value 0 < 1"),
+            ("max_use = 5x", "bad numerical configuration: max_use = 5x"),
+            ("max_use =", "bad numerical configuration: max_use = "),
+            ("queue_directory =", "bad string length 0 < 1: queue_directory = "),
+            ("multi_instance_enable = maybe", "bad boolean configuration: multi_instance_enable = maybe"),
+            ("inet_protocols = x", "unknown inet_protocols value \"x\" in \"x\""),
+            ("inet_protocols = IPv4", "unknown inet_protocols value \"IPv4\" in \"IPv4\""),
+            ("compatibility_level = 3.x", "malformed compatibility level syntax: \"3.x\""),
+            ("syslog_facility = xx", "file /c/main.cf: parameter syslog_facility: unrecognized value: xx"),
+            ("myhostname = a b", "file /c/main.cf: parameter myhostname: bad parameter value: a b"),
+            ("mydomain = -a", "file /c/main.cf: parameter mydomain: bad parameter value: -a"),
+            (
+                "maillog_file = /tmp/x",
+                "maillog_file value '/tmp/x' does not match any prefix in maillog_file_prefixes"
+            ),
+            ("max_idle = ${x", "dictionary mail_dict: macro processing error"),
+            ("foo", "/c/main.cf, line 1: missing '=' after attribute name: \"foo\""),
+        ]
+    )
     func refusals(_ file: String, _ text: String) {
         #expect(fatals(file) == [text])
         #expect(settings(file).1.allSatisfy { $0.severity != .fatal || $0.cure != nil })
     }
 
-    @Test func onePassFindsAllProblemsWithTheirLines() {
+    @Test("one pass finds all problems with their lines")
+    func allProblems() {
         let (_, problems) = settings("max_use = x\n\nmax_idle = y\nfoo\nqueue_directory =\n")
         let fatal = problems.filter { $0.severity == .fatal }
         #expect(fatal.compactMap(\.line).sorted() == [1, 3, 4, 5])
         #expect(fatal.allSatisfy { $0.file == "/c/main.cf" })
     }
 
-    @Test func stringsAndNumbersHaveUpperLimits() {
+    @Test("strings and numbers have upper limits")
+    func upperLimits() {
         var problems: [ConfigProblem] = []
         var parsed = dictionary("s = abcdef\nn = 12\nr = $s\nb = YES")
         _ = parsed.value(of: StringParameter("s", default: "", maxLength: 5), problems: &problems)
@@ -90,13 +99,15 @@ import Testing
         #expect(problems == [])
     }
 
-    @Test func theUnitOfTheDefaultIsTheDefaultUnit() {
+    @Test("the unit of the default is the default unit")
+    func defaultUnit() {
         var problems: [ConfigProblem] = []
         var parsed = dictionary("t = 3")
         #expect(parsed.value(of: TimeParameter("t", default: "1d"), problems: &problems) == 259_200)
     }
 
-    @Test func aShortHostNameGetsADomain() {
+    @Test("a short host name gets a domain")
+    func shortHostName() {
         let short = HostFacts(hostName: "mx", configDirectory: "/c")
         #expect(settings("", host: short).0.myHostName == "mx.localdomain")
         #expect(settings("", host: short).0.myDomain == "localdomain")
@@ -105,14 +116,16 @@ import Testing
         #expect(settings("myhostname = vm", host: short).0.myDomain == "localdomain")
     }
 
-    @Test func theInstanceNamesTheLog() {
+    @Test("the instance names the log")
+    func instanceName() {
         #expect(settings("multi_instance_name = postfix-b").0.syslogName == "postfix-b")
         let service = HostFacts(hostName: "h.x", configDirectory: "/c", processName: "smtpd", serviceName: "submission")
         #expect(settings("syslog_name = postfix/$service_name", host: service).0.syslogName == "postfix/submission")
         #expect(settings("syslog_name = $process_name.$config_directory").0.syslogName == "master./c")
     }
 
-    @Test func otherDaemonsParametersAreThereForReference() {
+    @Test("other daemons' parameters are there for reference")
+    func foreignParameters() {
         #expect(settings("syslog_name = $anvil_rate_time_unit/$mail_version/$smtpd_banner").0.syslogName == "/3.7.11/")
         var problems: [ConfigProblem] = []
         var parsed = dictionary("")
@@ -122,7 +135,8 @@ import Testing
         #expect(parsed.value(of: ParameterTable.postlogdWatchdogTimeout, problems: &problems) == 10)
     }
 
-    @Test func badNamesComeWithTheirReason() {
+    @Test("bad names come with their reason")
+    func badNames() {
         for (name, reason) in [
             ("a..b", "misplaced delimiter: a..b"), ("a-.b", "misplaced hyphen: a-.b"),
             ("1.2", "numeric hostname: 1.2"), ("a b", "invalid character 32(decimal): a b"),
@@ -132,27 +146,31 @@ import Testing
         }
     }
 
-    @Test func theConfigDirectoryOfTheFileChangesNothing() {
+    @Test("config_directory in the file changes nothing")
+    func configDirectory() {
         let (found, problems) = settings("config_directory = /x")
         #expect(found.configDirectory == "/c")
         #expect(problems.map(\.text) == ["/c/main.cf, line 1: overriding earlier entry: config_directory=/c"])
     }
 
-    @Test func logFilePermissionsFallBack() {
+    @Test("log file permissions that are none fall back to the default")
+    func logFilePermissions() {
         #expect(settings("maillog_file_permissions = 0640").0.maillogFilePermissions == 0o640)
         let (found, problems) = settings("maillog_file_permissions = 0777")
         #expect(found.maillogFilePermissions == 0o600)
         #expect(problems.map(\.severity) == [.warning])
     }
 
-    @Test func addressFamiliesAreAList() throws {
+    @Test("address families are a list")
+    func addressFamilies() throws {
         #expect(try AddressFamilies.parse("all") == [.ipv4, .ipv6])
         #expect(try AddressFamilies.parse("ipv4, ipv6") == [.ipv4, .ipv6])
         #expect(try AddressFamilies.parse("ipv6") == [.ipv6])
         #expect(try AddressFamilies.parse("") == [])
     }
 
-    @Test func aFileThatChangedJustNowIsHot() {
+    @Test("a file that changed just now is hot")
+    func hotFile() {
         #expect(HotFile.decide(modified: 98, now: 100, started: 100) == .settled)
         #expect(HotFile.decide(modified: 99, now: 100, started: 100) == .readAgain(afterMilliseconds: 300))
         #expect(HotFile.decide(modified: 101, now: 101, started: 100) == .readAgain(afterMilliseconds: 300))
@@ -167,20 +185,23 @@ import Testing
         return (items, problems.map(\.text))
     }
 
-    @Test func itemsAreKeptOrSet() {
+    @Test("items are kept or set")
+    func items() {
         let (items, problems) = parse("A, B=b {C = c d} { D=} X")
         #expect(items == [.keep("A"), .set("B", "b"), .set("C", "c d"), .set("D", ""), .keep("X")])
         #expect(problems == [])
     }
 
-    @Test func malformedItems() {
+    @Test("malformed items are refused with their reason")
+    func malformedItems() {
         #expect(parse("A =x").1 == ["clean_env: missing attribute name in: =x"])
         #expect(parse("{ = x }").1 == ["clean_env: missing attribute name in: = x"])
         #expect(parse("{a b=c}").1 == ["clean_env: missing '=' after attribute name in: a b=c"])
         #expect(parse("{a").1 == ["import_environment: missing '}' in \"{a\""])
     }
 
-    @Test func onlyTheListSurvives() {
+    @Test("only the list survives")
+    func listedOnly() {
         let scrubbed = ImportEnvironment.scrub(
             environment: [("PATH", "/bin"), ("TZ", "UTC"), ("LANG", "de")],
             items: [.keep("TZ"), .keep("GONE"), .set("LANG", "C"), .set("TZ", "CET")]
@@ -204,11 +225,13 @@ import Testing
         return IdentityChecks.problems(settings: settings(main).0, accounts: facts).map(\.text)
     }
 
-    @Test func ordinaryAccountsAreFine() {
+    @Test("ordinary accounts are fine")
+    func ordinaryAccounts() {
         #expect(texts { _ in } == [])
     }
 
-    @Test func unknownNames() {
+    @Test("accounts that do not exist are refused by name")
+    func unknownAccounts() {
         #expect(
             texts { $0.mailOwner = nil } == ["file /c/main.cf: parameter mail_owner: unknown user name value: postfix"]
         )
@@ -221,7 +244,8 @@ import Testing
         )
     }
 
-    @Test func privilegedIDs() {
+    @Test("accounts with the IDs of root are refused")
+    func privilegedIDs() {
         #expect(
             texts { $0.mailOwner?.userID = 0 }
                 == ["file /c/main.cf: parameter mail_owner: user postfix has privileged user ID"]
@@ -236,7 +260,8 @@ import Testing
         )
     }
 
-    @Test func sharedIDs() {
+    @Test("accounts that share their ID with another are refused")
+    func sharedIDs() {
         #expect(
             texts { $0.mailOwner?.nameByID = "other" }
                 == ["file /c/main.cf: parameter mail_owner: user postfix has same user ID as other"]

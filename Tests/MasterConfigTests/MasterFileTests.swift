@@ -15,7 +15,8 @@ import Testing
         return entries.first
     }
 
-    @Test func dashesTakeTheDefaults() {
+    @Test("dashes mean the defaults")
+    func dashes() {
         let entry = one("a unix - - - - - cmd", main: "compatibility_level = 2\ndefault_process_limit = 7")
         #expect(entry?.isPrivate == true)
         #expect(entry?.isUnprivileged == true)
@@ -27,7 +28,8 @@ import Testing
         #expect(entry?.line == 1)
     }
 
-    @Test func allFieldsCount() {
+    @Test("all fields count")
+    func allFields() {
         let entry = one("#x\na.b fifo n n y 60? 3junk sub/cmd -o x=$y # no comment")
         #expect(entry?.nameAsWritten == "a.b")
         #expect(entry?.type == .fifo)
@@ -43,12 +45,16 @@ import Testing
         #expect(entry?.line == 2)
     }
 
-    @Test(arguments: [("0?", false), ("1?", true), ("1?x", false), ("10x?", true), ("5", false)])
-    func aWakeupIsConditionalIfItsLastByteIsAQuestionMark(_ field: String, _ isConditional: Bool) {
+    @Test(
+        "a wake-up is conditional if its last byte is a question mark",
+        arguments: [("0?", false), ("1?", true), ("1?x", false), ("10x?", true), ("5", false)]
+    )
+    func conditionalWakeup(_ field: String, _ isConditional: Bool) {
         #expect(one("a unix - - - \(field) - c")?.wakeupIsConditional == isConditional)
     }
 
-    @Test func oldCompatibilityLevelsChrootByDefault() {
+    @Test("old compatibility levels chroot by default")
+    func oldLevels() {
         let (entries, problems) = parseMaster("\na unix - - - - - c\nb unix - - n - - c", main: "")
         #expect(entries.map(\.wantsChroot) == [true, false])
         #expect(
@@ -57,33 +63,37 @@ import Testing
         #expect(problems.map(\.severity) == [.info])
     }
 
-    @Test func bracesProtectArguments() {
+    @Test("braces protect arguments")
+    func braces() {
         let entry = one("a unix - - - - - c -o { a = b } {} x{y z}w {{n}} }")
         #expect(entry?.arguments == ["-o", "a = b", "", "x{y z}w", "{n}", "}"])
     }
 
-    @Test(arguments: [
-        ("a", "missing \"transport type\" field"), ("a unix", "missing \"private\" field"),
-        ("a unix -", "missing \"unprivileged\" field"), ("a unix - -", "missing \"chroot\" field"),
-        ("a unix - - -", "missing \"wakeup_time\" field"), ("a unix - - - -", "missing \"max_proc\" field"),
-        ("a unix - - - - -", "missing \"command\" field"), ("a inet", "missing \"private\" field"),
-        ("a - - - - - - c", "field \"transport type\" has no default value"),
-        ("a unix - - - - - -", "field \"command\" has no default value"),
-        ("a tcp - - - - - c", "bad transport type: tcp"), ("a UNIX - - - - - c", "bad transport type: UNIX"),
-        ("a unix x - - - - c", "field \"private\": bad value: \"x\""),
-        ("a unix - Y - - - c", "field \"unprivileged\": bad value: \"Y\""),
-        ("a unix - - yes - - c", "field \"chroot\": bad value: \"yes\""),
-        ("a unix - - - ? - c", "field \"wakeup_time\": bad value: \"?\""),
-        ("a unix - - - - -1 c", "field \"max_proc\": bad value: \"-1\""),
-        ("a unix - - - - 99999999999 c", "field \"max_proc\": bad value: \"99999999999\""),
-        ("25 inet - - - - - c", "inet service cannot be private"),
-        ("25 inet y - - - - c", "inet service cannot be private"),
-        ("25 inet q - - - - c", "field \"private\": bad value: \"q\""),
-        ("[h inet n - - - - c", "missing \"]\" in \"[h\""),
-        ("a unix - - - - - c {x y", "missing '}' in \"{x y\""),
-        ("a unix - - - - - c {x}y", "syntax error after '}' in \"{x}y\""),
-    ])
-    func syntaxErrorsNameFileAndLine(_ line: String, _ text: String) {
+    @Test(
+        "syntax errors name file and line",
+        arguments: [
+            ("a", "missing \"transport type\" field"), ("a unix", "missing \"private\" field"),
+            ("a unix -", "missing \"unprivileged\" field"), ("a unix - -", "missing \"chroot\" field"),
+            ("a unix - - -", "missing \"wakeup_time\" field"), ("a unix - - - -", "missing \"max_proc\" field"),
+            ("a unix - - - - -", "missing \"command\" field"), ("a inet", "missing \"private\" field"),
+            ("a - - - - - - c", "field \"transport type\" has no default value"),
+            ("a unix - - - - - -", "field \"command\" has no default value"),
+            ("a tcp - - - - - c", "bad transport type: tcp"), ("a UNIX - - - - - c", "bad transport type: UNIX"),
+            ("a unix x - - - - c", "field \"private\": bad value: \"x\""),
+            ("a unix - Y - - - c", "field \"unprivileged\": bad value: \"Y\""),
+            ("a unix - - yes - - c", "field \"chroot\": bad value: \"yes\""),
+            ("a unix - - - ? - c", "field \"wakeup_time\": bad value: \"?\""),
+            ("a unix - - - - -1 c", "field \"max_proc\": bad value: \"-1\""),
+            ("a unix - - - - 99999999999 c", "field \"max_proc\": bad value: \"99999999999\""),
+            ("25 inet - - - - - c", "inet service cannot be private"),
+            ("25 inet y - - - - c", "inet service cannot be private"),
+            ("25 inet q - - - - c", "field \"private\": bad value: \"q\""),
+            ("[h inet n - - - - c", "missing \"]\" in \"[h\""),
+            ("a unix - - - - - c {x y", "missing '}' in \"{x y\""),
+            ("a unix - - - - - c {x}y", "syntax error after '}' in \"{x}y\""),
+        ]
+    )
+    func syntaxErrors(_ line: String, _ text: String) {
         let (entries, problems) = parseMaster("#\n" + line)
         #expect(entries == [])
         #expect(problems.map(\.text) == ["/c/master.cf: line 2: \(text)"])
@@ -92,31 +102,37 @@ import Testing
         #expect(problems.first?.cure != nil)
     }
 
-    @Test func onePassCollectsEverythingAndKeepsWhatIsGood() {
+    @Test("one pass collects everything and keeps what is good")
+    func onePass() {
         let (entries, problems) = parseMaster("a unix q q - - - c\nb\nc unix - - - - - c\nd foo - - - x - {")
         #expect(entries.map(\.nameAsWritten) == ["c"])
         #expect(problems.compactMap(\.line) == [1, 1, 2, 4, 4])
     }
 
-    @Test func disabledServicesMayBeMalformed() {
+    @Test("disabled services may be malformed")
+    func malformedDisabled() {
         let file = "smtp inet n - - - - smtpd\nsmtp unix\nrelay unix - - - - - smtp\n"
         let (entries, problems) = parseMaster(file, main: "compatibility_level=3\nmaster_service_disable = smtp/unix")
         #expect(entries.map(\.nameAsWritten) == ["smtp", "relay"])
         #expect(problems == [])
     }
 
-    @Test(arguments: [
-        ("inet", "smtp", "inet", true), ("inet", "smtp", "unix", false), ("INET", "smtp", "inet", true),
-        ("foo/unix, bar/unix", "Bar", "unix", true), ("foo.unix", "foo", "unix", true),
-        ("a.b.unix", "a.b", "unix", true), ("!foo/unix unix", "foo", "unix", false),
-        ("!foo/unix unix", "bar", "unix", true), ("!!inet", "x", "inet", true), ("", "x", "inet", false),
-        ("!inet", "x", "unix", false),
-    ])
+    @Test(
+        "a pattern disables services by type, by name, or not with an exclamation mark",
+        arguments: [
+            ("inet", "smtp", "inet", true), ("inet", "smtp", "unix", false), ("INET", "smtp", "inet", true),
+            ("foo/unix, bar/unix", "Bar", "unix", true), ("foo.unix", "foo", "unix", true),
+            ("a.b.unix", "a.b", "unix", true), ("!foo/unix unix", "foo", "unix", false),
+            ("!foo/unix unix", "bar", "unix", true), ("!!inet", "x", "inet", true), ("", "x", "inet", false),
+            ("!inet", "x", "unix", false),
+        ]
+    )
     func disabledPatterns(_ list: String, _ name: String, _ type: String, _ isDisabled: Bool) {
         #expect(DisabledServices(list).contains(name: name, type: type) == isDisabled)
     }
 
-    @Test func withoutNetworkProtocolsInetServicesAreDisabled() {
+    @Test("without network protocols, inet services are disabled")
+    func noProtocols() {
         let (entries, problems) = parseMaster(
             "25 inet n - - - - c\na unix - - - - - c",
             main: "compatibility_level=3\ninet_protocols =\nmaster_service_disable = !inet"
@@ -143,7 +159,8 @@ import Testing
             .argumentVector(isAttached: attached, isVerbose: verbose, tellsStress: stress, socketCount: sockets)
     }
 
-    @Test func asDebianHasThem() {
+    @Test("children of Debian's services get the arguments that Postfix gives them")
+    func argumentVectors() {
         let smtp = vector("smtp inet n - y - - smtpd", stress: true, sockets: 2)
         #expect(smtp?.arguments == ["smtpd", "-n", "smtp", "-t", "inet", "-u", "-c", "-o", "stress=", "-s", "2"])
         #expect(
@@ -157,7 +174,8 @@ import Testing
         )
     }
 
-    @Test func masterOptionsAreHandedOnBeforeTheArguments() {
+    @Test("master options are handed on before the arguments")
+    func masterOptions() {
         let entry = vector("a pass - n n - 2 dir/a -v", attached: true, verbose: true, stress: true)
         #expect(entry?.arguments == ["dir/a", "-t", "pass", "-d", "-v", "-o", "stress=", "-v"])
     }
@@ -165,6 +183,7 @@ import Testing
 
 @Suite struct ServiceNameTests {
     @Test(
+        "host and port are told apart in every way of writing them",
         arguments: [
             ("25", nil, "25"), ("smtp", nil, "smtp"), (":smtp", nil, "smtp"), ("h.example:25", "h.example", "25"),
             ("[h]:25", "h", "25"), ("[ipv6:::1]:25", "::1", "25"), ("[IPv6:::1]:25", "::1", "25"),
@@ -175,39 +194,49 @@ import Testing
         #expect(try InetName.parse(text) == InetName(host: host, port: port))
     }
 
-    @Test(arguments: [
-        ("[h", "missing \"]\""), ("[h]x", "garbage after \"]\""), ("[ipv6:1.2.3.4]:25", "malformed IPv6 address"),
-        ("[IPv6:h]:25", "malformed IPv6 address"), ("[h]", "missing service information"),
-        ("h:", "missing service information"), ("[]:25", "valid hostname or network address required"),
-        ("a b:25", "valid hostname or network address required"),
-        ("300.1.1.1:1", "valid hostname or network address required"),
-        ("25x", "garbage after numerical service"), ("h:25x", "garbage after numerical service"),
-    ])
+    @Test(
+        "a name that is no host and port is refused with its reason",
+        arguments: [
+            ("[h", "missing \"]\""), ("[h]x", "garbage after \"]\""), ("[ipv6:1.2.3.4]:25", "malformed IPv6 address"),
+            ("[IPv6:h]:25", "malformed IPv6 address"), ("[h]", "missing service information"),
+            ("h:", "missing service information"), ("[]:25", "valid hostname or network address required"),
+            ("a b:25", "valid hostname or network address required"),
+            ("300.1.1.1:1", "valid hostname or network address required"),
+            ("25x", "garbage after numerical service"), ("h:25x", "garbage after numerical service"),
+        ]
+    )
     func refusedNames(_ text: String, _ reason: String) {
         #expect(throws: InetName.Failure(reason: reason)) { try InetName.parse(text) }
     }
 
-    @Test(arguments: [
-        ("1.2.3.4", "1.2.3.4"), ("127.000.000.001", "127.0.0.1"), ("0177.0.0.1", "127.0.0.1"),
-        ("::1", "::1"), ("::", "::"), ("0:0:0:0:0:0:0:1", "::1"),
-        ("2001:DB8::0:1", "2001:db8::1"), ("1:0:0:2:0:0:0:3", "1:0:0:2::3"), ("::ffff:1.2.3.4", "::ffff:1.2.3.4"),
-        ("::ffff:102:304", "::ffff:1.2.3.4"), ("fe80::1:0", "fe80::1:0"), ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"),
-        ("1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"), ("1::", "1::"), ("1:2:3:4:5:6:7:0", "1:2:3:4:5:6:7:0"),
-    ])
-    func numericAddressesHaveOneSpelling(_ text: String, _ expected: String) {
+    @Test(
+        "numeric addresses have one spelling",
+        arguments: [
+            ("1.2.3.4", "1.2.3.4"), ("127.000.000.001", "127.0.0.1"), ("0177.0.0.1", "127.0.0.1"),
+            ("::1", "::1"), ("::", "::"), ("0:0:0:0:0:0:0:1", "::1"),
+            ("2001:DB8::0:1", "2001:db8::1"), ("1:0:0:2:0:0:0:3", "1:0:0:2::3"), ("::ffff:1.2.3.4", "::ffff:1.2.3.4"),
+            ("::ffff:102:304", "::ffff:1.2.3.4"), ("fe80::1:0", "fe80::1:0"), ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"),
+            ("1:2:3:4:5:6:1.2.3.4", "1:2:3:4:5:6:102:304"), ("1::", "1::"), ("1:2:3:4:5:6:7:0", "1:2:3:4:5:6:7:0"),
+        ]
+    )
+    func oneSpelling(_ text: String, _ expected: String) {
         #expect(NumericAddress(text)?.text == expected)
     }
 
-    @Test(arguments: [
-        "", "1.2.3", "1.2.3.256", "08.2.3.4", "0400.2.3.4", "::01.2.3.4", "1.2.3.4.5", ":", ":::", "1:2", "1::2::3",
-        "12345::", "g::", "::1%lo",
-        "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7::8", "+1::", "1.2.3.4::",
-    ])
-    func thatIsNoNumericAddress(_ text: String) {
+    @Test(
+        "what is no numeric address is none",
+        arguments: [
+            "", "1.2.3", "1.2.3.256", "08.2.3.4", "0400.2.3.4", "::01.2.3.4", "1.2.3.4.5", ":", ":::", "1:2", "1::2::3",
+            "12345::", "g::", "::1%lo",
+            "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7::8", "+1::", "1.2.3.4::",
+        ]
+    )
+    func noAddress(_ text: String) {
         #expect(NumericAddress(text) == nil)
     }
 
-    @Test func loopbackIsKnown() {
+    @Test("loopback is known")
+    func loopback() {
         #expect(NumericAddress("127.9.9.9")?.isLoopback == true)
         #expect(NumericAddress("::1")?.isLoopback == true)
         #expect(NumericAddress("::2")?.isLoopback == false)
@@ -220,7 +249,8 @@ import Testing
         return parseMaster(line).0.first.map { ServiceIdentity.canonicalIdentity(of: $0, ports: ports).canonicalName }
     }
 
-    @Test func identityIsAddressAndNumber() {
+    @Test("identity is address and number")
+    func identity() {
         #expect(canonical("smtp inet n - - - - c") == "25")
         #expect(canonical("25 inet n - - - - c") == "25")
         #expect(canonical("127.0.0.1:smtp inet n - - - - c") == "[127.0.0.1]:25")
@@ -233,7 +263,8 @@ import Testing
         #expect(canonical("a pass n - - - - c") == "public/a")
     }
 
-    @Test func theLastDuplicateCountsInTheFirstPlace() {
+    @Test("the last duplicate counts, in the place of the first")
+    func duplicates() {
         let (entries, _) = parseMaster(
             "smtp inet n - - - 1 first\na unix - - - - - a\n25 inet n - - - 2 second\na pass - - - - - p\na unix n - - - - p"
         )
@@ -247,7 +278,8 @@ import Testing
         #expect(problems.first?.severity == .warning)
     }
 
-    @Test func knownPortsHaveSeveralNames() {
+    @Test("known ports have several names")
+    func knownPorts() {
         var problems: [ConfigProblem] = []
         let ports = PortTable(
             knownTCPPorts: "lmtp=24, smtps=submissions = 465,",
@@ -263,7 +295,8 @@ import Testing
         #expect(PortTable.builtin.number(of: "submission") == 587)
     }
 
-    @Test func malformedKnownPortsAreLeftOutWithAWarning() {
+    @Test("malformed known ports are left out with a warning")
+    func malformedPorts() {
         var problems: [ConfigProblem] = []
         _ = PortTable(
             knownTCPPorts: "smtp = 25 lmtp=24, =5, a=, 5=6, c=8, c=9, f, g=h, i=1 2",

@@ -20,7 +20,8 @@ private func scan(
 @Suite struct OptionScannerTests {
     static let master = "c:Dde:istvw"
 
-    @Test func lettersJoinAndValuesFollowEitherWay() throws {
+    @Test("letters join, and values follow either way")
+    func joinedLetters() throws {
         let (options, rest) = try scan(["-vvc", "/etc", "-e5", "-wt"], Self.master)
         #expect(
             options == [
@@ -31,33 +32,41 @@ private func scan(
         #expect(rest.isEmpty)
     }
 
-    @Test func theFirstNonOptionEndsTheScan() throws {
+    @Test("the first word that is no option ends the scan")
+    func firstArgument() throws {
         let (options, rest) = try scan(["-v", "flags=DRhu", "-v"], Self.master)
         #expect(options == [.letter("v", value: nil)])
         #expect(rest == ["flags=DRhu", "-v"])
     }
 
-    @Test func twoDashesEndTheScanAndDisappear() throws {
+    @Test("two dashes end the scan and disappear")
+    func twoDashes() throws {
         #expect(try scan(["-v", "--", "-v"], Self.master).rest == ["-v"])
         #expect(try scan(["--", "--"], Self.master, long: ["check"]).rest == ["--"])
     }
 
-    @Test(arguments: ["-", ""]) func aLoneDashOrNothingIsNoOption(_ argument: String) throws {
+    @Test("a lone dash, or nothing, is no option", arguments: ["-", ""])
+    func loneDash(_ argument: String) throws {
         #expect(try scan([argument, "-v"], Self.master).rest == [argument, "-v"])
     }
 
-    @Test func aValueMayLookLikeAnOption() throws {
+    @Test("a value may look like an option")
+    func optionLikeValue() throws {
         #expect(try scan(["-c", "-v"], Self.master).options == [.letter("c", value: "-v")])
         #expect(try scan(["-c", "--", "-v"], Self.master).options.count == 2)
     }
 
-    @Test(arguments: zip([["-x"], ["-vx"], ["-:"], ["-c"], ["-vc"], ["--help"]], ["x", "x", ":", "c", "c", "-"]))
-    func anUnknownLetterOrAMissingValueNamesTheLetter(_ arguments: [String], _ letter: Character) {
+    @Test(
+        "an unknown letter or a missing value names the letter",
+        arguments: zip([["-x"], ["-vx"], ["-:"], ["-c"], ["-vc"], ["--help"]], ["x", "x", ":", "c", "c", "-"])
+    )
+    func badLetter(_ arguments: [String], _ letter: Character) {
         #expect(throws: OptionProblem.invalidOption(letter)) { try scan(arguments, Self.master) }
         #expect(OptionProblem.invalidOption(letter).message == "invalid option: \(letter)")
     }
 
-    @Test func longOptionsAreThoseTheCallerNames() throws {
+    @Test("long options are those the caller names")
+    func longOptions() throws {
         let long = ["check", "help", "version"]
         let (options, rest) = try scan(["-v", "--check", "-t", "x"], Self.master, long: long)
         #expect(options == [.letter("v", value: nil), .long("check"), .letter("t", value: nil)])
@@ -68,7 +77,8 @@ private func scan(
 }
 
 @Suite struct DaemonOptionsTests {
-    @Test func whatMasterPassesToAnSmtpd() throws {
+    @Test("an smtpd understands what master passes to it")
+    func smtpd() throws {
         let line = ["-n", "smtp", "-t", "inet", "-u", "-c", "-o", "stress=", "-s", "2"]
         let options = try DaemonOptions(parsing: line, for: .stream)
         var expected = DaemonOptions()
@@ -82,7 +92,8 @@ private func scan(
         #expect(try options.transport(for: .stream) == .inet)
     }
 
-    @Test func whatMasterPassesToAPostlogd() throws {
+    @Test("a postlogd understands what master passes to it")
+    func postlogd() throws {
         let line = ["-l", "-n", "postlog", "-t", "unix-dgram", "-u", "-d", "-v"]
         let options = try DaemonOptions(parsing: line, for: .datagram)
         #expect(options.isAlone && options.isUnprivileged && options.isForeground && !options.isUnlimited)
@@ -91,7 +102,8 @@ private func scan(
         #expect(try options.transport(for: .datagram) == .unixDatagram)
     }
 
-    @Test func overridesKeepTheirOrder() throws {
+    @Test("overrides keep their order")
+    func orderOfOverrides() throws {
         let line = ["-o", "max_idle=5s", "-i", "10", "-m", "1", "-o", "max_use = $stress ", "-vDzSV", "rest", "-v"]
         let options = try DaemonOptions(parsing: line, for: .stream)
         #expect(
@@ -106,12 +118,14 @@ private func scan(
         #expect(options.isDebugged && options.isUnlimited && options.isOneShot && options.logsToStandardError)
     }
 
-    @Test func aValueMayHoldEqualsSigns() throws {
+    @Test("a value may hold equals signs")
+    func equalsSigns() throws {
         let options = try DaemonOptions(parsing: ["-o", "a=b=c"], for: .stream)
         #expect(options.overrides == [.parameter(name: "a", value: "b=c")])
     }
 
     @Test(
+        "a problem has its text",
         arguments: zip(
             [
                 ["-r", "5"], ["-o", "name"], ["-o", " = x"], ["-o", ""], ["-s", "0"], ["-s", "x"], ["-s", "-2"],
@@ -125,21 +139,26 @@ private func scan(
             ]
         )
     )
-    func aProblemHasItsText(_ line: [String], _ text: String) {
+    func problemText(_ line: [String], _ text: String) {
         let problem = #expect(throws: OptionProblem.self) { try DaemonOptions(parsing: line, for: .stream) }
         #expect(problem?.message == text)
     }
 
-    @Test(arguments: zip(["3", " 4", "+5", "6x", "99999999999999999999"], [3, 4, 5, 6, Int(Int32.max)]))
-    func socketCountsAreReadAsAtoiDoes(_ text: String, _ count: Int) throws {
+    @Test(
+        "socket counts are read as atoi(3) reads them",
+        arguments: zip(["3", " 4", "+5", "6x", "99999999999999999999"], [3, 4, 5, 6, Int(Int32.max)])
+    )
+    func socketCounts(_ text: String, _ count: Int) throws {
         #expect(try DaemonOptions(parsing: ["-s", text], for: .stream).socketCount == count)
     }
 
-    @Test func oneShotIsNotForDatagrams() {
+    @Test("one-shot servers are not for datagrams")
+    func oneShot() {
         #expect(throws: OptionProblem.invalidOption("S")) { try DaemonOptions(parsing: ["-S"], for: .datagram) }
     }
 
-    @Test func transportsAreCheckedAfterwardsAndWithoutRegardToCase() throws {
+    @Test("transports are checked afterwards and without regard to case")
+    func transports() throws {
         func transport(_ line: [String], _ skeleton: DaemonOptions.Skeleton) throws -> Transport? {
             try DaemonOptions(parsing: line, for: skeleton).transport(for: skeleton)
         }
@@ -156,20 +175,25 @@ private func scan(
 }
 
 @Suite struct InheritanceTests {
-    @Test func generationsAreOctalText() throws {
+    @Test("generations are octal text")
+    func generations() throws {
         #expect(Generation(rawValue: 8).octalText == "10")
         #expect(try Generation(octalText: "17") == Generation(rawValue: 15))
         #expect(try Generation(octalText: "37777777777").rawValue == .max)
         #expect(Generation(rawValue: .max).next == .none)
     }
 
-    @Test(arguments: ["", "8", "12 ", "-1", "+1", "0x1", "seven", "40000000000", "٣"])
-    func anythingElseIsABadGeneration(_ text: String) {
+    @Test(
+        "anything but octal digits is a bad generation",
+        arguments: ["", "8", "12 ", "-1", "+1", "0x1", "seven", "40000000000", "٣"]
+    )
+    func badGenerations(_ text: String) {
         let problem = #expect(throws: GenerationProblem.self) { try Generation(octalText: text) }
         #expect(problem?.message == "bad generation: \(text)")
     }
 
-    @Test func namesAndNumbersAreTheOnesChildrenKnow() {
+    @Test("names and numbers are the ones children know")
+    func knownNames() {
         #expect(InheritedDescriptor.flowRead == 3)
         #expect(InheritedDescriptor.flowWrite == 4)
         #expect(InheritedDescriptor.status == 5)

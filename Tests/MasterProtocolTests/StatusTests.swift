@@ -32,7 +32,8 @@ private func items(_ batch: [UInt8], mayContinue: Bool = false) -> [StatusStream
 }
 
 @Suite struct StatusReportTests {
-    @Test func theLayoutIsThreeNativeWords() {
+    @Test("the layout is three native words")
+    func layout() {
         let report = record(0x0102_0304, 1, generation: 0xA0B0_C0D0)
         let words = [UInt32(0x0102_0304), 0xA0B0_C0D0, 1]
         let expected = words.flatMap { word in withUnsafeBytes(of: word) { Array($0) } }
@@ -40,13 +41,17 @@ private func items(_ batch: [UInt8], mayContinue: Bool = false) -> [StatusStream
         #expect(StatusReport.byteCount == 12)
     }
 
-    @Test(arguments: [record(1, 0, generation: 0), record(.max, 1, generation: .max), record(.min, -1)])
-    func whatIsEncodedIsDecoded(_ report: StatusReport) {
+    @Test(
+        "what is encoded is decoded",
+        arguments: [record(1, 0, generation: 0), record(.max, 1, generation: .max), record(.min, -1)]
+    )
+    func roundTrip(_ report: StatusReport) {
         let padded: [UInt8] = [9, 9, 9] + bytes(report)
         #expect(StatusReport(decoding: padded.span.bytes, at: 3) == report)
     }
 
-    @Test func takenIsZeroAndAvailableIsOne() {
+    @Test("TAKEN is zero and AVAIL is one")
+    func availability() {
         #expect(Availability.taken.rawValue == 0)
         #expect(Availability.available.rawValue == 1)
         let report = StatusReport(pid: 5, generation: Generation(rawValue: 8), availability: .available)
@@ -55,26 +60,31 @@ private func items(_ batch: [UInt8], mayContinue: Bool = false) -> [StatusStream
 }
 
 @Suite struct StatusStreamTests {
-    @Test func nothingReadIsNothing() {
+    @Test("nothing read is nothing")
+    func emptyRead() {
         #expect(items([]).isEmpty)
     }
 
-    @Test func wholeRecordsAreTakenAsTheyAreEvenImplausibleOnes() {
+    @Test("whole records are read as they are, even implausible ones")
+    func wholeRecords() {
         let reports = [record(100, 0), record(4711, 1), record(101, 9), record(100, 1)]
         #expect(items(bytes(reports)) == reports.map { .report($0) })
     }
 
-    @Test func manyRecordsInOneRead() {
+    @Test("one read may bring many records")
+    func manyRecords() {
         let reports = (0..<300).map { record(100 + $0 % 10, $0 % 2) }
         #expect(items(bytes(reports)) == reports.map { .report($0) })
     }
 
-    @Test(arguments: 1..<12) func aPartialRecordAloneNamesItsSenderIfItCan(count: Int) {
+    @Test("a partial record alone names its sender if it can", arguments: 1..<12)
+    func partialRecord(count: Int) {
         let partial = Array(bytes(record(105, 0)).prefix(count))
         #expect(items(partial) == [.garbage(byteCount: count, pid: count >= 4 ? 105 : nil)])
     }
 
-    @Test(arguments: 1..<24) func aStrayMessageAnywhereCostsNoRecord(count: Int) {
+    @Test("a stray message anywhere costs no record", arguments: 1..<24)
+    func strayMessage(count: Int) {
         let reports = (0..<5).map { record(100 + $0, $0 % 2) }
         let stray = [UInt8](repeating: 0xEE, count: count)
         for place in 0...reports.count {
@@ -87,7 +97,8 @@ private func items(_ batch: [UInt8], mayContinue: Bool = false) -> [StatusStream
         }
     }
 
-    @Test func twoStrayMessagesAreBothSkipped() {
+    @Test("two stray messages are both skipped")
+    func twoStrays() {
         let batch =
             bytes(record(100, 0)) + [1, 2, 3, 4, 5] + bytes(record(101, 0)) + [6, 7, 8] + bytes(record(100, 1))
         #expect(
@@ -98,7 +109,8 @@ private func items(_ batch: [UInt8], mayContinue: Bool = false) -> [StatusStream
         )
     }
 
-    @Test func strayMessagesThatAddUpToARecordHideNothing() {
+    @Test("stray messages that add up to a record hide nothing")
+    func straysLikeARecord() {
         let batch: [UInt8] = [1, 2, 3, 4, 5] + bytes(record(101, 0)) + [0, 0, 0, 0, 0, 0, 0]
         #expect(
             items(batch) == [
@@ -107,7 +119,8 @@ private func items(_ batch: [UInt8], mayContinue: Bool = false) -> [StatusStream
         )
     }
 
-    @Test func recordsOfForgottenProcessesStayRecordsBesideAStray() {
+    @Test("records of forgotten processes stay records beside a stray")
+    func forgottenProcesses() {
         let batch = bytes([record(4711, 1), record(4712, 0), record(100, 0)]) + [1, 2]
         #expect(
             items(batch) == [
@@ -122,13 +135,15 @@ private func items(_ batch: [UInt8], mayContinue: Bool = false) -> [StatusStream
         )
     }
 
-    @Test func theNextReadIsInStepAgain() {
+    @Test("the next read is in step again")
+    func nextRead() {
         #expect(items(bytes(record(100, 0)) + [1]).count == 2)
         #expect(items(bytes(record(100, 1))) == [.report(record(100, 1))])
     }
 
     /// A read that fills its buffer may end inside a record when something stray came before it.
-    @Test func aFullBufferLeavesThePieceAtItsEndToTheCaller() {
+    @Test("a full buffer leaves the piece at its end to the caller")
+    func fullBuffer() {
         let all = [7, 7, 7, 7, 7] + bytes((0..<8).map { record(100 + $0, 0) })
         var found: [StatusStream.Item] = []
         var kept: [UInt8] = []
@@ -148,7 +163,8 @@ private func items(_ batch: [UInt8], mayContinue: Bool = false) -> [StatusStream
         #expect(found == [.garbage(byteCount: 5, pid: 0x0707_0707)] + (0..<8).map { .report(record(100 + $0, 0)) })
     }
 
-    @Test func eachByteIsLookedAtABoundedNumberOfTimes() {
+    @Test("each byte is looked at a bounded number of times")
+    func boundedWork() {
         let batch = [UInt8](repeating: 1, count: 3071)
         var looks = 0
         var stream = StatusStream()

@@ -41,6 +41,7 @@ struct AcceptedCopyTests {
         let child = try ServerChild("anvil", ["-t", "unix", "-l"], room: room, listeners: [listener.number])
         #expect(try room.connect().receive(25) == "protocol=anvil_protocol\n\n")
         #expect(child.isRunning)
+        #expect(room.log.contains("warning: "))
         let warning = room.log.text.split(separator: "\n").first { $0.contains("warning: ") }
         #expect(warning?.contains("/main.cf") == true && warning?.contains(text) == true, "\(room.log.text)")
         #expect(warning?.hasSuffix("-- using pid/main.cf.accepted, the copy that master accepted last") == true)

@@ -45,7 +45,8 @@ struct AnvilProcessTests {
         }
     }
 
-    @Test func everyRequestHasItsReply() throws {
+    @Test("every request has its reply")
+    func replies() throws {
         let scene = try Scene(Scene.longTimeUnit)
         #expect(try scene.ask("connect") == "status=0\ncount=1\nrate=1\n\n")
         #expect(try scene.ask("message") == "status=0\nrate=1\n\n")
@@ -63,20 +64,23 @@ struct AnvilProcessTests {
         #expect(try scene.ask("newtls_status", "stranger") == "status=0\nrate=0\n\n")
     }
 
-    @Test func anUnknownRequestIsAnsweredAndTheConnectionStays() throws {
+    @Test("an unknown request is answered and the connection stays")
+    func unknownRequest() throws {
         let scene = try Scene()
         #expect(try scene.ask("newtls_report") == "status=4294967295\n\n")
         #expect(scene.room.log.contains("warning: unrecognized request: \"newtls_report\", ignored"))
         #expect(try scene.ask("connect") == "status=0\ncount=1\nrate=1\n\n")
     }
 
-    @Test func aRateForAStrangerConnectsItFirst() throws {
+    @Test("a rate for a stranger connects it first")
+    func strangersRate() throws {
         let scene = try Scene()
         #expect(try scene.ask("message") == "status=0\nrate=1\n\n")
         #expect(try scene.ask("lookup") == "status=0\ncount=1\nrate=1\nmail=1\nrcpt=0\nnewtls=0\nauth=0\n\n")
     }
 
-    @Test func aConnectionHoldsOneClientAtATime() throws {
+    @Test("a connection holds one client at a time")
+    func oneClient() throws {
         let scene = try Scene()
         _ = try scene.ask("connect", "a")
         _ = try scene.ask("connect", "b")
@@ -85,7 +89,8 @@ struct AnvilProcessTests {
         #expect(try scene.ask("lookup", "b").hasPrefix("status=0\ncount=1\n"))
     }
 
-    @Test func closingAConnectionGivesItsClientBackOnce() throws {
+    @Test("closing a connection gives its client back once")
+    func closing() throws {
         let scene = try Scene(Scene.longTimeUnit)
         do {
             let other = try Scene.greeted(scene.room)
@@ -99,7 +104,8 @@ struct AnvilProcessTests {
         )
     }
 
-    @Test func inputThatMakesNoSenseEndsTheConnection() throws {
+    @Test("input that makes no sense ends the connection")
+    func nonsense() throws {
         let scene = try Scene()
         try scene.client.send("ident=x\nrequest=connect\n\n")
         #expect(scene.client.isDisconnected())
@@ -107,7 +113,8 @@ struct AnvilProcessTests {
         #expect(try scene.ask("connect", "x", Scene.greeted(scene.room)) == "status=0\ncount=1\nrate=1\n\n")
     }
 
-    @Test func peaksAreReportedAtTheEnd() throws {
+    @Test("peaks are reported at the end")
+    func peaksAtTheEnd() throws {
         let scene = try Scene(["-o", "anvil_rate_time_unit=30s"])
         _ = try scene.ask("connect")
         _ = try scene.ask("auth")
@@ -123,14 +130,16 @@ struct AnvilProcessTests {
         #expect(scene.room.log.count("statistics: max message rate") == 0)
     }
 
-    @Test func peaksAreReportedAtIntervals() throws {
+    @Test("peaks are reported at intervals")
+    func peaksAtIntervals() throws {
         let scene = try Scene(["-o", "anvil_status_update_time=1s"])
         _ = try scene.ask("connect")
         #expect(scene.room.log.contains("statistics: max connection rate 1/60s"))
         #expect(scene.child.isRunning)
     }
 
-    @Test func anvilOutlivesItsUseLimit() throws {
+    @Test("anvil outlives its use limit")
+    func noUseLimit() throws {
         let scene = try Scene(["-m", "1"])
         for _ in 0..<3 { _ = try Scene.greeted(scene.room) }
         #expect(try scene.ask("connect") == "status=0\ncount=1\nrate=1\n\n")

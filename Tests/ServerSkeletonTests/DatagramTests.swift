@@ -9,7 +9,8 @@ import TestSupport
 import Testing
 
 struct DatagramTests {
-    @Test func waitingDatagramsComeInOneBatchAndOneReport() throws {
+    @Test("waiting datagrams come in one batch, and with one report")
+    func oneBatch() throws {
         let room = try ServerRoom()
         let socket = try room.datagramSocket()
         let sender = try room.sender()
@@ -25,7 +26,8 @@ struct DatagramTests {
         #expect(room.log.contains("received 5: datagram 4"))
     }
 
-    @Test func longDatagramsAreCutAndEmptyOnesArrive() throws {
+    @Test("long datagrams are cut and empty ones arrive")
+    func oddLengths() throws {
         let room = try ServerRoom()
         let socket = try room.datagramSocket()
         let child = try ServerChild(
@@ -44,7 +46,8 @@ struct DatagramTests {
         #expect(child.isRunning)
     }
 
-    @Test func theUseLimitCountsDatagrams() throws {
+    @Test("the use limit counts datagrams")
+    func useLimit() throws {
         let room = try ServerRoom()
         let socket = try room.datagramSocket()
         let child = try ServerChild(
@@ -58,7 +61,8 @@ struct DatagramTests {
         #expect(child.exit() == 0)
     }
 
-    @Test func siblingsTakeTurnsWithTheServiceLock() throws {
+    @Test("siblings wait one at a time, with the service lock")
+    func serviceLock() throws {
         let room = try ServerRoom()
         let socket = try room.datagramSocket()
         let options = ["-t", "unix-dgram", "-n", "shared", "serve=datagrams"]
@@ -159,7 +163,8 @@ struct DatagramTests {
         try ServerChild("postlogd", ["-t", "unix-dgram", "-l"] + options, room: room, listeners: [socket.number])
     }
 
-    @Test func postlogdAppendsLinesVerbatim() throws {
+    @Test("postlogd appends lines verbatim")
+    func appendedLines() throws {
         let room = try ServerRoom()
         let socket = try room.datagramSocket()
         let file = room.directory.file("mail.log")
@@ -182,7 +187,8 @@ struct DatagramTests {
 
     private func contents(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
 
-    @Test func postlogdMakesItsFileAsRootAndWritesItAsAnotherUser() throws {
+    @Test("postlogd makes its file as root and writes it as another user")
+    func fileOfRoot() throws {
         guard getuid() == 0 else { return }
         let room = try ServerRoom("mail_owner = nobody\ndefault_privs = daemon")
         let socket = try room.datagramSocket()
@@ -196,7 +202,8 @@ struct DatagramTests {
         #expect(child.isRunning)
     }
 
-    @Test func postlogdRefusesAFileThatAUserPrepared() throws {
+    @Test("postlogd refuses a file that a user prepared")
+    func preparedFile() throws {
         let room = try ServerRoom()
         let socket = try room.datagramSocket()
         let file = room.directory.file("mail.log")
@@ -207,7 +214,8 @@ struct DatagramTests {
         #expect(room.log.contains("fatal: open logfile '\(file)': file has 2 hard links"))
     }
 
-    @Test func postlogdSurvivesAFullDevice() throws {
+    @Test("postlogd survives a full device")
+    func fullDevice() throws {
         let room = try ServerRoom()
         let socket = try room.datagramSocket()
         let child = try start(room, socket, ["-o", "maillog_file=/dev/full", "-o", "maillog_file_prefixes=/dev"])
@@ -217,7 +225,8 @@ struct DatagramTests {
         #expect(child.exit(within: .milliseconds(300)) == nil)
     }
 
-    @Test func postlogdWritesToStandardOutput() throws {
+    @Test("postlogd writes to standard output")
+    func standardOutput() throws {
         let room = try ServerRoom()
         let socket = try room.datagramSocket()
         let pipe = try makePipe(nonBlocking: false)
@@ -234,7 +243,8 @@ struct DatagramTests {
         #expect(child.isRunning)
     }
 
-    @Test func postlogdWithoutAFileTakesNoHarm() throws {
+    @Test("postlogd without a file comes to no harm")
+    func withoutAFile() throws {
         let room = try ServerRoom()
         let socket = try room.datagramSocket()
         let child = try start(room, socket, ["-o", "maillog_file="])

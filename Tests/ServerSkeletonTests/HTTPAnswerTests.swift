@@ -50,21 +50,24 @@ struct HTTPAnswerTests {
         #expect(stage.child.isRunning)
     }
 
-    @Test func aConnectionStaysForTheNextRequest() throws {
+    @Test("a connection stays for the next request")
+    func connectionStays() throws {
         let stage = try Stage()
         let client = try stage.room.connect()
         let kept = Self.answer("keep-alive")
         for _ in 0..<3 { #expect(Self.undated(try client.exchange(Self.get, Self.size(kept))) == kept) }
     }
 
-    @Test func requestsInOneGoAreAnsweredInOrder() throws {
+    @Test("requests in one go are answered in order")
+    func requestsInOneGo() throws {
         let kept = Self.answer("keep-alive")
         let last = "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
         let text = Self.get + "\r\n" + Self.get + last + Self.get
         try expectAnswers(text, [kept, kept, Self.answer("close")], closes: true, try Stage())
     }
 
-    @Test func aRequestInPiecesIsOneRequest() throws {
+    @Test("a request in pieces is one request")
+    func requestInPieces() throws {
         let stage = try Stage()
         let client = try stage.room.connect()
         let kept = Self.answer("keep-alive")
@@ -76,42 +79,48 @@ struct HTTPAnswerTests {
         #expect(Self.undated(try client.exchange("\n", Self.size(kept))) == kept)
     }
 
-    @Test(arguments: [
-        ("GET / HTTP/1.1\r\nhOsT: a\r\nCONNECTION: Keep-Alive , CLOSE\r\n\r\n", true),
-        ("GET / HTTP/1.1\r\nHost: a\r\nConnection: closed\r\n\r\n", false),
-        ("GET / HTTP/1.1\nHost: a\n\n", false),
-        ("GET / HTTP/1.0\r\n\r\n", true),
-        ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", false),
-        ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", false),
-    ])
-    func theClientSaysWhetherItStays(_ text: String, closes: Bool) throws {
+    @Test(
+        "the client says whether it stays",
+        arguments: [
+            ("GET / HTTP/1.1\r\nhOsT: a\r\nCONNECTION: Keep-Alive , CLOSE\r\n\r\n", true),
+            ("GET / HTTP/1.1\r\nHost: a\r\nConnection: closed\r\n\r\n", false),
+            ("GET / HTTP/1.1\nHost: a\n\n", false),
+            ("GET / HTTP/1.0\r\n\r\n", true),
+            ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", false),
+        ]
+    )
+    func clientDecides(_ text: String, closes: Bool) throws {
         let expected = closes ? Self.answer("close") : Self.answer("keep-alive")
         try expectAnswers(text, [expected], closes: closes, try Stage())
     }
 
-    @Test(arguments: [
-        ("nonsense\r\n\r\n", "400 Bad Request"),
-        ("GET /\r\nHost: a\r\n\r\n", "400 Bad Request"),
-        ("GET  HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
-        ("GET / HTTP/1.1\r\n\r\n", "400 Bad Request"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400 Bad Request"),
-        ("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", "400 Bad Request"),
-        ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", "400 Bad Request"),
-        ("GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", "400 Bad Request"),
-        ("GET / HTTP/1.1\r\nHost: \0\r\n\r\n", "400 Bad Request"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", "400 Bad Request"),
-        ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "400 Bad Request"),
-        ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", "505 HTTP Version Not Supported"),
-        ("POST / HTTP/1.1\r\nHost: a\r\n\r\n", "405 Method Not Allowed\r\nAllow: GET"),
-    ])
-    func whatIsNoRequestIsRefusedAndTheConnectionEnds(_ text: String, status: String) throws {
+    @Test(
+        "what is no request is refused and the connection ends",
+        arguments: [
+            ("nonsense\r\n\r\n", "400 Bad Request"),
+            ("GET /\r\nHost: a\r\n\r\n", "400 Bad Request"),
+            ("GET  HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request"),
+            ("GET / HTTP/1.1\r\n\r\n", "400 Bad Request"),
+            ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400 Bad Request"),
+            ("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", "400 Bad Request"),
+            ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", "400 Bad Request"),
+            ("GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", "400 Bad Request"),
+            ("GET / HTTP/1.1\r\nHost: \0\r\n\r\n", "400 Bad Request"),
+            ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", "400 Bad Request"),
+            ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", "400 Bad Request"),
+            ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", "505 HTTP Version Not Supported"),
+            ("POST / HTTP/1.1\r\nHost: a\r\n\r\n", "405 Method Not Allowed\r\nAllow: GET"),
+        ]
+    )
+    func noRequest(_ text: String, status: String) throws {
         let refusal =
             "HTTP/1.1 \(status)\r\nServer: http-answer\r\nDate: *\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         try expectAnswers(text, [refusal], closes: true, try Stage())
     }
 
-    @Test(arguments: [4096, 5000])
-    func aHeadThatIsTooLongIsRefused(_ size: Int) throws {
+    @Test("a head that is too long is refused", arguments: [4096, 5000])
+    func longHead(_ size: Int) throws {
         let status = "431 Request Header Fields Too Large"
         let refusal =
             "HTTP/1.1 \(status)\r\nServer: http-answer\r\nDate: *\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -124,14 +133,16 @@ struct HTTPAnswerTests {
         )
     }
 
-    @Test func aHeadOfTheLargestSizeIsAnswered() throws {
+    @Test("a head of the largest size is answered")
+    func largestHead() throws {
         let text = "GET / HTTP/1.1\r\nHost: a\r\nX: "
         let end = "\r\n\r\n"
         let filling = String(repeating: "x", count: 4096 - text.utf8.count - end.utf8.count)
         try expectAnswers(text + filling + end, [Self.answer("keep-alive")], closes: false, try Stage())
     }
 
-    @Test func theDateIsThatOfToday() throws {
+    @Test("the date is that of today")
+    func date() throws {
         let stage = try Stage()
         let format = DateFormatter()
         format.locale = Locale(identifier: "en_US_POSIX")

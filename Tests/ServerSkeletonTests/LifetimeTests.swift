@@ -9,7 +9,8 @@ import TestSupport
 import Testing
 
 struct LifetimeTests {
-    @Test func anIdleServerEndsAfterTheIdleLimit() throws {
+    @Test("an idle server ends after the idle limit")
+    func idleLimit() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let start = ContinuousClock.now
@@ -25,7 +26,8 @@ struct LifetimeTests {
         #expect(room.log.contains("hook exit"))
     }
 
-    @Test func aConnectedClientKeepsTheServerFromBeingIdle() throws {
+    @Test("a connected client keeps the server from being idle")
+    func connectedClient() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         // There before the server, which might be idle for too long otherwise.
@@ -45,7 +47,8 @@ struct LifetimeTests {
         #expect(ContinuousClock.now - start > .milliseconds(900), "the limit counts from the last client's end")
     }
 
-    @Test func aServiceMaySwitchTheIdleLimitOff() throws {
+    @Test("a service may switch the idle limit off")
+    func noIdleLimit() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild(
@@ -58,7 +61,8 @@ struct LifetimeTests {
         #expect(child.exit(within: .milliseconds(1800)) == nil)
     }
 
-    @Test func theUseLimitCountsConnectionsThatAreOver() throws {
+    @Test("the use limit counts connections that are over")
+    func useLimit() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild(
@@ -75,7 +79,8 @@ struct LifetimeTests {
         #expect(child.exit() == 0)
     }
 
-    @Test func clientsThatWereNotAcceptedStayForTheNextProcess() throws {
+    @Test("clients that were not accepted stay for the next process")
+    func clientsThatStay() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let first = try ServerChild(
@@ -93,7 +98,8 @@ struct LifetimeTests {
         #expect(second.isRunning)
     }
 
-    @Test func anIdleServerEndsWhenMasterIsGone() throws {
+    @Test("an idle server ends when master is gone")
+    func idleWithoutMaster() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix", "-v"], room: room, listeners: [listener.number])
@@ -104,7 +110,8 @@ struct LifetimeTests {
         #expect(room.log.contains("hook exit"))
     }
 
-    @Test func aServerWithClientsEndsWhenMasterIsGone() throws {
+    @Test("a server with clients ends when master is gone")
+    func clientsWithoutMaster() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -115,7 +122,8 @@ struct LifetimeTests {
         #expect(client.isDisconnected())
     }
 
-    @Test func aRequestThatCameBeforeMasterWentIsStillAnswered() throws {
+    @Test("a request that came before master went is still answered")
+    func lastRequest() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -131,7 +139,8 @@ struct LifetimeTests {
         #expect(child.exit() == 0)
     }
 
-    @Test func aMasterThatIsGoneFromTheStartEndsTheServer() throws {
+    @Test("a master that is gone from the start ends the server")
+    func noMasterAtAll() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -139,7 +148,8 @@ struct LifetimeTests {
         #expect(child.exit() == 0)
     }
 
-    @Test func aDatagramServerFinishesItsBatchWhenMasterIsGone() throws {
+    @Test("a datagram server finishes its batch when master is gone")
+    func lastBatch() throws {
         let room = try ServerRoom()
         let socket = try room.datagramSocket()
         let child = try ServerChild(
@@ -157,7 +167,8 @@ struct LifetimeTests {
         #expect(room.log.contains("received 1: last"))
     }
 
-    @Test func oneShotServesStandardInputWithoutAMaster() throws {
+    @Test("a one-shot server serves standard input without a master")
+    func oneShot() throws {
         let room = try ServerRoom()
         let pair = try SocketEnds()
         let child = try ServerChild(
@@ -177,7 +188,8 @@ struct LifetimeTests {
         #expect(room.log.contains("hook exit"))
     }
 
-    @Test func oneShotEndsWhenTheServiceDisconnects() throws {
+    @Test("a one-shot server ends when the service disconnects")
+    func oneShotEnd() throws {
         let room = try ServerRoom()
         let pair = try SocketEnds()
         let child = try ServerChild(

@@ -13,7 +13,8 @@ import Testing
 @testable import ServerSkeleton
 
 struct ServiceLoggingTests {
-    @Test func messagesArriveWithTheirSeverityAndMetadata() throws {
+    @Test("messages arrive with their severity and metadata")
+    func metadata() throws {
         let directory = try TemporaryDirectory("qm-logging")
         let file = directory.file("log")
         let log = Log(ident: "test/service", host: "mx", destination: .file(file), waits: false)

@@ -76,8 +76,8 @@ struct StartTests {
         ),
     ]
 
-    @Test(arguments: refusals)
-    func aStartThatCannotWorkIsFatalAndSaysWhy(_ refusal: Refusal) throws {
+    @Test("a start that cannot work is fatal and says why", arguments: refusals)
+    func fatalStarts(_ refusal: Refusal) throws {
         let room = try ServerRoom(refusal.settings)
         let pipe = try makePipe(nonBlocking: true)
         // The last assignment of a name counts.
@@ -97,7 +97,8 @@ struct StartTests {
         }
     }
 
-    @Test func aTerminalOnStandardInputIsRefused() throws {
+    @Test("a terminal on standard input is refused")
+    func terminal() throws {
         let room = try ServerRoom()
         // script(1) runs its command on a terminal of its own.
         let command = "\(BuiltProducts.path("echo")) -t inet"
@@ -106,7 +107,8 @@ struct StartTests {
         #expect(room.log.contains("fatal: do not run this command by hand"))
     }
 
-    @Test func hooksRunInOrderWithThePrivilegesTheyExpect() throws {
+    @Test("hooks run in order with the privileges they expect")
+    func orderOfHooks() throws {
         let isRoot = getuid() == 0
         let owner = isRoot ? "nobody" : NSUserName()
         let room = try ServerRoom("mail_owner = \(owner)\ndefault_privs = daemon")
@@ -132,7 +134,8 @@ struct StartTests {
         #expect(room.log.contains("hook exit"))
     }
 
-    @Test func aChrootedServerStillServesAndLogs() throws {
+    @Test("a chrooted server still serves and logs")
+    func chrooted() throws {
         guard getuid() == 0 else { return }
         let room = try ServerRoom("mail_owner = nobody\ndefault_privs = daemon")
         let listener = try room.unixListener()
@@ -146,7 +149,8 @@ struct StartTests {
         #expect(try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(child.pid)/root") == room.queue)
     }
 
-    @Test func theLogIdentFollowsTheSyslogNameOption() throws {
+    @Test("the ident of the log follows -o syslog_name")
+    func logIdent() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild(
@@ -158,7 +162,8 @@ struct StartTests {
         #expect(room.log.contains(" test/mine/test-service[\(child.pid)]: hook init"))
     }
 
-    @Test func inheritedDescriptorsDoNotReachProgramsOfTheService() throws {
+    @Test("inherited descriptors do not reach programs of the service")
+    func inheritedDescriptors() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])

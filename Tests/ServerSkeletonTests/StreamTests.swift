@@ -9,7 +9,8 @@ import TestSupport
 import Testing
 
 struct StreamTests {
-    @Test func oneTakenAndOneAvailAroundTheRequestsOfATurn() throws {
+    @Test("one TAKEN and one AVAIL stand around the requests of a turn")
+    func onePair() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -20,7 +21,8 @@ struct StreamTests {
         #expect(try child.records(1, within: 200) == [], "one turn, one report")
     }
 
-    @Test func turnsOfACrowdThatFollowOneAnotherShareOnePair() throws {
+    @Test("turns of a crowd that follow one another share one pair")
+    func pairOfACrowd() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("echo", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -42,7 +44,8 @@ struct StreamTests {
         #expect(try child.records(2) == [child.taken(), child.available()], "and idle again after the crowd")
     }
 
-    @Test func aClientThatOnlyHangsUpIsNotReported() throws {
+    @Test("a client that only hangs up is not reported")
+    func hangUp() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -51,7 +54,8 @@ struct StreamTests {
         #expect(try child.records(1, within: 200) == [])
     }
 
-    @Test func aRequestInPiecesIsOneRequest() throws {
+    @Test("a request in pieces is one request")
+    func requestInPieces() throws {
         let room = try ServerRoom()
         let listener = try room.inetListener()
         let child = try ServerChild("test-service", ["-t", "inet"], room: room, listeners: [listener.number])
@@ -78,7 +82,8 @@ struct StreamTests {
         #expect(child.isRunning)
     }
 
-    @Test func acceptedSocketsKeepTheConnectionAlive() throws {
+    @Test("accepted sockets keep the connection alive")
+    func keepAlive() throws {
         let room = try ServerRoom()
         let listener = try room.inetListener()
         let child = try ServerChild("echo", ["-t", "inet"], room: room, listeners: [listener.number])
@@ -89,7 +94,8 @@ struct StreamTests {
         #expect(child.isRunning)
     }
 
-    @Test func aRequestThatNeverEndsIsRefused() throws {
+    @Test("a request that never ends is refused")
+    func endlessRequest() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -103,7 +109,8 @@ struct StreamTests {
         #expect(child.isRunning)
     }
 
-    @Test func aReplyThatDoesNotFitEndsTheConnectionAndNothingElse() throws {
+    @Test("a reply that does not fit ends the connection and nothing else")
+    func overfullReply() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -115,7 +122,8 @@ struct StreamTests {
         #expect(child.isRunning)
     }
 
-    @Test func aServiceMayEndAConnectionAfterItsReply() throws {
+    @Test("a service may end a connection after its reply")
+    func lastReply() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -125,7 +133,8 @@ struct StreamTests {
         #expect(child.isRunning)
     }
 
-    @Test func aSlowReaderGetsEverythingAndDoesNotHoldUpOthers() throws {
+    @Test("a slow reader gets everything and does not hold up others")
+    func slowReader() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -142,7 +151,8 @@ struct StreamTests {
         #expect(child.isRunning)
     }
 
-    @Test func aClientThatNeverReadsIsGivenUpAfterTheTimeLimit() throws {
+    @Test("a client that never reads is given up after the time limit")
+    func noReader() throws {
         let room = try ServerRoom("ipc_timeout = 1s")
         let listener = try room.unixListener()
         let child = try ServerChild("test-service", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -157,7 +167,8 @@ struct StreamTests {
         #expect(child.isRunning)
     }
 
-    @Test func aServerAnswersManyClientsAtOnce() throws {
+    @Test("a server answers many clients at once")
+    func manyClients() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("echo", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -173,7 +184,8 @@ struct StreamTests {
         #expect(child.isRunning)
     }
 
-    @Test func runningOutOfDescriptorsIsSurvivedWithoutSpinning() throws {
+    @Test("running out of descriptors is survived without spinning")
+    func noDescriptors() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild("echo", ["-t", "unix"], room: room, listeners: [listener.number])
@@ -205,7 +217,8 @@ struct StreamTests {
         return (Int(fields[13]) ?? 0) + (Int(fields[14]) ?? 0)
     }
 
-    @Test func aClientWithoutATokenWaitsForTheInFlowDelay() throws {
+    @Test("a client without a token waits for the in-flow delay")
+    func inFlowDelay() throws {
         let room = try ServerRoom("in_flow_delay = 1s")
         let listener = try room.unixListener()
         let child = try ServerChild(
@@ -223,7 +236,8 @@ struct StreamTests {
         #expect(ContinuousClock.now - start > .milliseconds(900))
     }
 
-    @Test func aServiceMayRetireBeforeItTakesAClient() throws {
+    @Test("a service may retire its process before that accepts a client")
+    func retiring() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
         let child = try ServerChild(

@@ -22,7 +22,8 @@ import Testing
         return found
     }
 
-    @Test func oneCallTakesWhatIsThere() throws {
+    @Test("one call takes what is there")
+    func oneCall() throws {
         let pair = try makeSocketPair(.datagram)
         var batch = DatagramBatch(capacity: 16, datagramSize: 64)
         #expect(try batch.receive(from: pair.first.number) == 0)
@@ -33,7 +34,8 @@ import Testing
         #expect(try batch.receive(from: pair.first.number) == 0)
     }
 
-    @Test func aSmallRingTakesTheRestNextTime() throws {
+    @Test("a small ring takes the rest next time")
+    func smallRing() throws {
         let pair = try makeSocketPair(.datagram)
         var batch = DatagramBatch(capacity: 2, datagramSize: 8)
         try send(["1", "2", "3"], to: pair.second.number)
@@ -43,7 +45,8 @@ import Testing
         #expect(texts(batch) == ["3"])
     }
 
-    @Test func aLongDatagramIsCutAndSaysSo() throws {
+    @Test("a long datagram is cut and says so")
+    func longDatagram() throws {
         let pair = try makeSocketPair(.datagram)
         var batch = DatagramBatch(capacity: 2, datagramSize: 8)
         try send(["12345678", "123456789"], to: pair.second.number)
@@ -53,7 +56,8 @@ import Testing
         #expect(cut == (8, true))
     }
 
-    @Test func aBatchIsWrittenAsLines() throws {
+    @Test("a batch is written as lines")
+    func linesOfABatch() throws {
         let home = try TemporaryDirectory("qm-batch")
         let file = try openFile(home.file("lines"), [.writeOnly, .create, .append], mode: 0o600)
         let pair = try makeSocketPair(.datagram)
@@ -67,7 +71,8 @@ import Testing
     }
 
     /// A pipe of one page, a reader that is slow, and a signal that interrupts the writer all the time.
-    @Test func shortWritesAreCarriedOn() async {
+    @Test("short writes are carried on")
+    func shortWrites() async {
         await #expect(processExitsWith: .success) {
             let pipe = try makePipe(nonBlocking: false)
             let (output, input) = (pipe.second.number.rawValue, pipe.first.number.rawValue)
@@ -112,7 +117,8 @@ import Testing
         }
     }
 
-    @Test func aFullDiskIsReported() throws {
+    @Test("a full disk is reported")
+    func fullDisk() throws {
         let full = try openFile("/dev/full", .writeOnly)
         let pair = try makeSocketPair(.datagram)
         var batch = DatagramBatch(capacity: 4, datagramSize: 8)
@@ -127,8 +133,8 @@ import Testing
     }
 
     /// A pipe of one page takes two lines of 2048 bytes, or one of 3000 and a part of the next.
-    @Test(arguments: [(2047, "b\n"), (2999, "\nb\n")])
-    func aLineThatBrokeOffIsEndedByTheNextBatch(_ length: Int, _ expected: String) throws {
+    @Test("a line that broke off is ended by the next batch", arguments: [(2047, "b\n"), (2999, "\nb\n")])
+    func brokenLine(_ length: Int, _ expected: String) throws {
         let pipe = try makePipe(nonBlocking: true)
         // F_SETPIPE_SZ, which the C library's module does not export.
         #expect(fcntl(pipe.second.number.rawValue, 1031, 4096) == 4096)

@@ -9,7 +9,8 @@ import TestSupport
 import Testing
 
 @Suite struct ListenQueueTests {
-    @Test func clientsOfATCPSocket() throws {
+    @Test("the clients that wait at a TCP socket are counted")
+    func tcpQueue() throws {
         let address = try #require(SocketAddress(numeric: "127.0.0.1", port: 0))
         let listener = try makeSocket(.ipv4, .stream)
         try listener.number.bind(to: address)
@@ -25,7 +26,8 @@ import Testing
         close(accepted)
     }
 
-    @Test(.enabled(if: UnixQueue.isVisible)) func clientsOfAUNIXSocket() throws {
+    @Test("the clients that wait at a UNIX socket are counted", .enabled(if: UnixQueue.isVisible))
+    func unixQueue() throws {
         let home = try TemporaryDirectory("qm-queue")
         defer { home.remove() }
         let address = try #require(SocketAddress(unixPath: home.path + "/socket"))
@@ -40,7 +42,8 @@ import Testing
         close(accepted)
     }
 
-    @Test func whatIsNoListeningSocketHasNoQueue() throws {
+    @Test("what is no listening socket has no queue")
+    func noQueue() throws {
         let pipe = try makePipe(nonBlocking: true)
         #expect(throws: SystemError(.getsockopt, Errno(rawValue: ENOTSOCK))) { try pipe.first.number.tcpQueueLength() }
         #expect(throws: SystemError.self) { try pipe.first.number.unixQueueLength() }

@@ -9,7 +9,8 @@ import TestSupport
 import Testing
 
 @Suite struct SocketTests {
-    @Test func aDescriptorArrivesWithItsByte() throws {
+    @Test("a descriptor arrives with its byte")
+    func passedDescriptor() throws {
         let pair = try makeSocketPair()
         let pipe = try makePipe(nonBlocking: true)
         try pair.first.number.pass(pipe.second.number)
@@ -18,7 +19,8 @@ import Testing
         #expect(try pipe.first.number.read(atMost: 10) == Array("through".utf8))
     }
 
-    @Test func aByteAloneIsNoDescriptor() throws {
+    @Test("a byte alone is no descriptor")
+    func byteAlone() throws {
         let pair = try makeSocketPair()
         _ = try pair.first.number.write([0])
         #expect(throws: SystemError(.recvmsg, .badMessage)) { _ = try pair.second.number.receiveDescriptor().number }
@@ -28,21 +30,26 @@ import Testing
         }
     }
 
-    @Test func theEndOfTheConnectionIsNoDescriptor() throws {
+    @Test("the end of the connection is no descriptor")
+    func endOfConnection() throws {
         let receiver = try makeSocketPair().keepingSecond()
         #expect(throws: SystemError(.recvmsg, .brokenPipe)) { _ = try receiver.number.receiveDescriptor().number }
     }
 
-    @Test func addressesSortAsServicesListThem() throws {
+    @Test("addresses sort as services list them")
+    func order() throws {
         let texts = ["::1", "127.0.0.2", "::", "10.0.0.1", "127.0.0.1", "0.0.0.0"]
         let sorted = try texts.map { try #require(SocketAddress(numeric: $0, port: 25)) }.sorted().map(\.hostText)
         #expect(sorted == ["0.0.0.0", "10.0.0.1", "127.0.0.1", "127.0.0.2", "::", "::1"])
     }
 
-    @Test(arguments: [
-        ("127.0.0.1", true), ("127.255.0.9", true), ("10.0.0.1", false), ("::1", true), ("::", false),
-        ("::ffff:127.0.0.1", true), ("::ffff:10.0.0.1", false), ("2001:db8::1", false),
-    ])
+    @Test(
+        "an address knows whether it is this machine's own, and keeps its text and port",
+        arguments: [
+            ("127.0.0.1", true), ("127.255.0.9", true), ("10.0.0.1", false), ("::1", true), ("::", false),
+            ("::ffff:127.0.0.1", true), ("::ffff:10.0.0.1", false), ("2001:db8::1", false),
+        ]
+    )
     func loopback(_ text: String, _ isLoopback: Bool) throws {
         let address = try #require(SocketAddress(numeric: text, port: 2525))
         #expect(address.isLoopback == isLoopback)
@@ -51,13 +58,15 @@ import Testing
         #expect(address.withPort(65535).port == 65535)
     }
 
-    @Test func pathsHave107Bytes() {
+    @Test("a path of 107 bytes fits, and a longer one does not")
+    func longestPath() {
         #expect(SocketAddress(unixPath: String(repeating: "x", count: 107)) != nil)
         #expect(SocketAddress(unixPath: String(repeating: "x", count: 108)) == nil)
         #expect(SocketAddress(numeric: "localhost", port: 1) == nil)
     }
 
-    @Test func acceptingFromAnEmptyQueueIsNoError() throws {
+    @Test("accepting from an empty queue is no error")
+    func emptyQueue() throws {
         let listener = try makeSocket(.ipv4, .stream)
         try listener.number.bind(to: SocketAddress(ipv4: [127, 0, 0, 1], port: 0))
         try listener.number.listen(backlog: 5)
@@ -76,7 +85,8 @@ import Testing
         }
     }
 
-    @Test func errorsOfOneClientAreNoErrorsOfAccept() async {
+    @Test("errors of one client are no errors of accept(2)")
+    func errorsOfClients() async {
         await #expect(processExitsWith: .success) {
             let listener = try makeSocket(.ipv4, .stream)
             for code in [Errno.connectionAbort, .protocolError, .hostIsDown, .networkUnreachable] {
@@ -95,7 +105,8 @@ import Testing
         }
     }
 
-    @Test func descriptorsEndWithTheirOwner() async {
+    @Test("descriptors end with their owner")
+    func ownership() async {
         // Elsewhere another test might get a number that was just closed, and lose it here.
         await #expect(processExitsWith: .success) {
             let numbers: [DescriptorNumber]
@@ -114,7 +125,8 @@ import Testing
         }
     }
 
-    @Test func aLockIsExclusiveAmongOpenFiles() throws {
+    @Test("a lock is exclusive among open files")
+    func exclusiveLock() throws {
         let home = try TemporaryDirectory("qm-lock")
         let first = try openFile(home.file("lock"), [.readWrite, .create], mode: 0o600)
         let second = try openFile(home.file("lock"), .readWrite)
@@ -124,7 +136,8 @@ import Testing
         #expect(try second.number.tryExclusiveLock())
     }
 
-    @Test func anEpollInstanceIsToldFromOtherDescriptors() throws {
+    @Test("an epoll instance is told from other descriptors")
+    func epollInstance() throws {
         // The C library's module does not export epoll(7).
         typealias Create = @convention(c) (Int32) -> Int32
         let create = unsafeBitCast(try #require(dlsym(nil, "epoll_create1")), to: Create.self)
@@ -139,7 +152,8 @@ import Testing
         }
     }
 
-    @Test func peekingTakesNothing() throws {
+    @Test("peeking takes nothing")
+    func peeking() throws {
         let pair = try makeSocketPair()
         _ = try pair.first.number.write(Array("abc".utf8))
         #expect(try pair.second.number.unreadBytes() == 3)
@@ -150,7 +164,8 @@ import Testing
 
 /// Each in a process of its own: one thread at a time spawns, and the test program has many.
 @Suite struct ProcessTests {
-    @Test func aChildGetsItsDescriptorsArgumentsAndEnvironmentAndNoOtherDescriptorOfOurs() async {
+    @Test("a child gets its descriptors, arguments and environment, and no other descriptor of ours")
+    func whatAChildGets() async {
         await #expect(processExitsWith: .success) {
             let pipe = try makePipe(nonBlocking: false).moved(atLeast: 64)
             let image = ChildImage(
@@ -170,7 +185,8 @@ import Testing
         }
     }
 
-    @Test func aProgramThatCannotRunIsReportedAtOnce() async {
+    @Test("a program that cannot run is reported at once")
+    func unusableProgram() async {
         await #expect(processExitsWith: .success) {
             let image = ChildImage(path: "/nonexistent/program", arguments: ["x"], environment: [], moves: [])
             switch spawn(image) {
@@ -183,7 +199,8 @@ import Testing
         }
     }
 
-    @Test func endsAreTold() async {
+    @Test("how a child ended is told")
+    func ends() async {
         await #expect(processExitsWith: .success) {
             for (script, end) in [("exit 7", WaitStatus.exited(status: 7)), ("kill -9 $$", .signaled(9))] {
                 let image = ChildImage(path: "/bin/sh", arguments: ["sh", "-c", script], environment: [], moves: [])
@@ -193,7 +210,8 @@ import Testing
         }
     }
 
-    @Test func noForkIsNoChild() async {
+    @Test("no fork is no child")
+    func noFork() async {
         await #expect(processExitsWith: .success) {
             FaultPlan.fail(.spawn, with: .noMemory)
             let image = ChildImage(path: "/bin/true", arguments: ["true"], environment: [], moves: [])

@@ -71,13 +71,14 @@ int cposix_allocate_file(int fd, int64_t size);
 /// mmap(2) MAP_SHARED, to read and write: the address, or -errno.
 long cposix_map_shared(int fd, size_t size);
 int cposix_unmap(void *_Nonnull base, size_t size);
-/// From now on, where the file behind this range is cut off or its disk has no room, memory of our own takes the place of
-/// the whole range. The number of the guard, or -ENOSPC when there are four already. Works from cposix_catch_crashes on.
+/// From now on, where the file behind this range is cut off or its disk has no room, memory of our own takes the place
+/// of the whole range. The number of the guard, or -ENOSPC when there are four already. Works from cposix_catch_crashes
+/// on.
 int cposix_guard(void *_Nonnull base, size_t size);
 int cposix_guard_was_needed(int guard);
 void cposix_end_guard(int guard);
-/// Stores `count` words where others read them at any moment: `sequence` is odd meanwhile, and `ticket`, an even number,
-/// afterwards.
+/// Stores `count` words where others read them at any moment: `sequence` is odd meanwhile, and `ticket`, an even
+/// number, afterwards.
 void cposix_publish(uint64_t *_Nonnull sequence, uint64_t ticket, uint64_t *_Nonnull target,
                     const uint64_t *_Nonnull words, size_t count);
 /// One word that stands for itself.
