@@ -38,8 +38,8 @@ extension Policy {
         want(.startTimer(.look(services[slot].id), milliseconds: interval))
     }
 
-    /// The limit is reached: how many clients that keeps waiting decides nothing, and is counted now and then for whoever
-    /// looks at master.
+    /// The limit is reached: how many clients that keeps waiting decides nothing, and is counted now and then for
+    /// whoever looks at master.
     mutating func countSoon(_ slot: Int, _ now: PolicyTime) {
         if services[slot].looks.due == nil { planLook(slot, after: QueueLooks.countMilliseconds, now) }
     }
