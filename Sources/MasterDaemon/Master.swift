@@ -118,7 +118,7 @@ final class Master {
             exitProcess(ExitCode.success)
         case .endpointReadable:
             // A child that said so before the client came is idle: another is not needed.
-            drain(token.service)
+            if !policy.isStandingBy(token.service) { drain(token.service) }
             policy.endpointReadable(token.service, now: now)
         case .reportsArrived:
             turn.heard.append(token.service)

@@ -74,11 +74,6 @@ struct ChildTable: Sendable {
     /// Every child, in no particular order.
     var all: [Child] { slots.filter { $0.pid != 0 } }
 
-    init(_ children: [Child]) {
-        self.init(expectedChildren: children.count)
-        for child in children { insert(child) }
-    }
-
     func forEach(_ body: (Child) -> Void) {
         for child in slots where child.pid != 0 { body(child) }
     }

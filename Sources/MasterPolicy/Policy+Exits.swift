@@ -57,9 +57,9 @@ extension Policy {
         children.remove(at: slot)
         // Whatever comes next begins from nothing, and perhaps with another program.
         if services[service].total == 0 { services[service].window.close() }
-        settleWatch(service, now)
         // The child may have been woken for a client that it did not take any more.
-        lookAfterEnd(service, now)
+        lookAfterEnd(service)
+        settleWatch(service, now)
         finishRemoval(service)
     }
 }

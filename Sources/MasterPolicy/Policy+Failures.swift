@@ -8,7 +8,7 @@
 extension Policy {
     /// Not all endpoints of the service could be watched.
     package mutating func watchFailed(_ id: ServiceID, now: PolicyTime) {
-        guard let slot = activeSlot(of: id) else { return }
+        guard let slot = activeSlot(of: id), services[slot].watch != .none else { return }
         counters.watchFailures += 1
         services[slot].suffered(.noWatch, now)
         owe(.watch, slot, now)
@@ -36,8 +36,7 @@ extension Policy {
         let owed = services[slot].owed
         services[slot].owed = []
         if owed.contains(.channel) { want(.openStatusChannel(id)) }
-        // Where the coverage has changed since, that has led to the watch it needs.
-        if owed.contains(.watch), services[slot].coverage == .uncovered { want(.watchEndpoints(id)) }
+        if owed.contains(.watch), services[slot].watch != .none { want(.watchEndpoints(id)) }
         settleWatch(slot, now)
     }
 

@@ -5,22 +5,33 @@
 
 // When looks are due, and what they lead to, is decided by `QueueLooks`; here it meets children and counts.
 extension Policy {
-    /// Children were heard of. Several can keep a client from each other, and so can one that is gone; a single one
-    /// cannot.
+    /// Whether children were heard of.
     mutating func lookIfActive(_ slot: Int, _ now: PolicyTime) {
-        let service = services[slot]
-        guard service.looks.isActive, service.total > 1 || service.looks.isEndUnseen else { return }
+        guard services[slot].looks.isActive, services[slot].hasSubstitutes else { return }
         // One that was to count the clients of a full service comes sooner.
-        if let due = service.looks.due, due <= now.advanced(byMilliseconds: QueueLooks.intervalMilliseconds) { return }
+        if let due = services[slot].looks.due, due <= now.advanced(byMilliseconds: QueueLooks.intervalMilliseconds) {
+            return
+        }
         planLook(slot, now)
     }
 
     /// A child is gone. Others that are idle may not know of the client that it was woken for.
-    mutating func lookAfterEnd(_ slot: Int, _ now: PolicyTime) {
+    mutating func lookAfterEnd(_ slot: Int) {
         services[slot].looks.isActive = true
-        services[slot].looks.isEndUnseen = true
         guard services[slot].looks.due == nil, isLookWorthwhile(slot) else { return }
         want(.lookAtQueue(services[slot].id))
+    }
+
+    /// A client came while master stood by. A child was woken for it, and most likely takes it.
+    mutating func endStandby(_ slot: Int, _ now: PolicyTime) {
+        services[slot].looks.isActive = true
+        lookIfActive(slot, now)
+        settleWatch(slot, now)
+    }
+
+    /// Whether a client that comes now is one of its idle children's. What they have said need not be read first.
+    package func isStandingBy(_ id: ServiceID) -> Bool {
+        slot(of: id).map { services[$0].watch == .standby } ?? false
     }
 
     /// Where master watches, it sees clients itself; where all are busy, they will come to the queue.
@@ -64,7 +75,7 @@ extension Policy {
         services[slot].looked(sight, now)
         guard isLookWorthwhile(slot) else { return services[slot].looks.pause() }
         switch services[slot].looks.saw(sight) {
-        case .nothing: return
+        case .nothing: return settleWatch(slot, now)
         case .lookAgain: break
         case .nudge: nudge(slot)
         case .nudgeAndStart:

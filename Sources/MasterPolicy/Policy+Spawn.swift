@@ -7,10 +7,12 @@ package import MasterProtocol
 
 // A spawn is decided here, carried out by the caller, and answered with `spawned` or `spawnFailed`.
 extension Policy {
-    /// Work arrived that master was watching for. Readiness that is out of date is ignored. How many clients wait is
+    /// Work arrived that master was watching for, or standing by. Readiness that is out of date is ignored. How many clients wait is
     /// asked only where more than one child could be started for them.
     package mutating func endpointReadable(_ id: ServiceID, now: PolicyTime) {
-        guard let slot = activeSlot(of: id), services[slot].coverage == .uncovered else { return }
+        guard let slot = activeSlot(of: id) else { return }
+        if services[slot].watch == .standby { return endStandby(slot, now) }
+        guard services[slot].coverage == .uncovered else { return }
         if services[slot].window.size > 1, services[slot].hasRoomForSeveral { return want(.measureQueue(id)) }
         if services[slot].hasRoomForSeveral {
             services[slot].window.measured(waiting: 1)
@@ -134,6 +136,8 @@ extension Policy {
         case .active, .vacant: if !isRetired { firstUse(slot, now) }
         }
         if isDoomed { services[slot].window.close() }
+        services[slot].looks.isActive = true
+        lookIfActive(slot, now)
         startNext(slot, now)
         settleWatch(slot, now)
     }

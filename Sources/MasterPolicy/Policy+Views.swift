@@ -19,6 +19,7 @@ package struct ServiceView: Hashable, Sendable {
     package let total: Int32
     package let window: StartWindow
     package let looks: QueueLooks
+    package let watch: EndpointWatch
     package let isThrottled: Bool
     package let throttledUntil: PolicyTime?
     package let nextWakeup: PolicyTime?
@@ -27,7 +28,7 @@ package struct ServiceView: Hashable, Sendable {
     package let isAwaitingFirstUse: Bool
     package let stressUntil: PolicyTime?
 
-    package var isWatching: Bool { coverage == .uncovered }
+    package var isWatching: Bool { watch == .alone }
 
     init(_ service: Service) {
         id = service.id
@@ -40,6 +41,7 @@ package struct ServiceView: Hashable, Sendable {
         total = service.total
         window = service.window
         looks = service.looks
+        watch = service.watch
         isThrottled = service.isThrottled
         throttledUntil = service.throttle?.ends
         nextWakeup = service.wakeupDue

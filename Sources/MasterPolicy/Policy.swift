@@ -90,16 +90,7 @@ extension Policy {
         let after = services[slot].coverageNow
         if before != after { services[slot].account(until: now) }
         services[slot].coverage = after
-        switch (before == .uncovered, after == .uncovered) {
-        case (false, true):
-            counters.watchStarts += 1
-            want(.watchEndpoints(services[slot].id))
-        case (true, false):
-            counters.watchStops += 1
-            want(.unwatchEndpoints(services[slot].id))
-        case (false, false), (true, true):
-            break
-        }
+        if services[slot].watch != services[slot].watchWanted { changeWatch(slot) }
         if isVerbose, before != after { noteCoverage(slot) }
         measureIfDue(slot)
         guard after == .saturated else {
@@ -111,6 +102,21 @@ extension Policy {
             countSoon(slot, now)
         }
         noteLimit(slot, now)
+    }
+
+    /// A client that comes means another thing for each way of watching, so one ends before the other begins.
+    private mutating func changeWatch(_ slot: Int) {
+        let (before, after) = (services[slot].watch, services[slot].watchWanted)
+        services[slot].watch = after
+        services[slot].owed.remove(.watch)
+        if before != .none {
+            counters.watchStops += 1
+            want(.unwatchEndpoints(services[slot].id))
+        }
+        if after != .none {
+            counters.watchStarts += 1
+            want(.watchEndpoints(services[slot].id))
+        }
     }
 
     private mutating func noteCoverage(_ slot: Int) {

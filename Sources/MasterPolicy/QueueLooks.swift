@@ -7,12 +7,13 @@
 /// neither children nor sockets.
 ///
 /// The kernel wakes one idle child for a client (EPOLLEXCLUSIVE), and the others do not hear of it. If that child ends,
-/// pauses, or serves an older client first, the client stands in the queue although others are idle, and nothing wakes
-/// them. So while something goes on in a service, and at the end of each of its children, master looks:
+/// pauses, hangs, or serves an older client first, the client stands in the queue although others are idle, and nothing
+/// wakes them. So while something goes on in a service, master looks, at once when a child ends and every 250 ms:
 ///
 ///     the look saw | looks in a row that saw clients | a nudged child reacted | what follows
 ///     -------------+---------------------------------+------------------------+----------------------------------
-///     no client    | any                             | any                    | none, until there is activity
+///     no client    | any                             | any                    | another look if children were heard of
+///                  |                                 |                        | since the last one, else: standby
 ///     not told     | any                             | any                    | another look
 ///     clients      | this is the first               | any                    | another look
 ///     clients      | this is the second              | any                    | nudge the idle children, look again
@@ -21,6 +22,10 @@
 ///
 /// A queue that is emptied and filled all the time looks the same as one that stands; children that react tell them
 /// apart, and a nudge costs a busy service next to nothing.
+///
+/// "Standby": when looks have ended, master watches the endpoints beside the idle children until one client comes,
+/// which wakes a child and master. That is activity, so master stops watching and looks again. A quiet service costs
+/// nothing, a busy one four looks a second, and the first client after a quiet half second one wake-up of master.
 package struct QueueLooks: Hashable, Sendable {
     /// Three looks, a nudge and a start fit into a second.
     package static let intervalMilliseconds: Int64 = 250
@@ -31,13 +36,13 @@ package struct QueueLooks: Hashable, Sendable {
     package internal(set) var due: PolicyTime?
     /// Looks in a row that saw clients, 0 to 2.
     package internal(set) var standing: UInt8 = 0
-    /// A child was heard of, or ended, since the last look.
+    /// A child was heard of, started or ended, or a client came while master stood by, since the last look.
     package internal(set) var isActive = false
-    /// A child ended, and no look has seen an empty queue since: a client that it was woken for may still be there,
-    /// even if only one child is left.
-    package internal(set) var isEndUnseen = false
     /// A child that was nudged was heard of since.
     package internal(set) var isAnswered = false
+
+    /// Nothing has happened since the last look, which saw nobody.
+    var haveEnded: Bool { due == nil && !isActive }
 
     /// What a look leads to, beside the next look.
     enum Verdict: Equatable, Sendable {
@@ -54,7 +59,6 @@ package struct QueueLooks: Hashable, Sendable {
         switch sight {
         case .noClient:
             standing = 0
-            isEndUnseen = false
             return wasActive ? .lookAgain : .nothing
         case .notTold:
             return .lookAgain

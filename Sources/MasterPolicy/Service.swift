@@ -11,9 +11,11 @@
 ///     no      | missing | any       | any            | any  | any           | noChannel    | no
 ///     no      | open    | yes       | any            | any  | any           | throttled    | no
 ///     no      | open    | no        | no, in flight  | any  | any           | spawning     | no
-///     no      | open    | no        | yes            | > 0  | any           | idleChild    | no
+///     no      | open    | no        | yes            | > 0  | any           | idleChild    | no, or stands by
 ///     no      | open    | no        | yes            | 0    | no            | saturated    | no
 ///     no      | open    | no        | yes            | 0    | yes, or none  | uncovered    | yes
+///
+/// It stands by when looks have ended; see `QueueLooks`.
 struct Service: Sendable, Equatable {
     var id: ServiceID
     var stage = Stage.vacant
@@ -21,6 +23,8 @@ struct Service: Sendable, Equatable {
     /// What was last acted on; `coverageNow` is what the counts say. They differ only between an event and
     /// `settleWatch`.
     var coverage = Coverage.leaving
+    /// What master was asked for last.
+    var watch = EndpointWatch.none
     var throttle: Throttle?
     /// Deeds that the kernel refused and that are tried again when `retryDue` has come.
     var owed = OwedDeeds()
@@ -77,7 +81,20 @@ struct Service: Sendable, Equatable {
         return isBelowLimit ? .uncovered : .saturated
     }
 
+    /// The last column of the table, for the coverage that was last acted on.
+    var watchWanted: EndpointWatch {
+        switch coverage {
+        case .uncovered: .alone
+        case .idleChild: looks.haveEnded && hasSubstitutes ? .standby : .none
+        case .leaving, .noChannel, .throttled, .spawning, .saturated: .none
+        }
+    }
+
     var isThrottled: Bool { throttle != nil }
+
+    /// Whether there is, or may be, another process for a client whose own does not take it. With a limit of one there
+    /// is nothing to be done.
+    var hasSubstitutes: Bool { rules.processLimit != 1 }
 
     var isBelowLimit: Bool { rules.processLimit == 0 || total < rules.processLimit }
 
@@ -117,6 +134,15 @@ struct OwedDeeds: OptionSet, Sendable {
     static let channel = OwedDeeds(rawValue: 1)
     /// Endpoints that master should be watching may not be watched.
     static let watch = OwedDeeds(rawValue: 2)
+}
+
+/// How master watches a service's endpoints.
+package enum EndpointWatch: UInt8, Sendable {
+    case none
+    /// Beside idle children, for one client.
+    case standby
+    /// It starts a child for the next client.
+    case alone
 }
 
 /// Who looks after a service's endpoints.

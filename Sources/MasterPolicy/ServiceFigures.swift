@@ -62,10 +62,10 @@ package struct ServiceFigures: Hashable, Sendable {
     mutating func pass(until now: PolicyTime, busy: Int32, isSaturated: Bool) {
         let passed = max(now.milliseconds - until.milliseconds, 0)
         until = now
-        busyMilliseconds += passed * Int64(busy)
+        busyMilliseconds &+= passed &* Int64(busy)
         guard isSaturated else { return }
-        saturatedMilliseconds += passed
-        if isCrowded { crowdedMilliseconds += passed }
+        saturatedMilliseconds &+= passed
+        if isCrowded { crowdedMilliseconds &+= passed }
     }
 
     mutating func looked(waiting: Int32, isSaturated: Bool, _ now: PolicyTime) {

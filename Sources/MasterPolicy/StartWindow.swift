@@ -38,7 +38,7 @@ package struct StartWindow: Hashable, Sendable {
     mutating func clientTaken(byNewChild: Bool, most: Int32) {
         waiting = max(waiting - 1, 0)
         guard byNewChild else { return }
-        size = min(size + 1, max(most, 1))
+        size = size < most ? size + 1 : max(most, 1)
         isMeasureDue = true
     }
 

@@ -154,6 +154,33 @@ import Testing
         #expect(workers.pids.contains(other))
     }
 
+    @Test("the worker that was woken hangs before it takes the client, and nothing else goes on")
+    func stuckInQuiet() throws {
+        let workers = try IdleWorkers()
+        defer { workers.system.end() }
+        try workers.haveTwo()
+        let (woken, other) = try workers.order()
+        try Before.quiet.happens(workers)
+        let held = try HeldProcess(woken, .beforeAccept)
+        let client = try workers.client()
+        try #require(held.isHeld(), "the client was for this one")
+        #expect(workers.serves(client), "\(workers.system.log)")
+        #expect(workers.pids.contains(other))
+    }
+
+    @Test("all workers stand still and nothing else goes on: another one is started within the limit")
+    func allStopped() throws {
+        let workers = try IdleWorkers()
+        defer { workers.system.end() }
+        try workers.haveTwo()
+        let pids = workers.pids
+        try Before.quiet.happens(workers)
+        for pid in pids { workers.stop(pid) }
+        #expect(workers.serves(try workers.client()), "\(workers.system.log)")
+        #expect(workers.pids.count == 3)
+        for pid in pids { kill(pid, SIGCONT) }
+    }
+
     @Test("one of two workers that stand still is killed: another one is started within the limit")
     func stoppedAlone() throws {
         let workers = try IdleWorkers(limit: 2)

@@ -74,7 +74,8 @@ private struct Walk {
     func everyClientIsServedSoon(limit: Int32) {
         let troubles: Troubles = limit == 1 ? [.shortage, .stuck] : [.stuck]
         let walk = Walk(from: World(limit: limit, scope: .wakeups, troubles: troubles)) { world in
-            world.isNewcomerServedSoon() ? nil : "a client waits for longer than a second"
+            if !world.isNewcomerServedSoon() { return "a client waits for longer than a second" }
+            return world.isTheSameReadBack() ? nil : "reading the state back changed something"
         }
         #expect(walk.failure == nil)
         #expect(walk.nudges > 0)

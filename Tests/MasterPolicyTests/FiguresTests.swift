@@ -185,11 +185,11 @@ import Testing
         script.report(id, third, raw: 5)
         expect(id, .unknownStatus, third, 5)
         script.taken(id, third)
+        script.act { $0.watchFailed(id, now: $1) }
+        expect(id, .noWatch, 0, 0)
         script.readable(id)
         script.act { $0.spawnFailed(id, .fork, now: $1) }
         expect(id, .forkFailed, 0, 0)
-        script.act { $0.watchFailed(id, now: $1) }
-        expect(id, .noWatch, 0, 0)
         script.act { $0.channelFailed(id, now: $1) }
         expect(id, .noChannel, 0, 0)
         let other = script.add(ServiceRules(processLimit: 1))

@@ -28,23 +28,67 @@ import Testing
         script.act { $0.queueLooked(id, sight, now: $1) }
     }
 
-    @Test("a service with one child is not looked at, one with two is while they are heard of")
-    mutating func onlyWhereOneCanKeepAClientFromAnother() {
+    @Test("a service is looked at while its children are started or heard of")
+    mutating func whileThereIsActivity() {
         let id = script.add(ServiceRules(processLimit: 0))
         let first = script.client(id)
-        script.taken(id, first)
-        script.available(id, first)
-        #expect(!script.isLookPlanned)
-        script.taken(id, first)
-        let second = script.client(id)
-        script.taken(id, second)
         #expect(script.isLookPlanned)
+        script.taken(id, first)
         script.available(id, first)
         #expect(!script.isLookPlanned, "one look is due at a time")
         look(id, .noClient)
-        #expect(script.isLookPlanned, "they were heard of since")
+        #expect(script.isLookPlanned, "it was heard of since")
         look(id, .noClient)
         #expect(!script.isLookPlanned, "nothing happened since")
+    }
+
+    @Test("with a limit of one process there is no look: nobody else could take the client")
+    mutating func limitOfOne() {
+        let id = script.add(ServiceRules(processLimit: 1))
+        let pid = script.client(id)
+        #expect(!script.isLookPlanned)
+        script.exit(pid)
+        #expect(script.effects == [.watchEndpoints(id)])
+    }
+
+    @Test("when looks have ended, master stands by for one client, and then looks again")
+    mutating func standby() {
+        let id = script.add(ServiceRules(processLimit: 2, isLocalOnly: true))
+        let pid = script.client(id)
+        look(id, .noClient)
+        #expect(script.isLookPlanned && script.effects.isEmpty)
+        look(id, .noClient)
+        #expect(script.effects == [.watchEndpoints(id)])
+        #expect(script.policy.isStandingBy(id) && !script.view(id).isWatching)
+        script.act { $0.endpointReadable(id, now: $1) }
+        #expect(script.isLookPlanned && script.effects == [.unwatchEndpoints(id)])
+        // The process that was woken for it hangs.
+        look(id, .clients)
+        look(id, .clients)
+        #expect(nudged == [pid])
+        script.now = script.now.advanced(bySeconds: 11)
+        look(id, .clients)
+        #expect(script.wantedGeneration != nil)
+    }
+
+    @Test("a process that says TAKEN ends the standby, and what was read as readable before is void")
+    mutating func standbyEndsWithTaken() {
+        let id = script.add(ServiceRules(processLimit: 2, isLocalOnly: true))
+        let pid = script.client(id)
+        for _ in 0..<2 { look(id, .noClient) }
+        script.taken(id, pid)
+        #expect(script.effects == [.unwatchEndpoints(id), .watchEndpoints(id)])
+        #expect(script.isLookPlanned && script.view(id).isWatching)
+    }
+
+    @Test("a standby that the kernel refuses is tried again")
+    mutating func standbyRefused() {
+        let id = script.add(ServiceRules(processLimit: 2, isLocalOnly: true))
+        _ = script.client(id)
+        for _ in 0..<2 { look(id, .noClient) }
+        script.act { $0.watchFailed(id, now: $1) }
+        script.fire(.retry(id))
+        #expect(script.effects == [.watchEndpoints(id)])
     }
 
     @Test("the end of a child leads to a look at once")
@@ -53,7 +97,7 @@ import Testing
         look(id, .noClient)
         look(id, .noClient)
         script.exit(pids[0], .signaled(9))
-        #expect(script.effects == [.lookAtQueue(id)])
+        #expect(script.effects == [.lookAtQueue(id), .unwatchEndpoints(id)])
     }
 
     @Test("clients in two looks: nudge; in a third that is not answered: start another")
@@ -116,108 +160,12 @@ import Testing
     mutating func removed() {
         let (id, _) = twoIdle()
         script.remove(id)
-        #expect(script.effects.contains(.cancelTimer(.look(id))))
+        #expect(script.isLookCancelled)
         script.act { $0.queueLooked(id, .clients, now: $1) }
         #expect(script.effects.isEmpty)
     }
 
     private var nudged: [Int32] {
         script.effects.compactMap { if case .signal(let pid, .look) = $0 { pid } else { nil } }
-    }
-}
-
-@Suite("Deeds that failed") struct FailureTests {
-    private var script = Script()
-
-    @Test("a watch that was refused is tried again until it holds")
-    mutating func watch() {
-        let id = script.add(ServiceRules(processLimit: 2))
-        for _ in 0..<3 {
-            script.act { $0.watchFailed(id, now: $1) }
-            #expect(script.effects == [.startTimer(.retry(id), milliseconds: 100)])
-            script.fire(.retry(id))
-            #expect(script.effects == [.watchEndpoints(id)])
-        }
-        script.fire(.retry(id))
-        #expect(script.effects.isEmpty, "nothing is owed")
-    }
-
-    @Test("without a channel no child is started and the endpoint is left alone; both come back")
-    mutating func channel() {
-        let id = script.add(ServiceRules(processLimit: 2))
-        script.act { $0.channelFailed(id, now: $1) }
-        #expect(script.effects == [.startTimer(.retry(id), milliseconds: 100), .unwatchEndpoints(id)])
-        #expect(script.view(id).coverage == .noChannel)
-        script.readable(id)
-        #expect(script.effects.isEmpty)
-        script.fire(.retry(id))
-        #expect(script.effects == [.openStatusChannel(id), .watchEndpoints(id)])
-    }
-
-    @Test("a channel that is refused at the onset of stress costs the wanted child, and throttles nothing")
-    mutating func channelAtStressOnset() {
-        let id = script.add(ServiceRules(processLimit: 2))
-        script.taken(id, script.client(id))
-        script.readable(id)
-        #expect(script.effects.first == .replaceStatusChannel(id))
-        script.act {
-            $0.channelFailed(id, now: $1)
-            $0.spawnFailed(id, .noChannel, now: $1)
-        }
-        #expect(!script.view(id).isThrottled)
-        #expect(script.view(id).coverage == .noChannel)
-        script.fire(.retry(id))
-        #expect(script.effects == [.openStatusChannel(id), .watchEndpoints(id)])
-        #expect(script.client(id) > 0)
-    }
-
-    @Test("a removed service owes nothing")
-    mutating func removed() {
-        let id = script.add(ServiceRules(processLimit: 2))
-        script.act { $0.watchFailed(id, now: $1) }
-        script.remove(id)
-        #expect(script.effects.contains(.cancelTimer(.retry(id))))
-        script.fire(.retry(id))
-        #expect(script.effects.isEmpty)
-    }
-}
-
-@Suite("State written out and read back") struct StateTests {
-    @Test("every field comes back, and decisions go on from there")
-    func roundTrip() throws {
-        var script = Script()
-        let id = script.add(ServiceRules(processLimit: 2, wakeupSeconds: 60))
-        script.taken(id, script.client(id))
-        script.exit(script.client(id), .exited(status: 1))
-        script.act { $0.watchFailed(id, now: $1) }
-        let bytes = script.policy.encoded
-        var copy = try Policy(decoding: bytes)
-        #expect(copy.encoded == bytes)
-        #expect(copy.view(of: id) == script.policy.view(of: id))
-        #expect(copy.counters == script.policy.counters)
-        var (one, other): ([Effect], [Effect]) = ([], [])
-        copy.timerFired(.throttle(id), now: script.now)
-        script.policy.timerFired(.throttle(id), now: script.now)
-        copy.takeEffects(into: &one)
-        script.policy.takeEffects(into: &other)
-        #expect(one == other && !one.isEmpty)
-    }
-
-    @Test("other bytes are refused")
-    func otherBytes() {
-        let bytes = Policy().encoded
-        #expect(throws: StateProblem.wrongLength) { try Policy(decoding: []) }
-        #expect(throws: StateProblem.wrongLength) { try Policy(decoding: bytes + [0]) }
-        #expect(throws: StateProblem.wrongLength) { try Policy(decoding: Array(bytes.dropLast())) }
-        #expect(throws: StateProblem.unknownVersion(0)) { try Policy(decoding: [0] + bytes.dropFirst()) }
-        var manyServices = bytes
-        manyServices[bytes.count - 16 + 7] = 0x7F
-        #expect(throws: StateProblem.badValue) { try Policy(decoding: manyServices) }
-    }
-
-    @Test("every counter is written out")
-    func counters() {
-        #expect(PolicyCounters.fields.count * 8 == MemoryLayout<PolicyCounters>.size)
-        #expect(Set(PolicyCounters.fields).count == PolicyCounters.fields.count)
     }
 }

@@ -16,6 +16,8 @@ struct Script {
     private(set) var notes: [PolicyNote] = []
     /// Whether the last call started the timer of the next look.
     private(set) var isLookPlanned = false
+    /// Whether it stopped that timer.
+    private(set) var isLookCancelled = false
     private var lastPID: Int32 = 99
     private var buffer: [Effect] = []
 
@@ -126,11 +128,13 @@ struct Script {
         effects = []
         notes = []
         isLookPlanned = false
+        isLookCancelled = false
         for effect in buffer {
             switch effect {
             case .note(let note): notes.append(note)
             // Looks go on beside everything else; LookTests is about them.
             case .startTimer(.look, _): isLookPlanned = true
+            case .cancelTimer(.look): isLookCancelled = true
             default: effects.append(effect)
             }
         }

@@ -32,10 +32,11 @@ extension World {
         let total = processes.count
         expect(view.total == Int32(total), "total \(view.total), really \(total)")
         expect(policy.childCount == total, "child table")
-        expect(view.isWatching == isWatched || isRetryTimerRunning, "the watch is what the effects said")
+        expect((view.watch != .none) == isWatched || isRetryTimerRunning, "the watch is what the effects said")
+        expect(!view.isWatching || view.coverage == .uncovered, "master starts processes only where none is idle")
         expect(view.looks.due == nil || isLookTimerRunning, "a look that is due has its timer")
         expect(isNewcomerCovered, "a client waits, and nothing will happen")
-        expect(!(isWatched && view.idle > 0), "two watchers")
+        expect(!(isWatched && view.idle > 0) || isStandby, "two watchers")
         expect(view.isThrottled == isThrottleTimerRunning, "a throttle has an end")
         expect(limit == 0 || processes.count <= max(limit, configuredLimit), "over the limit")
         let isCovered =
@@ -74,13 +75,14 @@ extension World {
             && copy.policy.view(of: id) == policy.view(of: id) && copy.key == key
     }
 
-    /// What was written out and read back decides as before.
+    /// What was written out and read back asks for the registrations that there are, and decides as before.
     func isTheSameReadBack() -> Bool {
-        var copy = self
-        guard let policy = try? Policy(decoding: self.policy.encoded) else { return false }
-        copy.policy = policy
-        guard copy.policy.view(of: id) == self.policy.view(of: id), copy.key == key else { return false }
-        return policy.encoded == self.policy.encoded
+        let bytes = policy.encoded
+        guard var copy = try? Policy(decoding: bytes) else { return false }
+        copy.resume(now: now)
+        var effects: [Effect] = []
+        copy.takeEffects(into: &effects)
+        return Registrations(resuming: effects, now) == registrations.at(now) && copy.encoded == bytes
     }
 
     /// The state up to names and times, to recognise it when another order of events leads to it.
@@ -97,7 +99,7 @@ extension World {
             for flag in [
                 newcomer.isInQueue, isLookTimerRunning, isRetryTimerRunning, isShort, hasChannel,
                 view?.looks.isActive ?? false, view?.looks.isAnswered ?? false, view?.looks.due != nil,
-                view?.looks.isEndUnseen ?? false,
+                isStandby,
             ] { flags = flags << 1 | (flag ? 1 : 0) }
             flags = flags << 2 | UInt64(view?.looks.standing ?? 0)
         }

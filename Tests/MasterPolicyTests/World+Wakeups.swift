@@ -56,7 +56,7 @@ extension World {
         case .kernelRunsShort: isShort = true
         case .kernelRecovers: isShort = false
         case .retryDue:
-            isRetryTimerRunning = false
+            registrations[.retry(id)] = nil
             policy.timerFired(.retry(id), now: now)
         case .readable, .queueMeasured, .spawnSucceeds, .spawnFails, .takes, .finishes, .channelRead, .exitsWell,
             .exitsBadly, .reload, .throttleEnds, .stressEnds, .removal, .removalDeadline:
@@ -72,7 +72,7 @@ extension World {
     }
 
     private mutating func look(_ sight: QueueSight) {
-        isLookTimerRunning = false
+        registrations[.look(id)] = nil
         self.sight = sight
         policy.timerFired(.look(id), now: now)
     }
@@ -88,11 +88,14 @@ extension World {
     /// under way that makes master look or start, or the service cannot have more processes.
     var isNewcomerCovered: Bool {
         guard case .inQueue(let woken) = newcomer else { return true }
-        if let woken, processes.contains(where: { $0.pid == woken }) { return true }
+        if isTaker(woken) || limit == 1 && woken != nil { return true }
         let isHeardSoon = processes.contains { $0.isOnChannel && !$0.unread.isEmpty }
         return isWatched || isLookTimerRunning || isRetryTimerRunning || isHeardSoon || pending != nil
             || isThrottleTimerRunning || isBusyAtLimit
     }
+
+    /// Whether the process is there and does something. With a limit of one there is no other, whatever it does.
+    private func isTaker(_ pid: Int32?) -> Bool { processes.contains { $0.pid == pid && !$0.isStuck } }
 
     private var isBusyAtLimit: Bool { limit > 0 && processes.count >= limit && idleCount == 0 }
 
@@ -100,14 +103,16 @@ extension World {
     /// which makes it one second.
     func isNewcomerServedSoon() -> Bool {
         guard case .inQueue(let woken) = newcomer, !isShort else { return true }
-        if woken != nil, processes.contains(where: { $0.pid == woken }) { return true }
+        if isTaker(woken) || limit == 1 && woken != nil { return true }
         var world = self
+        if world.isWatched { world.happen(.readable) }
         if world.isRetryTimerRunning { world.happen(.retryDue) }
         for _ in 0..<4 {
             world.happen(.channelRead)
             if world.isLookTimerRunning { world.happen(.lookDue(othersWait: false)) }
+            if world.isMeasureAsked { world.happen(.queueMeasured(waiting: 1)) }
         }
-        if case .inQueue(let pid?) = world.newcomer, world.processes.contains(where: { $0.pid == pid }) { return true }
+        if case .inQueue(let pid?) = world.newcomer, world.isTaker(pid) { return true }
         // A child that is coming up sees the queue when it is there; until its time is over no other is started.
         let isComingUp = world.processes.contains { $0.countsAsStarting }
         let isFull = limit > 0 && world.processes.count >= limit

@@ -100,27 +100,20 @@ struct World {
 
     private(set) var now = PolicyTime(milliseconds: 0)
     private var lastPID: Int32 = 100
-    private(set) var pending: (generation: Generation, isOnChannel: Bool)?
-    private(set) var isWatched = false
-    private(set) var isMeasureAsked = false
+    var pending: (generation: Generation, isOnChannel: Bool)?
+    var isMeasureAsked = false
     var newcomer = Newcomer.none
-    var isLookTimerRunning = false {
-        didSet { if !isLookTimerRunning { lookInterval = .max } }
-    }
-    private var lookInterval = Int64.max
-    var isRetryTimerRunning = false
+    /// What the daemon has registered for the policy.
+    var registrations = Registrations()
     /// The kernel has no room for watches and channels.
     var isShort = false
     /// What the next look sees beside the newcomer.
     var sight = QueueSight.noClient
     /// What the policy was told last.
-    private(set) var waiting: Int32 = 0
-    private(set) var isThrottleTimerRunning = false
-    private(set) var isDeadlineRunning = false
+    var waiting: Int32 = 0
     private(set) var isRemoved = false
-    private(set) var isGone = false
-    private(set) var hasChannel = false
-    private var buffer: [Effect] = []
+    var isGone = false
+    var buffer: [Effect] = []
 
     init(limit: Int32, concurrentStarts: Int32 = 1, scope: Scope = .lives, troubles: Troubles = []) {
         self.limit = limit
@@ -152,7 +145,7 @@ extension World {
             }
             return
         }
-        if isWatched && processes.count < 3 { body(.readable) }
+        if isWatched && (processes.count < 3 || isStandby) { body(.readable) }
         if pending != nil {
             body(.spawnSucceeds)
             body(.spawnFails)
@@ -193,7 +186,7 @@ extension World {
         trace.append(happening)
         switch happening {
         case .readable:
-            waiting = 1
+            if !isStandby { waiting = 1 }
             policy.endpointReadable(id, now: now)
         case .queueMeasured(let waiting):
             isMeasureAsked = false
@@ -212,14 +205,14 @@ extension World {
             limit = newLimit
             policy.updateService(id, Self.rules(newLimit, concurrentStarts, scope), now: now)
         case .throttleEnds:
-            isThrottleTimerRunning = false
+            registrations[.throttle(id)] = nil
             policy.timerFired(.throttle(id), now: now)
         case .stressEnds: now = now.advanced(bySeconds: 1001)
         case .removal:
             isRemoved = true
             policy.removeService(id, now: now)
         case .removalDeadline:
-            isDeadlineRunning = false
+            registrations[.removalDeadline(id)] = nil
             policy.timerFired(.removalDeadline(id), now: now)
         case .clientComes, .accepts, .pauses, .getsStuck, .lookDue, .kernelRunsShort, .kernelRecovers,
             .retryDue:
@@ -275,79 +268,5 @@ extension World {
             processes[index].unread = []
         }
         policy.endReports(now: now)
-    }
-}
-
-// The daemon's part: effects come true.
-extension World {
-    private mutating func carryOut() {
-        policy.takeEffects(into: &buffer)
-        while !buffer.isEmpty {
-            let effects = buffer
-            for effect in effects { carryOut(effect) }
-            policy.takeEffects(into: &buffer)
-        }
-    }
-
-    private mutating func carryOut(_ effect: Effect) {
-        switch effect {
-        case .watchEndpoints:
-            expect(!isWatched || trace.last == .retryDue, "watched twice")
-            if isShort { policy.watchFailed(id, now: now) } else { isWatched = true }
-        case .unwatchEndpoints:
-            expect(isWatched || scope == .wakeups, "unwatched twice")
-            isWatched = false
-        case .replaceStatusChannel:
-            hasChannel = false
-            if case .reload = trace.last {
-            } else {
-                expect(starting == 0, "stress retires no process before its first client")
-            }
-            readChannel()
-            for index in processes.indices { processes[index].isOnChannel = false }
-            pending?.isOnChannel = false
-            openChannel()
-        case .openStatusChannel: openChannel()
-        case .spawn(_, let generation, _):
-            guard hasChannel else { return policy.spawnFailed(id, .noChannel, now: now) }
-            expect(pending == nil, "one spawn at a time")
-            let idle = idleCount
-            let isStanding = newcomer.isInQueue || sight == .clients
-            expect(idle == 0 || idle < waiting || isStanding, "no spawn beside idle children enough for the queue")
-            expect(starting < concurrentStarts, "no more starting than may be")
-            expect(limit == 0 || processes.count < limit, "no spawn over the limit")
-            expect(!isThrottleTimerRunning && !isRemoved, "no spawn while throttled or leaving")
-            pending = (generation, true)
-        case .measureQueue:
-            let isFull = limit > 0 && processes.count >= limit
-            expect(
-                isWatched || idleCount > 0 || isFull,
-                "the queue is measured where it can lead to a start, or is full"
-            )
-            expect(idleCount == starting, "the queue is not measured beside those who are up")
-            isMeasureAsked = true
-        case .lookAtQueue:
-            policy.queueLooked(id, newcomer.isInQueue && sight != .notTold ? .clients : sight, now: now)
-        case .signal(let pid, .look): reachByNudge(pid)
-        case .startTimer(.look, let milliseconds):
-            expect(milliseconds <= lookInterval, "a look that is due is moved only to come sooner")
-            lookInterval = milliseconds
-            isLookTimerRunning = true
-        case .cancelTimer(.look): isLookTimerRunning = false
-        case .startTimer(.retry, _): isRetryTimerRunning = true
-        case .cancelTimer(.retry): isRetryTimerRunning = false
-        case .startTimer(.throttle, _): isThrottleTimerRunning = true
-        case .cancelTimer(.throttle): isThrottleTimerRunning = false
-        case .startTimer(.removalDeadline, _): isDeadlineRunning = true
-        case .cancelTimer(.removalDeadline): isDeadlineRunning = false
-        case .serviceRemoved: isGone = true
-        case .startTimer(.wakeup, _), .cancelTimer(.wakeup), .sendWakeup: expect(false, "there are no wake-ups")
-        case .closeStatusChannel, .closeEndpoints, .signal, .note: break
-        }
-    }
-
-    private mutating func openChannel() {
-        hasChannel = !isShort
-        if isShort { policy.channelFailed(id, now: now) }
     }
 }

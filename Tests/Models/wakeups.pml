@@ -4,8 +4,9 @@
  *===----------------------------------------------------------------------===
  *
  * Two places for processes of one service, master, and the kernel, which wakes one registered process for a client
- * (EPOLLEXCLUSIVE). Every interleaving is tried, with clients, deaths, retirements and pauses at every step, as many as
- * CLIENTS and TROUBLES say. When nothing can happen any more, no client may be left in the queue.
+ * (EPOLLEXCLUSIVE). Every interleaving is tried, with clients, deaths, retirements, pauses and one process that hangs
+ * at every step, as many as CLIENTS and TROUBLES say. When nothing can happen any more, no client may be left in the
+ * queue.
  *
  * The steps are those of Sources/MasterPolicy/QueueLooks.swift and Policy+Looks.swift on master's side, and of the
  * table in Sources/ServerSkeleton/Life/ChildLife.swift on the other. scripts/check-models also leaves single rules out
@@ -20,11 +21,12 @@
 #endif
 #define LIMIT 2
 
-mtype = { gone, starting, idle, busy, paused, lastLook };
+mtype = { gone, starting, idle, busy, paused, lastLook, stuck };
 mtype = { TAKEN, AVAIL };
 
 byte waiting = 0;               /* clients in the queue */
-byte troubles = TROUBLES;       /* deaths, retirements and pauses to come */
+byte troubles = TROUBLES;       /* deaths, retirements, pauses and hang-ups to come */
+bool hasHung = false;           /* one process at most: without any, nobody can be served */
 
 /* The processes, as they are. */
 mtype state[LIMIT] = gone;
@@ -34,7 +36,7 @@ bit life[LIMIT];                /* the generation, as far as it matters */
 /* What master knows. */
 mtype told[LIMIT] = gone;       /* gone, idle or busy */
 bool watching = true;
-bool lookDue, isActive, endUnseen, answered;
+bool lookDue, isActive, answered;
 byte standing;
 
 chan reports = [4] of { byte, bit, mtype };
@@ -42,6 +44,12 @@ chan ends = [LIMIT] of { byte };
 
 #define IDLE ((told[0] == idle) + (told[1] == idle))
 #define TOTAL ((told[0] != gone) + (told[1] != gone))
+/* Master watches beside idle processes. */
+#ifndef NO_STANDBY
+#define STANDS_BY (IDLE > 0 && !lookDue && !isActive)
+#else
+#define STANDS_BY false
+#endif
 
 /* Who begins to wait at the listener sees the clients that are there already. */
 inline register(me) {
@@ -101,6 +109,12 @@ end:
         reports!me, life[me], AVAIL
     }
 
+    /* It hangs for ever when it was woken; one that hangs before that is the same. */
+    :: atomic {
+        troubles > 0 && !hasHung && state[me] == idle && woken[me] ->
+        troubles--; hasHung = true; state[me] = stuck
+    }
+
     /* Killed. */
     :: atomic {
         troubles > 0 && state[me] != gone && state[me] != lastLook ->
@@ -146,7 +160,7 @@ inline planLook() {
 inline look() {
     if
     :: waiting == 0 ->
-        standing = 0; endUnseen = false;
+        standing = 0;
         if
         :: isActive -> isActive = false; planLook()
         :: !isActive
@@ -172,11 +186,11 @@ inline look() {
     fi
 }
 
-/* A process was heard of. */
+/* A process was heard of or started, or a client came. */
 inline activity() {
     isActive = true;
     if
-    :: !lookDue && (TOTAL > 1 || endUnseen) -> planLook()
+    :: !lookDue -> planLook()
     :: else
     fi
 }
@@ -208,17 +222,13 @@ end:
         told[who] = gone;
         settle();
         isActive = true;
-#ifndef NO_UNSEEN_ENDS
-        endUnseen = true;
-#endif
         if
-#ifndef NO_LOOK_AT_ENDS
         :: !lookDue && IDLE > 0 -> look()
-#endif
         :: else
         fi
     }
-    :: atomic { watching && waiting > 0 -> start() }
+    :: atomic { watching && waiting > 0 -> start(); activity() }
+    :: atomic { STANDS_BY && waiting > 0 -> activity() }
     :: atomic {
         lookDue ->
         lookDue = false;

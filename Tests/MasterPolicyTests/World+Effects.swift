@@ -1,0 +1,132 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what the daemon does for the policy, and what it has registered
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterPolicy
+import MasterProtocol
+
+// The daemon's part: effects come true.
+extension World {
+    mutating func carryOut() {
+        policy.takeEffects(into: &buffer)
+        while !buffer.isEmpty {
+            let effects = buffer
+            for effect in effects { carryOut(effect) }
+            policy.takeEffects(into: &buffer)
+        }
+    }
+
+    private mutating func carryOut(_ effect: Effect) {
+        switch effect {
+        case .watchEndpoints:
+            expect(!isWatched, "watched twice")
+            if isShort { policy.watchFailed(id, now: now) } else { registrations.isWatched = true }
+        case .unwatchEndpoints:
+            expect(isWatched || scope == .wakeups, "unwatched twice")
+            registrations.isWatched = false
+        case .replaceStatusChannel:
+            registrations.hasChannel = false
+            if case .reload = trace.last {
+            } else {
+                expect(starting == 0, "stress retires no process before its first client")
+            }
+            readChannel()
+            for index in processes.indices { processes[index].isOnChannel = false }
+            pending?.isOnChannel = false
+            openChannel()
+        case .openStatusChannel: openChannel()
+        case .spawn(_, let generation, _):
+            guard hasChannel else { return policy.spawnFailed(id, .noChannel, now: now) }
+            expect(pending == nil, "one spawn at a time")
+            let idle = idleCount
+            let isStanding = newcomer.isInQueue || sight == .clients
+            expect(idle == 0 || idle < waiting || isStanding, "no spawn beside idle children enough for the queue")
+            expect(starting < concurrentStarts, "no more starting than may be")
+            expect(limit == 0 || processes.count < limit, "no spawn over the limit")
+            expect(!isThrottleTimerRunning && !isRemoved, "no spawn while throttled or leaving")
+            pending = (generation, true)
+        case .measureQueue:
+            let isFull = limit > 0 && processes.count >= limit
+            expect(
+                isWatched || idleCount > 0 || isFull,
+                "the queue is measured where it can lead to a start, or is full"
+            )
+            expect(idleCount == starting, "the queue is not measured beside those who are up")
+            isMeasureAsked = true
+        case .lookAtQueue:
+            policy.queueLooked(id, newcomer.isInQueue && sight != .notTold ? .clients : sight, now: now)
+        case .signal(let pid, .look): reachByNudge(pid)
+        case .startTimer(let timer, let milliseconds):
+            let due = now.advanced(byMilliseconds: milliseconds)
+            if let running = registrations[timer] { expect(due < running, "a timer is moved only to come sooner") }
+            registrations[timer] = due
+        case .cancelTimer(let timer): registrations[timer] = nil
+        case .closeStatusChannel: registrations.hasChannel = false
+        case .serviceRemoved: isGone = true
+        case .sendWakeup: expect(false, "there are no wake-ups")
+        case .closeEndpoints, .signal, .note: break
+        }
+    }
+
+    private mutating func openChannel() {
+        registrations.hasChannel = !isShort
+        if isShort { policy.channelFailed(id, now: now) }
+    }
+}
+
+// What is registered, in the words of the promises.
+extension World {
+    var isWatched: Bool { registrations.isWatched }
+    var hasChannel: Bool { registrations.hasChannel }
+    var isLookTimerRunning: Bool { registrations[.look(id)] != nil }
+    var isRetryTimerRunning: Bool { registrations[.retry(id)] != nil }
+    var isThrottleTimerRunning: Bool { registrations[.throttle(id)] != nil }
+    var isDeadlineRunning: Bool { registrations[.removalDeadline(id)] != nil }
+    /// Master watches beside idle processes.
+    var isStandby: Bool { policy.isStandingBy(id) }
+}
+
+/// What stays behind when effects were carried out: a program that takes over has to have the same.
+struct Registrations: Equatable {
+    var isWatched = false
+    var hasChannel = false
+    private var dues: [PolicyTime?] = [nil, nil, nil, nil, nil]
+
+    /// When a timer is due; nil while it is not running.
+    subscript(timer: PolicyTimer) -> PolicyTime? {
+        get { dues[Self.place(timer)] }
+        set { dues[Self.place(timer)] = newValue }
+    }
+
+    private static func place(_ timer: PolicyTimer) -> Int {
+        switch timer {
+        case .throttle: 0
+        case .wakeup: 1
+        case .look: 2
+        case .retry: 3
+        case .removalDeadline: 4
+        }
+    }
+
+    /// The same, where what is late is due now.
+    func at(_ now: PolicyTime) -> Registrations {
+        var copy = self
+        copy.dues = dues.map { due in due.map { max($0, now) } }
+        return copy
+    }
+
+    init() {}
+
+    /// What a policy that was read back asks for; nil when it asks for anything but registrations.
+    init?(resuming effects: [Effect], _ now: PolicyTime) {
+        for effect in effects {
+            switch effect {
+            case .watchEndpoints: isWatched = true
+            case .openStatusChannel: hasChannel = true
+            case .startTimer(let timer, let milliseconds): self[timer] = now.advanced(byMilliseconds: milliseconds)
+            default: return nil
+            }
+        }
+    }
+}
