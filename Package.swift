@@ -87,6 +87,7 @@ var agreements: [Target] {
             swiftSettings: settings
         ),
         .target(name: "StatusPage", dependencies: ["SystemCalls"], swiftSettings: settings),
+        .target(name: "WorkerPage", dependencies: ["SystemCalls"], swiftSettings: settings),
     ]
 }
 
@@ -97,7 +98,7 @@ var master: [Target] {
             name: "MasterDaemon",
             dependencies: [
                 "ByteText", "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterPolicy",
-                "MasterProtocol", "SystemCalls",
+                "MasterProtocol", "SystemCalls", "WorkerPage",
             ],
             swiftSettings: settings
         ),
@@ -111,7 +112,7 @@ var skeletons: [Target] {
             name: "ServerSkeleton",
             dependencies: [
                 "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterProtocol",
-                "SystemCalls",
+                "SystemCalls", "WorkerPage",
             ],
             swiftSettings: spanSettings
         ),
@@ -212,6 +213,7 @@ var tests: [Target] {
         test("MasterConfigTests", ["ByteText", "MasterConfig", "MasterProtocol"], exclude: ["Golden"]),
         test("MasterProtocolTests", ["MasterProtocol"]),
         test("StatusPageTests", ["StatusPage", "SystemCalls", "TestSupport"]),
+        test("WorkerPageTests", ["SystemCalls", "TestSupport", "WorkerPage"]),
         test("MasterPolicyTests", ["MasterPolicy", "MasterProtocol"]),
         test(
             "MasterDaemonTests",
@@ -224,8 +226,8 @@ var tests: [Target] {
             "ServerSkeletonTests",
             [
                 "CSpawn", "ConfigLoading", "Diagnostics", "MasterProtocol", "ServerSkeleton", "ServiceLogging",
-                "SystemCalls",
-                "TestSupport", "test-service", "echo", "anvil", "postlogd", "http-answer", logging,
+                "SystemCalls", "TestSupport", "WorkerPage", "test-service", "echo", "anvil", "postlogd", "http-answer",
+                logging,
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),
@@ -237,7 +239,10 @@ var tests: [Target] {
         test("BenchAcceptTests", ["LoadGeneration", "LoadReports", "SystemCalls", "TestSupport", "bench-accept"]),
         test(
             "IntegrationTests",
-            ["CSpawn", "TestSupport", "master", "postlogd", "echo", "bench-accept", "test-child", "test-service"]
+            [
+                "CSpawn", "TestSupport", "WorkerPage", "master", "postlogd", "echo", "bench-accept", "test-child",
+                "test-service",
+            ]
         ),
         test("InteropTests", ["TestSupport", "wire-probe", "master", "anvil", "postlogd"]),
     ]

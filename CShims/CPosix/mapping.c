@@ -18,8 +18,8 @@ static struct guard {
     volatile int needed;
 } guards[4];
 
-long cposix_map_shared(int fd, size_t size) {
-    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+long cposix_map_shared(int fd, size_t size, int64_t offset) {
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
     return base == MAP_FAILED ? -errno : (long)base;
 }
 

@@ -156,15 +156,20 @@ static void on_bus_error(int signal, siginfo_t *info, void *context) {
     on_crash(signal);
 }
 
+int cposix_catch_bus_errors(void) {
+    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_NODEFER | SA_SIGINFO};
+    sigemptyset(&action.sa_mask);
+    return CPOSIX_RESULT(sigaction(SIGBUS, &action, NULL));
+}
+
 int cposix_catch_crashes(int whole_group) {
     static const int crashes[] = {SIGILL, SIGSEGV};
     struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_NODEFER};
-    struct sigaction bus_error = {.sa_sigaction = on_bus_error, .sa_flags = SA_NODEFER | SA_SIGINFO};
     sigemptyset(&action.sa_mask);
-    sigemptyset(&bus_error.sa_mask);
     crash_takes_group = whole_group;
-    if (sigaction(SIGBUS, &bus_error, NULL) == -1)
-        return -errno;
+    int result = cposix_catch_bus_errors();
+    if (result < 0)
+        return result;
     for (unsigned i = 0; i < sizeof crashes / sizeof *crashes; i++)
         if (sigaction(crashes[i], &action, NULL) == -1)
             return -errno;

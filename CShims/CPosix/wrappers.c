@@ -72,6 +72,7 @@ int cposix_unlink(const char *_Nonnull path) { return CPOSIX_RESULT(unlink(path)
 int cposix_mkfifo(const char *_Nonnull path, uint32_t mode) { return CPOSIX_RESULT(mkfifo(path, mode)); }
 int cposix_chmod(const char *_Nonnull path, uint32_t mode) { return CPOSIX_RESULT(chmod(path, mode)); }
 int cposix_fchmod(int fd, uint32_t mode) { return CPOSIX_RESULT(fchmod(fd, mode)); }
+int cposix_fchown(int fd, uint32_t uid, uint32_t gid) { return CPOSIX_RESULT(fchown(fd, uid, gid)); }
 int cposix_chdir(const char *_Nonnull path) { return CPOSIX_RESULT(chdir(path)); }
 int cposix_chroot(const char *_Nonnull path) { return CPOSIX_RESULT(chroot(path)); }
 int cposix_access(const char *_Nonnull path, int mode) { return CPOSIX_RESULT(access(path, mode)); }

@@ -25,6 +25,7 @@ final class Master {
     var spawner: Spawner
     var wakeups = WakeupSender()
     var clientCounter = ClientCounter()
+    private var workerCounting = WorkerCounting()
     var settings: MainSettings
     var owner: MailOwner
     /// Settings that only a restart can change, as they were at start.
@@ -229,10 +230,23 @@ final class Master {
         while let (pid, status) = reapChild() {
             turn.isQuiet = false
             if helpers.remove(pid) != nil { continue }
-            if let id = policy.view(ofChild: pid)?.service { drain(id) }
+            let id = policy.view(ofChild: pid)?.service
+            if let id { drain(id) }
+            if case .stopped = status {} else { keepCounts(ofProcess: pid, id) }
             policy.childExited(pid: pid, ExitKind(status), now: now)
             carryOut()
         }
+    }
+
+    // MARK: what our own daemons count
+
+    func startCounting() { workerCounting.start(owner, nowMilliseconds: loop.now.milliseconds, log) }
+
+    /// Before another process can have the pid.
+    private func keepCounts(ofProcess pid: Int32, _ id: ServiceID?) {
+        let entry = id.flatMap { service($0)?.plan.entry }
+        let name = entry.map { "\($0.nameAsWritten)/\($0.type.rawValue)" }
+        workerCounting.processEnded(pid, of: name, owner, nowMilliseconds: loop.now.milliseconds, log)
     }
 }
 

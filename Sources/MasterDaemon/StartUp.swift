@@ -120,6 +120,7 @@ package enum MasterMain {
         requireLogWriter(model, log)
         for note in model.notes where log.verbosity > 0 { log.info(note) }
         let master = makeMaster(options, processName, model, locks, log)
+        master.startCounting()
         startServices(model, master)
         adoptLogDestination(model.settings, log)
         master.takeLogSettings()

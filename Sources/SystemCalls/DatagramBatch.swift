@@ -68,6 +68,9 @@ package struct DatagramBatch: ~Copyable {
         return (min(Int(length), datagramSize), truncated != 0)
     }
 
+    /// Of all datagrams of the last batch.
+    package var byteCount: Int { (0..<count).reduce(0) { $0 + length($1).bytes } }
+
     /// Datagram `index` of the last batch.
     package subscript(index: Int) -> RawSpan {
         @_lifetime(borrow self)

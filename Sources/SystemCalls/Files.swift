@@ -91,6 +91,11 @@ extension DescriptorNumber {
         _ = try calling(.fchmod) { cposix_fchmod(rawValue, mode) }
     }
 
+    /// fchown(2).
+    package func changeOwner(uid: UInt32, gid: UInt32) throws(SystemError) {
+        _ = try calling(.fchown) { cposix_fchown(rawValue, uid, gid) }
+    }
+
     /// lseek(2) to an offset from the start.
     package func seek(to offset: Int) throws(SystemError) {
         _ = try calling(.lseek) { cposix_seek(rawValue, Int64(offset)) }

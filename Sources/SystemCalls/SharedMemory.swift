@@ -10,15 +10,16 @@ import Glibc
 /// in a process that catches crashes: when the file is cut off or its disk is full, memory of our own takes its place
 /// (`isLost`). Readers take what they find, and `publish` lets them tell a whole record from half of one.
 @safe package struct SharedMemory: ~Copyable {
-    private let base: UnsafeMutablePointer<UInt64>
+    let base: UnsafeMutablePointer<UInt64>
     package let byteCount: Int
-    private let guardNumber: CInt
+    /// Nil for memory of our own.
+    private let guardNumber: CInt?
 
-    /// mmap(2) MAP_SHARED of the first `byteCount` bytes, a multiple of eight, of a file that is as long. There are
-    /// four in a process at most.
-    package init(mapping file: DescriptorNumber, byteCount: Int) throws(SystemError) {
+    /// mmap(2) MAP_SHARED of `byteCount` bytes, a multiple of eight, of a file that is as long, from `offset` on, a
+    /// multiple of the page size. There are four in a process at most.
+    package init(mapping file: DescriptorNumber, from offset: Int = 0, byteCount: Int) throws(SystemError) {
         precondition(byteCount > 0 && byteCount % 8 == 0)
-        let address = try calling(.mmap) { cposix_map_shared(file.rawValue, byteCount) }
+        let address = try calling(.mmap) { cposix_map_shared(file.rawValue, byteCount, Int64(offset)) }
         guard let base = unsafe UnsafeMutablePointer<UInt64>(bitPattern: address) else {
             throw SystemError(.mmap, .noMemory)
         }
@@ -32,13 +33,23 @@ import Glibc
         self.guardNumber = guardNumber
     }
 
+    /// Memory of our own instead, with zeros: what is stored there nobody reads.
+    package init(ownByteCount byteCount: Int) {
+        precondition(byteCount > 0 && byteCount % 8 == 0)
+        unsafe base = .allocate(capacity: byteCount / 8)
+        unsafe base.initialize(repeating: 0, count: byteCount / 8)
+        self.byteCount = byteCount
+        guardNumber = nil
+    }
+
     deinit {
+        guard let guardNumber else { return unsafe base.deallocate() }
         cposix_end_guard(guardNumber)
         _ = unsafe cposix_unmap(base, byteCount)
     }
 
     /// Whether the file was lost: what is stored from now on is read by nobody.
-    package var isLost: Bool { cposix_guard_was_needed(guardNumber) != 0 }
+    package var isLost: Bool { guardNumber.map { cposix_guard_was_needed($0) != 0 } ?? false }
 
     /// Stores words at `offset` as a part of the record whose number is at `sequence`: odd meanwhile, and `ticket`
     /// afterwards, an even number that is larger than any before it.

@@ -60,6 +60,9 @@ package func catchCrashes(wholeGroup: Bool) throws(SystemError) {
     _ = try calling(.sigaction) { cposix_catch_crashes(wholeGroup ? 1 : 0) }
 }
 
+/// A store into a `SharedMemory` does not end the process, whatever became of the file.
+package func catchBusErrors() throws(SystemError) { _ = try calling(.sigaction) { cposix_catch_bus_errors() } }
+
 /// alarm(2) with the default action: whatever happens, the process is gone in `seconds`.
 package func armSelfDestruct(seconds: UInt32) { cposix_self_destruct(seconds) }
 

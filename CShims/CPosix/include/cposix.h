@@ -58,6 +58,7 @@ int cposix_unlink(const char *_Nonnull path);
 int cposix_mkfifo(const char *_Nonnull path, uint32_t mode);
 int cposix_chmod(const char *_Nonnull path, uint32_t mode);
 int cposix_fchmod(int fd, uint32_t mode);
+int cposix_fchown(int fd, uint32_t uid, uint32_t gid);
 int cposix_chdir(const char *_Nonnull path);
 int cposix_chroot(const char *_Nonnull path);
 int cposix_access(const char *_Nonnull path, int mode);
@@ -69,11 +70,11 @@ int cposix_allocate_file(int fd, int64_t size);
 // MARK: a file as memory that others read (mapping.c)
 
 /// mmap(2) MAP_SHARED, to read and write: the address, or -errno.
-long cposix_map_shared(int fd, size_t size);
+long cposix_map_shared(int fd, size_t size, int64_t offset);
 int cposix_unmap(void *_Nonnull base, size_t size);
 /// From now on, where the file behind this range is cut off or its disk has no room, memory of our own takes the place
 /// of the whole range. The number of the guard, or -ENOSPC when there are four already. Works from cposix_catch_crashes
-/// on.
+/// or cposix_catch_bus_errors on.
 int cposix_guard(void *_Nonnull base, size_t size);
 int cposix_guard_was_needed(int guard);
 void cposix_end_guard(int guard);
@@ -83,6 +84,19 @@ void cposix_publish(uint64_t *_Nonnull sequence, uint64_t ticket, uint64_t *_Non
                     const uint64_t *_Nonnull words, size_t count);
 /// One word that stands for itself.
 void cposix_publish_word(uint64_t *_Nonnull target, uint64_t word);
+/// Adds to a word that others read, and only we write.
+static inline void cposix_count(uint64_t *_Nonnull counter, uint64_t number) {
+    __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + number, __ATOMIC_RELAXED);
+}
+static inline uint64_t cposix_word(const uint64_t *_Nonnull word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+/// Adds to a word that others add to as well.
+static inline void cposix_count_together(uint64_t *_Nonnull counter, uint64_t number) {
+    __atomic_fetch_add(counter, number, __ATOMIC_ACQ_REL);
+}
+/// Whether the word was `expected`, and is `wanted` now.
+static inline int cposix_replace_word(uint64_t *_Nonnull word, uint64_t expected, uint64_t wanted) {
+    return __atomic_compare_exchange_n(word, &expected, wanted, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
 
 // MARK: sockets and pipes
 
@@ -179,6 +193,8 @@ int cposix_spawn(const struct cposix_child_image *_Nonnull image, struct cposix_
 /// Catches SIGILL, SIGBUS, SIGSEGV: leaves a last line, terminates the process group like any fatal signal, then dies
 /// of it.
 int cposix_catch_crashes(int whole_group);
+/// Of these SIGBUS alone: for a process that wants its guards to work, and otherwise to die as usual.
+int cposix_catch_bus_errors(void);
 /// Arms the watchdog: SIGALRM every `seconds`/3. After three periods in which cposix_watchdog_pat was
 /// not called and the loop was not waiting, leaves a last line and exits 1.
 int cposix_watchdog_start(unsigned seconds);

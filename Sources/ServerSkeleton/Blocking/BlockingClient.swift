@@ -13,6 +13,9 @@ public struct BlockingClient: ~Copyable {
     private let output: DescriptorNumber
     private let limit: Int32
     private(set) var isOver = false
+    /// Bytes that nobody has counted yet.
+    private var received = 0
+    private var sent = 0
 
     init(_ client: Client, input: DescriptorNumber, output: DescriptorNumber, milliseconds: Int64) {
         self.client = client
@@ -28,7 +31,9 @@ public struct BlockingClient: ~Copyable {
         do throws(SystemError) {
             while try input.waitForInput(milliseconds: limit) {
                 switch try input.read(into: &buffer) {
-                case .bytes(let count): return count
+                case .bytes(let count):
+                    received &+= count
+                    return count
                 case .endOfFile:
                     isOver = true
                     return 0
@@ -48,6 +53,7 @@ public struct BlockingClient: ~Copyable {
             while done < bytes.byteCount {
                 if case .bytes(let count) = try output.write(bytes.extracting(done..<bytes.byteCount)) {
                     done += count
+                    sent &+= count
                 } else if try !output.waitForOutput(milliseconds: limit) {
                     break
                 }
@@ -73,6 +79,11 @@ public struct BlockingClient: ~Copyable {
     func hasInput() -> Reception {
         guard let count = try? input.unreadBytes() else { return .some }
         return count > 0 ? .some : .ended
+    }
+
+    mutating func takeCounts() -> (received: Int, sent: Int) {
+        defer { (received, sent) = (0, 0) }
+        return (received, sent)
     }
 
     private mutating func failure(_ error: ServiceError) -> ServiceError {

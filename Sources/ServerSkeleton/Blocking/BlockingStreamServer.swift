@@ -17,8 +17,8 @@ public enum BlockingStreamServer<S: BlockingStreamService & ~Copyable> {
         let circumstances = started.circumstances
         switch S.clientsAtOnce {
         case _ where circumstances.isOneShot: serveOneShot(started.service, circumstances)
-        case .one: serve(OneClientServer(circumstances, started.service))
-        case .many: serve(ManyClientsServer(circumstances, started.service))
+        case .one: serve(OneClientServer(circumstances, started.counts, started.service))
+        case .many: serve(ManyClientsServer(circumstances, started.counts, started.service))
         }
         endServer()
     }

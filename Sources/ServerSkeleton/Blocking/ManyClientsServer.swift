@@ -6,6 +6,7 @@
 import Events
 import FixedMemory
 import SystemCalls
+import WorkerPage
 
 /// Keeps many clients connected, and serves whichever of them sent something, one request after the other.
 struct ManyClientsServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
@@ -14,12 +15,13 @@ struct ManyClientsServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
     /// Clients that sent something in this turn.
     private var asking: [ClientID] = []
 
-    init(_ circumstances: Circumstances, _ service: consuming S) {
+    init(_ circumstances: Circumstances, _ counts: consuming WorkerRow, _ service: consuming S) {
         self.service = service
         // The service does the reading and writing: the core keeps no bytes. An accepted client is greeted, which may
         // take long: so one at a time, and idle siblings have the next.
         core = StreamCore(
             circumstances,
+            counts,
             requestLimit: 1,
             blockSize: 16,
             batch: 1,
@@ -64,7 +66,11 @@ struct ManyClientsServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
         core.beginRequests()
         guard var client = core.blockingClient(id) else { return }
         guard client.hasInput() == .some else { return leave(id) }
+        let start = LoopTime(nanoseconds: Clock.monotonicNanoseconds())
+        core.life.counts.count(.requests)
         service.serve(&client)
+        core.life.count(&client)
+        core.life.countTime(since: start)
         if client.isOver { leave(id) }
     }
 
@@ -81,6 +87,7 @@ struct ManyClientsServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
         core.beginRequests()
         guard var client = core.blockingClient(id) else { return }
         service.clientArrived(&client)
+        core.life.count(&client)
         if client.isOver { leave(id) }
     }
 

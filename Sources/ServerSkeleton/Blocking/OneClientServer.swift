@@ -6,6 +6,7 @@
 import Events
 import MasterProtocol
 import SystemCalls
+import WorkerPage
 
 /// Accepts one client, says that it is busy, and serves that client until it leaves. A client that comes meanwhile
 /// stays in the queue, for another process. No event loop runs while a client is served: master may go, and the client
@@ -17,9 +18,9 @@ struct OneClientServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
     /// Clients so far.
     private var arrivals: UInt32 = 0
 
-    init(_ circumstances: Circumstances, _ service: consuming S) {
+    init(_ circumstances: Circumstances, _ counts: consuming WorkerRow, _ service: consuming S) {
         self.service = service
-        life = ChildLife(circumstances, capacity: 16, batch: 1, woken: .all)
+        life = ChildLife(circumstances, counts, capacity: 16, batch: 1, woken: .all)
         inFlowDelay = InFlowDelay(circumstances)
         life.status.keepsRoom = true
     }
@@ -61,6 +62,8 @@ struct OneClientServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
     private mutating func serve(_ connection: consuming PassedConnection) {
         inFlowDelay.wait()
         arrivals &+= 1
+        life.counts.count(.accepted)
+        defer { life.counts.count(.closed) }
         let id = ClientID(index: 0, generation: arrivals)
         let number = connection.descriptor.number
         var client = BlockingClient(
@@ -70,8 +73,17 @@ struct OneClientServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
             milliseconds: life.circumstances.ipcTimeoutMilliseconds
         )
         service.clientArrived(&client)
-        while waitForRequest(client) == .some { service.serve(&client) }
+        life.count(&client)
+        while waitForRequest(client) == .some { serveRequest(&client) }
         service.clientLeft(id)
+    }
+
+    private mutating func serveRequest(_ client: inout BlockingClient) {
+        let start = LoopTime(nanoseconds: Clock.monotonicNanoseconds())
+        life.counts.count(.requests)
+        service.serve(&client)
+        life.count(&client)
+        life.countTime(since: start)
     }
 
     private func waitForRequest(_ client: borrowing BlockingClient) -> Reception {

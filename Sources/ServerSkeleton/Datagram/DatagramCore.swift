@@ -7,6 +7,7 @@ import Events
 import MasterConfig
 import MasterProtocol
 import SystemCalls
+import WorkerPage
 
 /// Everything about datagrams that does not depend on the service: waits, one process of the service at a time, and
 /// receives. It never looks at what the bytes mean.
@@ -17,9 +18,11 @@ struct DatagramCore: ~Copyable {
     private var life: ChildLife
     private var lock: ServiceLock?
     private var inFlowDelay: InFlowDelay
+    /// Datagrams of this turn, so far.
+    private var received = 0
 
-    init(_ circumstances: Circumstances, lock: consuming ServiceLock?) {
-        life = ChildLife(circumstances, capacity: 16, batch: Self.rounds)
+    init(_ circumstances: Circumstances, _ counts: consuming WorkerRow, lock: consuming ServiceLock?) {
+        life = ChildLife(circumstances, counts, capacity: 16, batch: Self.rounds)
         inFlowDelay = InFlowDelay(circumstances)
         self.lock = lock
         life.start(handlesTermination: true)
@@ -84,7 +87,7 @@ struct DatagramCore: ~Copyable {
             do throws(SystemError) {
                 let count = try datagrams.batch.receive(from: socket)
                 if count > 0 {
-                    begin(count)
+                    begin(count, bytes: datagrams.batch.byteCount)
                     return .some
                 }
             } catch {
@@ -98,15 +101,22 @@ struct DatagramCore: ~Copyable {
         return .nothing
     }
 
-    private mutating func begin(_ count: Int) {
+    private mutating func begin(_ count: Int, bytes: Int) {
         life.acceptedWork()
         life.beginWork()
         life.finished(count)
         life.becameIdle(life.loop.now)
+        received &+= count
+        life.counts.count(.requests, count)
+        life.counts.count(.received, bytes)
         inFlowDelay.wait()
     }
 
-    mutating func finishRequests() { life.endWork() }
+    mutating func finishRequests() {
+        life.countTurn(requests: received)
+        received = 0
+        life.endWork()
+    }
 
     mutating func retire(_ why: String) { life.retire(why) }
 

@@ -27,7 +27,7 @@ public struct DatagramServer<S: DatagramService & ~Copyable>: ~Copyable {
     private init() {
         let capacity = DatagramCore.batchCapacity()
         var started = startServer(S.self, as: .datagram)
-        core = DatagramCore(started.circumstances, lock: started.lock.take())
+        core = DatagramCore(started.circumstances, started.counts, lock: started.lock.take())
         datagrams = Datagrams(capacity: capacity, datagramSize: ProtocolLimit.datagramBytes)
         service = started.service
     }

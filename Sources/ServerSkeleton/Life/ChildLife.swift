@@ -7,6 +7,7 @@ import Diagnostics
 import Events
 import MasterProtocol
 import SystemCalls
+import WorkerPage
 
 /// What the owner of the event loop does next.
 @usableFromInline enum LifeStep {
@@ -66,13 +67,22 @@ struct ChildLife: ~Copyable {
     var statusRoom: WatchID?
     var waitsForStatusRoom = false
     var complaints: Complaints
+    let counts: WorkerRow
 
     /// - Parameters:
+    ///   - counts: where to count.
     ///   - capacity: of the event loop.
     ///   - batch: how much is accepted in one turn.
     ///   - woken: which of the idle processes of the service the kernel wakes for a client.
-    init(_ circumstances: Circumstances, capacity: Int, batch: Int, woken: Woken = .one) {
+    init(
+        _ circumstances: Circumstances,
+        _ counts: consuming WorkerRow,
+        capacity: Int,
+        batch: Int,
+        woken: Woken = .one
+    ) {
         self.circumstances = circumstances
+        self.counts = counts
         log = circumstances.log
         complaints = Complaints(circumstances.log)
         do throws(SystemError) {

@@ -8,6 +8,7 @@ import Diagnostics
 import MasterConfig
 import MasterProtocol
 import SystemCalls
+import WorkerPage
 
 /// A server that is ready to wait for work.
 struct StartedServer<S: Service & ~Copyable>: ~Copyable {
@@ -15,6 +16,7 @@ struct StartedServer<S: Service & ~Copyable>: ~Copyable {
     var service: S
     /// Of a datagram server with siblings.
     var lock: ServiceLock?
+    let counts: WorkerRow
 }
 
 /// Starts a server. The order of the steps is part of what master(8), administrators and services rely on: each step
@@ -48,6 +50,7 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
     StartStep.runDebugger(options, context, log)
     let lock = StartStep.openLock(skeleton, options, transport, serviceName, log)
     StartStep.enter(settings.queueDirectory, log)
+    let counts = StartStep.takeRow(parent, serviceName, transport, log)
 
     let prepared = S.prepare(&context)
     Clock.loadTimeZone()
@@ -67,7 +70,7 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
         inFlowDelayMilliseconds: S.demands.contains(.inFlowDelay) ? Int64(settings.inFlowDelay) * 1000 : 0,
         watchdogSeconds: evaluated.watchdogSeconds ?? StartStep.watchdogSeconds(skeleton, settings)
     )
-    return StartedServer(circumstances: circumstances, service: service, lock: lock)
+    return StartedServer(circumstances: circumstances, service: service, lock: lock, counts: counts)
 }
 
 /// A peer that hangs up and a file that is full are errors of one call, not the end of the process.

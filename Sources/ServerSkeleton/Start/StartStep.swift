@@ -8,6 +8,7 @@ import Diagnostics
 import MasterConfig
 import MasterProtocol
 import SystemCalls
+import WorkerPage
 
 /// The steps of `startServer`, each by itself. One that fails ends the process.
 enum StartStep {
@@ -150,6 +151,23 @@ enum StartStep {
             try changeDirectory(directory)
         } catch {
             log.fatal("chdir(\"\(directory)\")", error)
+        }
+    }
+
+    /// Where to count what the process does, from before it gives up its privileges and its root directory on. No other
+    /// master has a page; and if ours has none, or it is full, that is no reason not to serve.
+    static func takeRow(
+        _ parent: Circumstances.Parent,
+        _ serviceName: String,
+        _ transport: Transport?,
+        _ log: Log
+    ) -> WorkerRow {
+        guard parent == .ours, let transport else { return WorkerRow() }
+        do throws(WorkerPageProblem) {
+            return try WorkerRow(service: "\(serviceName)/\(transport.rawValue)", pid: processID())
+        } catch {
+            log.verbose(1, "\(WorkerPage.path): \(error.reason) -- not counting what this process does")
+            return WorkerRow()
         }
     }
 

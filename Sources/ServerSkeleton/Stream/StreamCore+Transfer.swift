@@ -7,6 +7,7 @@ import Diagnostics
 import Events
 import FixedMemory
 import SystemCalls
+import WorkerPage
 
 /// What a read came to.
 @usableFromInline enum Reception {
@@ -38,7 +39,9 @@ extension StreamCore {
         restoreKeptBytes(id.slot, into: &input)
         do throws(SystemError) {
             switch try input.fill(from: connections[id.slot].descriptor.number) {
-            case .bytes: return .some
+            case .bytes(let count):
+                life.counts.count(.received, count)
+                return .some
             case .endOfFile: return .ended
             case .wouldBlock:
                 keep(id.slot, input.buffer.bytes)
@@ -80,6 +83,7 @@ extension StreamCore {
             var sent = 0
             let number = connections[id.slot].descriptor.number
             if case .bytes(let count) = try number.write(reply.buffer.bytes) { sent = count }
+            life.counts.count(.sent, sent)
             defer { reply.buffer.removeAll() }
             if sent == reply.count { return .sent }
             connections[id.slot].unsent = blocks.store(reply.buffer.bytes.extracting(sent..<reply.count))
@@ -181,6 +185,7 @@ extension StreamCore {
         guard case .bytes(let count) = try connections[slot].descriptor.number.write(rest) else {
             return (0, rest.byteCount)
         }
+        life.counts.count(.sent, count)
         return (count, rest.byteCount - count)
     }
 

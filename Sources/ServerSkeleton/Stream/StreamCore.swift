@@ -8,6 +8,7 @@ import Events
 import FixedMemory
 import MasterProtocol
 import SystemCalls
+import WorkerPage
 
 /// Something that the owner of the core has to do: events as values, so that the service is never called from inside.
 @usableFromInline enum StreamEvent {
@@ -43,6 +44,8 @@ import SystemCalls
     private var inFlowDelay: InFlowDelay
     /// Clients that asked something in this turn, so far.
     private var askers = 0
+    /// Requests of this turn, so far.
+    private var requests = 0
     /// Clients that are over without having said so themselves.
     var doomed: [ClientID] = []
     /// Of the client that is about to be greeted.
@@ -54,6 +57,7 @@ import SystemCalls
     ///   - batch: clients accepted in one turn at most.
     init(
         _ circumstances: Circumstances,
+        _ counts: consuming WorkerRow,
         requestLimit: Int,
         blockSize: Int,
         batch: Int,
@@ -64,7 +68,7 @@ import SystemCalls
         log = circumstances.log
         self.requestLimit = requestLimit
         self.ignoresPassAttributes = ignoresPassAttributes
-        life = ChildLife(circumstances, capacity: max(capacity, 1), batch: batch, woken: woken)
+        life = ChildLife(circumstances, counts, capacity: max(capacity, 1), batch: batch, woken: woken)
         connections = Slab(capacity: capacity)
         blocks = BlockPool(blockSize: blockSize)
         patience = ClientPatience(limitMilliseconds: circumstances.ipcTimeoutMilliseconds)
@@ -136,8 +140,16 @@ import SystemCalls
         life.beginWork()
     }
 
+    /// So many requests were dealt with: counted before the replies are sent, so that no client has one that is not.
+    @usableFromInline mutating func count(requests: Int) {
+        self.requests &+= requests
+        life.counts.count(.requests, requests)
+    }
+
     /// The turn's requests are done.
     @usableFromInline mutating func finishRequests() {
+        life.countTurn(requests: requests)
+        requests = 0
         if askers < Self.crowd { life.endWork() }
         askers = 0
     }
@@ -180,6 +192,7 @@ import SystemCalls
     private mutating func admit(_ descriptor: consuming Descriptor) -> ClientID? {
         if connections.count == connections.capacity { connections.reserve(connections.count + 1) }
         guard let slot = connections.insert(Connection(descriptor)) else { return nil }
+        life.counts.count(.accepted)
         switch inFlowDelay.judge() {
         case .later: inFlowDelay.holdBack(slot, &life.loop)
         case .atOnce:
@@ -238,6 +251,7 @@ import SystemCalls
     /// Forgets and closes a connection.
     @usableFromInline mutating func remove(_ id: ClientID) {
         guard var connection = connections.remove(id.slot) else { return }
+        life.counts.count(.closed)
         patience.end(for: &connection)
         if let reading = connection.reading { life.loop.remove(reading) }
         if let writing = connection.writing { life.loop.remove(writing) }

@@ -39,6 +39,7 @@ import MasterProtocol
         states = []
         core = StreamCore(
             started.circumstances,
+            started.counts,
             requestLimit: requestLimit,
             blockSize: max(input.capacity, reply.room),
             batch: StreamBuffers.clientsAtOnce,
@@ -85,12 +86,19 @@ import MasterProtocol
     @inlinable mutating func work(_ id: ClientID) {
         core.beginRequests()
         var done = 0
+        var uncounted = 0
         while done < input.count, !reply.mustDisconnect {
-            if reply.room < S.maximumReplySize, core.send(&reply, to: id) != .sent { break }
+            if reply.room < S.maximumReplySize {
+                core.count(requests: uncounted)
+                uncounted = 0
+                if core.send(&reply, to: id) != .sent { break }
+            }
             let size = Self.call(&service, input, from: done, &states[id.place]!, &reply)
             if size <= 0 { break }
             done += size
+            uncounted += 1
         }
+        core.count(requests: uncounted)
         if core.settle(id, &reply, keeping: input, from: done) == .leaves { leave(id) }
     }
 

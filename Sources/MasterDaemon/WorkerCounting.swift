@@ -1,0 +1,57 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the page in which daemons on our skeletons count what they do
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import SystemCalls
+import WorkerPage
+
+/// Has the page made, and made again when it is lost. What does not work is said and tried again; nothing depends on
+/// it.
+struct WorkerCounting: ~Copyable {
+    private var table: WorkerTable?
+    /// When it may be made again.
+    private var nextTry: Int64 = 0
+
+    private static let pauseMilliseconds: Int64 = 60_000
+
+    /// - Parameter owner: whose processes count.
+    mutating func start(_ owner: MailOwner, nowMilliseconds: Int64, _ log: Log) {
+        do throws(SystemError) {
+            table = try WorkerTable(
+                owner: owner.isSwitching ? owner.account : nil,
+                master: processID(),
+                nowMilliseconds: nowMilliseconds
+            )
+        } catch {
+            table = nil
+            nextTry = nowMilliseconds + Self.pauseMilliseconds
+            // What was left by another master is not for our processes.
+            try? removeFile(WorkerPage.path)
+            log.warning(
+                "cannot make \(WorkerPage.path): \(error) -- not counting what daemons do, and trying again in a minute"
+            )
+        }
+    }
+
+    /// A process was reaped; of a service that is known no more when there is no name.
+    mutating func processEnded(
+        _ pid: Int32,
+        of service: String?,
+        _ owner: MailOwner,
+        nowMilliseconds: Int64,
+        _ log: Log
+    ) {
+        table?.processEnded(pid, of: service)
+        if table?.isIntact == true { return }
+        if nowMilliseconds < nextTry { return }
+        nextTry = nowMilliseconds + Self.pauseMilliseconds
+        if table != nil {
+            log.warning(
+                "\(WorkerPage.path) was cut off or overwritten -- making a new one; what daemons counted is lost"
+            )
+        }
+        start(owner, nowMilliseconds: nowMilliseconds, log)
+    }
+}

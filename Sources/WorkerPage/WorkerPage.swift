@@ -1,0 +1,142 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: where everything is in the page that workers count in
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+package import SystemCalls
+
+/// The page in which the daemons on our skeletons count what they do. master makes it, as `mail_owner`'s file; each
+/// process has a record of its own in it, and only adds to that; master takes over the counts of a process that has
+/// ended. master.workers(5) describes it for others.
+///
+///     header | owners … | totals … | rows …
+///
+/// All numbers are words: 64 bits, little endian, at a multiple of 8. An owner is the pid of the process that has the
+/// row of the same number, or 0. A total is what all processes of a service have counted that are gone.
+///
+/// Who holds a count, at any moment: the row of a process, until master has reaped that process; then the total of its
+/// service. master moves it, and is the only one to give a row free: so none is lost when a process crashes, and none
+/// counted twice. While it moves counts, `folding` is odd, and readers read again.
+///
+/// The version changes with anything here: whoever finds another one neither counts nor reads.
+package enum WorkerPage {
+    /// Below the queue directory.
+    package static var path: String { "pid/master.workers" }
+    /// "QMWORKER" as a word.
+    package static var magic: UInt64 { 0x5245_4b52_4f57_4d51 }
+    package static var version: UInt64 { 1 }
+
+    package static var rowCount: Int { 1024 }
+    /// The last total is for services that have none of their own.
+    package static var totalCount: Int { 256 }
+    package static var recordSize: Int { 512 }
+
+    /// Bytes of the header and of the owners, where each begins at a page of memory.
+    static var ownersOffset: Int { 4096 }
+    static var totalsOffset: Int { ownersOffset + rowCount * 8 }
+    static var rowsOffset: Int { totalsOffset + totalCount * recordSize }
+    package static var pageSize: Int { rowsOffset + rowCount * recordSize }
+
+    /// The words of the header, by their places.
+    enum Header {
+        static var magic: Int { 0 }
+        static var version: Int { 8 }
+        static var pageSize: Int { 16 }
+        /// The pid of the master that made the page.
+        static var master: Int { 24 }
+        /// When it did, in milliseconds of CLOCK_MONOTONIC.
+        static var made: Int { 32 }
+        static var folding: Int { 40 }
+        /// Processes that found no free row.
+        static var uncounted: Int { 48 }
+    }
+
+    static func owner(_ row: Int) -> Int { ownersOffset + row * 8 }
+    static func total(_ index: Int) -> Int { totalsOffset + index * recordSize }
+    static func row(_ row: Int) -> Int { rowsOffset + row * recordSize }
+}
+
+/// A record: a name, and counters.
+enum WorkerRecord {
+    /// `name/type` as in master.cf, cut off where it does not fit, with zeros behind it.
+    static var nameSize: Int { 96 }
+    static var countersPlace: Int { 128 }
+    static var counterCount: Int { 6 }
+    static var histogramPlace: Int { 192 }
+    static var bucketCount: Int { HandlerTimes.bucketCount }
+
+    /// The name in words.
+    static func words(ofName name: String) -> [UInt64] {
+        var bytes = Array(name.utf8.prefix(nameSize))
+        bytes += repeatElement(0, count: nameSize - bytes.count)
+        return stride(from: 0, to: nameSize, by: 8).map { start in
+            (0..<8).reduce(0) { $0 | UInt64(bytes[start + $1]) << (8 * UInt64($1)) }
+        }
+    }
+
+    /// Reads what `words` wrote, and anything else.
+    static func name(_ words: [UInt64]) -> String {
+        let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) } }
+        return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+}
+
+/// What is counted, in the order of the record. Counters only grow.
+package enum WorkerCounter: Int, CaseIterable, Sendable {
+    /// Connections that were accepted, and those of them that are over.
+    case accepted, closed
+    /// Requests, or datagrams.
+    case requests
+    /// Bytes from clients and to them.
+    case received, sent
+    /// Nanoseconds in which requests were dealt with.
+    case handling
+
+    var place: Int { WorkerRecord.countersPlace + rawValue * 8 }
+}
+
+/// How long requests took, counted by length.
+package enum HandlerTimes {
+    /// Bucket `i` counts those of less than `2^i` microseconds that are in no bucket before; the last one all others.
+    package static var bucketCount: Int { 24 }
+
+    /// In microseconds; nil for the last one.
+    package static func upperBound(_ bucket: Int) -> Int64? { bucket == bucketCount - 1 ? nil : 1 << bucket }
+
+    @inline(__always)
+    static func bucket(nanoseconds: UInt64) -> Int {
+        let microseconds = nanoseconds / 1000
+        return min(UInt64.bitWidth - microseconds.leadingZeroBitCount, bucketCount - 1)
+    }
+}
+
+/// Makes system calls whose failure is the page's.
+func calling<Result: ~Copyable>(
+    _ body: () throws(SystemError) -> Result
+) throws(WorkerPageProblem) -> Result {
+    do throws(SystemError) {
+        return try body()
+    } catch {
+        throw .cannot(error)
+    }
+}
+
+/// Why a page cannot be counted in, or read.
+package enum WorkerPageProblem: Error, Equatable, Sendable {
+    case cannot(SystemError)
+    /// The file does not begin as a page, is one of another version, or has another length.
+    case foreign
+    /// Every row has an owner.
+    case full
+    /// Counts were being moved each time it was read.
+    case restless
+
+    package var reason: String {
+        switch self {
+        case .cannot(let error): error.description
+        case .foreign: "not a page of this version"
+        case .full: "\(WorkerPage.rowCount) processes count already"
+        case .restless: "changed each time it was read"
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the record in which a worker counts
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import SystemCalls
+
+/// What one process has counted. Only stores to memory once it is made: no system call, no lock, no allocation, and
+/// nobody who reads can hold it up. Every counter stands for itself; none is ever set back.
+///
+/// A process without a page counts as well, in memory that nobody reads: counting costs the same, and asks nothing.
+package struct WorkerRow: ~Copyable {
+    private let memory: SharedMemory
+    private let start: Int
+
+    /// Counts for nobody.
+    package init() {
+        memory = SharedMemory(ownByteCount: WorkerPage.recordSize)
+        start = 0
+    }
+
+    /// Takes a free row of the page that our master made. The file is needed no more afterwards, wherever the process
+    /// goes and whoever it becomes; and whatever becomes of the file, the process lives on.
+    ///
+    /// - Parameter service: `name/type` as in master.cf.
+    package init(
+        at path: String = WorkerPage.path,
+        service: String,
+        pid: Int32
+    ) throws(WorkerPageProblem) {
+        let file = try Self.open(path)
+        let place = WorkerPage.row(try Self.claim(file.number, UInt64(UInt32(bitPattern: pid))))
+        // A page of memory, which the row is in; no more of the file counts as this process's.
+        let pageStart = place & ~4095
+        memory = try calling { () throws(SystemError) in
+            try SharedMemory(mapping: file.number, from: pageStart, byteCount: 4096)
+        }
+        start = place - pageStart
+        for (index, word) in WorkerRecord.words(ofName: service).enumerated() {
+            memory.publish(word, at: start + index * 8)
+        }
+    }
+
+    private static func open(_ path: String) throws(WorkerPageProblem) -> Descriptor {
+        // A FIFO in its place must not hold us up.
+        let file = try calling { () throws(SystemError) in try openFile(path, [.readWrite, .noFollow, .nonBlocking]) }
+        let facts = try calling { () throws(SystemError) in try file.number.facts() }
+        try calling { () throws(SystemError) in try catchBusErrors() }
+        guard facts.kind == .file, facts.size == UInt64(WorkerPage.pageSize) else { throw .foreign }
+        return file
+    }
+
+    /// The number of a row that is ours now: no other process gets it. A process that has one already, because it was
+    /// there before an exec, goes on with it.
+    private static func claim(_ file: DescriptorNumber, _ pid: UInt64) throws(WorkerPageProblem) -> Int {
+        let head = try calling { () throws(SystemError) in
+            try SharedMemory(mapping: file, byteCount: WorkerPage.totalsOffset)
+        }
+        guard head.word(at: WorkerPage.Header.magic) == WorkerPage.magic,
+            head.word(at: WorkerPage.Header.version) == WorkerPage.version
+        else { throw .foreign }
+        for row in 0..<WorkerPage.rowCount where head.word(at: WorkerPage.owner(row)) == pid { return row }
+        for row in 0..<WorkerPage.rowCount where head.replace(0, by: pid, at: WorkerPage.owner(row)) { return row }
+        head.countTogether(1, at: WorkerPage.Header.uncounted)
+        throw .full
+    }
+
+    // MARK: counting
+
+    @inline(__always)
+    package func count(_ counter: WorkerCounter, _ number: Int = 1) {
+        memory.count(UInt64(truncatingIfNeeded: number), at: start + counter.place)
+    }
+
+    /// So many requests took `nanoseconds` together; each counts as long as the others.
+    package func countTime(nanoseconds: Int64, of requests: Int) {
+        let total = UInt64(max(nanoseconds, 0))
+        memory.count(total, at: start + WorkerCounter.handling.place)
+        if requests <= 0 { return }
+        let bucket = HandlerTimes.bucket(nanoseconds: requests == 1 ? total : total / UInt64(requests))
+        memory.count(UInt64(requests), at: start + WorkerRecord.histogramPlace + bucket * 8)
+    }
+}
