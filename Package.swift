@@ -225,9 +225,9 @@ var tests: [Target] {
         test(
             "ServerSkeletonTests",
             [
-                "CSpawn", "ConfigLoading", "Diagnostics", "MasterProtocol", "ServerSkeleton", "ServiceLogging",
-                "SystemCalls", "TestSupport", "WorkerPage", "test-service", "echo", "anvil", "postlogd", "http-answer",
-                logging,
+                "ByteText", "CSpawn", "ConfigLoading", "Diagnostics", "MasterProtocol", "ServerSkeleton",
+                "ServiceLogging", "SystemCalls", "TestSupport", "WorkerPage", "test-service", "echo", "anvil",
+                "postlogd", "http-answer", logging,
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),

@@ -15,8 +15,9 @@ import SystemCalls
 /// watching, on standard error.
 package enum MasterMain {
     /// Runs master with the arguments of this process; never returns.
-    package static func main(_ commandLine: [String]) -> Never {
-        let program = commandLine.first ?? "master"
+    package static func main() -> Never {
+        let arguments = commandLine()
+        let program = arguments.first ?? "master"
         let processName = program.baseName
         setFileCreationMask(0o077)
         let verbosity = EnvironmentName.mailVerbose.isPresent ? 1 : 0
@@ -34,7 +35,7 @@ package enum MasterMain {
             waits: false
         )
         log.witness = .standardError
-        let options = readOptions(commandLine, program: program, log)
+        let options = readOptions(arguments, program: program, log)
         log.verbosity = verbosity + options.verbosity
         if let directory = options.configDirectory {
             EnvironmentName.mailConfig.set(directory)

@@ -159,6 +159,15 @@ package func startSession() throws(SystemError) {
     }
 }
 
+/// The arguments of this process, program first, byte for byte: `CommandLine.arguments` repairs what is no UTF-8.
+package func commandLine() -> [String] {
+    let vector = unsafe CommandLine.unsafeArgv
+    return (0..<Int(CommandLine.argc)).compactMap { index in
+        guard let argument = unsafe vector[index] else { return nil }
+        return unsafe String(rawBytes: UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
+    }
+}
+
 /// getpid(2).
 package func processID() -> Int32 { getpid() }
 

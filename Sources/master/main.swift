@@ -5,4 +5,4 @@
 
 import MasterDaemon
 
-MasterMain.main(CommandLine.arguments)
+MasterMain.main()

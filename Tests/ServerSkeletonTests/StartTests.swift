@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ByteText
 import Foundation
 import SystemCalls
 import TestSupport
@@ -160,6 +161,29 @@ struct StartTests {
             listeners: [listener.number]
         )
         #expect(room.log.contains(" test/mine/test-service[\(child.pid)]: hook init"))
+    }
+
+    @Test("an option's value reaches its parameter byte for byte, UTF-8 or not")
+    func anyBytes() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let name = Array("w".utf8) + [0xfc] + Array("rk".utf8)
+        let queue = room.directory.path + "/" + String(rawBytes: name)
+        #expect(
+            queue.rawBytes.map { CChar(bitPattern: $0) }.withUnsafeBufferPointer { mkdir(Array($0) + [0], 0o755) } == 0
+        )
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "unix", "-o", "queue_directory=\(queue)"],
+            room: room,
+            listeners: [listener.number]
+        )
+        #expect(try room.connect().exchange("hi\n", 3) == "hi\n", "\(room.log.text)")
+        var link = [UInt8](repeating: 0, count: 4096)
+        let length = link.withUnsafeMutableBytes {
+            readlink("/proc/\(child.pid)/cwd", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+        }
+        #expect(link.prefix(max(length, 0)).suffix(4).elementsEqual(name), "the directory that it works in")
     }
 
     @Test("inherited descriptors do not reach programs of the service")

@@ -14,7 +14,7 @@ import WorkerPage
 enum StartStep {
     /// The last part of the path we were started with.
     static func processName() -> String {
-        (CommandLine.arguments.first ?? "unknown").baseName
+        (commandLine().first ?? "unknown").baseName
     }
 
     /// The log as far as the environment tells, for what happens before main.cf is read.
@@ -30,7 +30,7 @@ enum StartStep {
     }
 
     static func parseOptions(_ skeleton: DaemonOptions.Skeleton, _ log: Log) -> DaemonOptions {
-        let arguments = Array(CommandLine.arguments.dropFirst())
+        let arguments = Array(commandLine().dropFirst())
         do throws(OptionProblem) {
             let options = try DaemonOptions(parsing: arguments, for: skeleton)
             log.verbosity += options.verbosity
