@@ -24,7 +24,7 @@ package func logTag(_ settings: MainSettings) -> String { EnvironmentName.mailLo
 /// What reading main.cf does to the tag of this process's children.
 package func exportLogTag(_ settings: MainSettings) { EnvironmentName.mailLogTag.set(settings.syslogName) }
 
-/// Where a process logs by its settings, or why the log file is not allowed.
+/// Where a process logs by its settings. Whether a log file is allowed there was found out when they were evaluated.
 ///
 /// - Parameter isReload: the settings count, and not what we told ourselves through the environment at start.
 /// - Parameter writesDirectly: whether this program may append to the log file itself when the socket has no receiver:
@@ -33,20 +33,11 @@ package func logDestination(
     _ settings: MainSettings,
     writesDirectly: Bool,
     isReload: Bool = false
-) throws(ConfigProblem) -> LogDestination {
+) -> LogDestination {
     guard settings.usesPostlog else { return .syslog(facility: settings.syslogFacility.code) }
-    let file = settings.maillogFile
-    guard settings.maillogFilePrefixes.contains(where: { file.hasPrefix($0) }) else {
-        throw ConfigProblem(
-            .fatal,
-            "maillog_file value '\(file)' does not match any prefix in maillog_file_prefixes",
-            file: settings.mainPath,
-            cure: "Put the log file under one of the prefixes, or add one."
-        )
-    }
     let inherited = isReload ? nil : EnvironmentName.postlogService.value
     let socket = inherited ?? settings.postlogSocketPath
-    return .postlog(socket: socket, file: writesDirectly ? file : nil)
+    return .postlog(socket: socket, file: writesDirectly ? settings.maillogFile : nil)
 }
 
 /// Tells children and grandchildren where to log: the postlog variables, only while they apply.

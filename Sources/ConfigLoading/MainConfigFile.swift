@@ -40,7 +40,7 @@ package func loadMainConfig(
     } catch {
         let path = "\(directory)/main.cf"
         let cure = "Restore the file, or name the right directory with -c or MAIL_CONFIG."
-        problems.append(ConfigProblem(.fatal, "open \(path): \(error.reason)", file: path, cure: cure))
+        problems.append(.fatal("open \(path): \(error.reason)", at: .file(path), cure: cure))
     }
     return LoadedMainConfig(dictionary: dictionary, host: host, problems: problems, bytes: bytes)
 }

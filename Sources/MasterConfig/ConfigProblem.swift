@@ -3,69 +3,88 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// One finding about configuration: what a log reader sees (`text`), where it is, and how to cure it. It never decides
-/// what happens next: at start a fatal one ends `master`, at reload it keeps the old configuration, for `--check` it
-/// is a line of output.
+/// One finding about configuration: what it is, where it is, and how to cure it. It never decides what happens next: at
+/// start a fatal one ends `master`, at reload it keeps the old configuration, for `--check` it is a line of output.
+///
+/// The text never names the place: `message` puts it in front, in the one form that there is, and `logged` and `report`
+/// add the cure.
 package struct ConfigProblem: Error, Equatable, Sendable {
     package enum Severity: String, Equatable, Sendable {
         case info, warning, fatal
     }
 
+    /// A file, or a line of it.
+    package struct Place: Equatable, Sendable {
+        package let file: String
+        /// The first physical line of the logical line, counted from 1.
+        package let line: Int?
+
+        package static func file(_ path: String) -> Place { Place(file: path, line: nil) }
+        package static func line(_ line: Int, of path: String) -> Place { Place(file: path, line: line) }
+    }
+
     package var severity: Severity
-    /// The file the cause was found in, where known.
-    package var file: String?
-    /// The first physical line of the logical line, counted from 1.
-    package var line: Int?
-    /// The message exactly as it is logged, with its `<path>: line 12: ` or `<path>, line 3: ` where it has one.
     package var text: String
+    /// Where the cause was found, as far as that is known.
+    package var place: Place?
     /// One plain sentence for the administrator.
     package var cure: String?
 
-    package init(_ severity: Severity, _ text: String, file: String? = nil, line: Int? = nil, cure: String? = nil) {
-        self.severity = severity
-        self.file = file
-        self.line = line
-        self.text = text
-        self.cure = cure
+    package var file: String? { place?.file }
+    package var line: Int? { place?.line }
+
+    /// Cannot be used as it is.
+    package static func fatal(_ text: String, at place: Place? = nil, cure: String? = nil) -> ConfigProblem {
+        ConfigProblem(severity: .fatal, text: text, place: place, cure: cure)
     }
 
-    package static func fatal(
-        _ text: String,
-        file: String? = nil,
-        line: Int? = nil,
-        cure: String? = nil
-    ) -> ConfigProblem {
-        ConfigProblem(.fatal, text, file: file, line: line, cure: cure)
+    /// Can be used, and is hardly what was meant.
+    package static func warning(_ text: String, at place: Place? = nil, cure: String? = nil) -> ConfigProblem {
+        ConfigProblem(severity: .warning, text: text, place: place, cure: cure)
     }
 
-    package static func warning(
-        _ text: String,
-        file: String? = nil,
-        line: Int? = nil,
-        cure: String? = nil
-    ) -> ConfigProblem {
-        ConfigProblem(.warning, text, file: file, line: line, cure: cure)
+    /// Worth to know.
+    package static func info(_ text: String, at place: Place? = nil, cure: String? = nil) -> ConfigProblem {
+        ConfigProblem(severity: .info, text: text, place: place, cure: cure)
+    }
+
+    /// What would be fatal is a warning, since something else is used instead.
+    ///
+    /// - Parameter addition: what is done instead.
+    package func asWarning(adding addition: String = "") -> ConfigProblem {
+        var weaker = self
+        guard severity == .fatal else { return weaker }
+        weaker.severity = .warning
+        weaker.text += addition
+        return weaker
+    }
+
+    /// With this place, unless it has one.
+    package func placed(at place: Place?) -> ConfigProblem {
+        var placed = self
+        placed.place = self.place ?? place
+        return placed
     }
 }
 
 extension ConfigProblem: CustomStringConvertible {
-    /// The line an operator reads: the severity as the log writes it, then the text.
-    package var description: String {
-        severity == .info ? text : "\(severity.rawValue): \(text)"
+    /// The text behind its place, `/etc/postfix/main.cf, line 3: `. A file that the text names already is not named
+    /// twice.
+    package var message: String {
+        guard let place else { return text }
+        if let line = place.line { return "\(place.file), line \(line): \(text)" }
+        return text.contains(place.file) ? text : "\(place.file): \(text)"
     }
 
-    /// What `master --check` prints: place, text, cure.
-    package var report: String { "\(severity.rawValue): \(placedText)" + (cure.map { "\n    \($0)" } ?? "") }
+    /// One line of a log: place, text, cure in brackets.
+    package var logged: String { message + (cure.map { " (\($0))" } ?? "") }
 
-    /// The text behind the place, unless it already begins with the file's name.
-    package var placedText: String {
-        guard let file, !text.utf8.starts(with: file.utf8), !text.utf8.starts(with: "open \(file)".utf8) else {
-            return text
-        }
-        let place = line.map { "\(file), line \($0): " } ?? "\(file): "
-        // Some of Postfix's messages name the file in their own way.
-        let named = "file \(file): "
-        return place + (text.utf8.starts(with: named.utf8) ? String(text.dropFirst(named.count)) : text)
+    /// What `master --check` prints: severity, place, text, and the cure on a line of its own.
+    package var report: String { "\(severity.rawValue): \(message)" + (cure.map { "\n    \($0)" } ?? "") }
+
+    /// The severity as the log writes it, then the message.
+    package var description: String {
+        severity == .info ? message : "\(severity.rawValue): \(message)"
     }
 }
 
@@ -73,4 +92,13 @@ extension [ConfigProblem] {
     /// Whether any of them forbids to use what was parsed.
     package var hasFatal: Bool { contains { $0.severity == .fatal } }
     package var firstFatal: ConfigProblem? { first { $0.severity == .fatal } }
+
+    /// By file and line, as an editor shows them. What has no line comes first in its file, what has no file last.
+    package func inOrder(of files: [String]) -> [ConfigProblem] {
+        let ranked = enumerated().map { offset, problem in
+            let file = problem.file.flatMap { files.firstIndex(of: $0) } ?? files.count
+            return (rank: (file, problem.line ?? 0, offset), problem: problem)
+        }
+        return ranked.sorted { $0.rank < $1.rank }.map(\.problem)
+    }
 }

@@ -11,7 +11,7 @@ package enum Expansion {
     package static let resultLimit = 1 << 20
     static let workLimit = 4 << 20
 
-    /// The expanded text; nil if a reference is malformed, after a warning that says which and the fatal problem.
+    /// The expanded text; nil, with a fatal problem, if a reference is malformed or a bound is reached.
     package static func expand(
         _ text: String,
         in dictionary: MainDictionary,
@@ -23,7 +23,7 @@ package enum Expansion {
             try expander.expand(text.bytes, depth: 0)
             return expander.output[...].text
         } catch {
-            problems += error.problems
+            problems.append(error.problem)
             return nil
         }
     }
@@ -31,35 +31,24 @@ package enum Expansion {
 
 /// Why an expansion stopped.
 enum ExpansionStop: Error {
-    /// The text of the warning.
+    /// What is wrong with the reference.
     case malformed(String)
     case resultTooLarge
     case tooMuchWork
 
-    var problems: [ConfigProblem] {
+    var problem: ConfigProblem {
+        let tooMany = "Look for parameters whose values refer to each other many times."
         switch self {
-        case .malformed(let warning):
-            return [
-                .warning(warning),
-                .fatal(
-                    "dictionary mail_dict: macro processing error",
-                    cure: "Correct the $name reference that the warning above quotes."
-                ),
-            ]
+        case .malformed(let what):
+            return .fatal(
+                "dictionary mail_dict: macro processing error: \(what)",
+                cure: "Write references as $name or ${name}, and $$ for a dollar sign."
+            )
         case .resultTooLarge:
-            return [
-                .fatal(
-                    "dictionary mail_dict: macro expansion is longer than \(Expansion.resultLimit) bytes",
-                    cure: "Look for parameters whose values refer to each other many times."
-                )
-            ]
+            let limit = Expansion.resultLimit
+            return .fatal("dictionary mail_dict: macro expansion is longer than \(limit) bytes", cure: tooMany)
         case .tooMuchWork:
-            return [
-                .fatal(
-                    "dictionary mail_dict: macro expansion takes too many steps",
-                    cure: "Look for parameters whose values refer to each other many times."
-                )
-            ]
+            return .fatal("dictionary mail_dict: macro expansion takes too many steps", cure: tooMany)
         }
     }
 }

@@ -67,9 +67,7 @@ private struct IdentityChecker {
     }
 
     private mutating func refuse(_ parameter: String, _ text: String, cure: String) {
-        problems.append(
-            .fatal("file \(path): \(text)", file: path, line: dictionary?.line(of: parameter), cure: cure)
-        )
+        problems.append(.fatal(text, at: dictionary?.place(of: parameter) ?? .file(path), cure: cure))
     }
 
     mutating func checkUser(_ parameter: String, _ name: String, _ user: AccountFacts.User?, mustBeUnshared: Bool) {

@@ -23,18 +23,33 @@ package struct KnownParameters {
     package func problems(_ dictionary: MainDictionary) -> [ConfigProblem] {
         let unknown = dictionary.namesInFile.filter { !isKnown($0) }
         return unknown.map { name in
-            let line = dictionary.line(of: name)
             let likely = likelyName(name)
             return .warning(
-                "\(dictionary.path ?? ""), line \(line ?? 0): unused parameter: \(name)"
-                    + (likely.map { " (did you mean \($0)?)" } ?? ""),
-                file: dictionary.path,
-                line: line,
+                "unused parameter: \(name)" + Self.hint(likely),
+                at: dictionary.place(of: name),
                 cure: likely.map { "Correct the name to \($0), or remove the line." }
                     ?? "Remove the line. A service's own parameters begin with its name, as in <service>_limit."
             )
         }
     }
+
+    /// A warning for each `-o` that names no known parameter. A program of the administrator's own may know names that
+    /// nobody else does: there it has to be a known name with a letter wrong.
+    package func optionProblems(_ entries: [ServiceEntry], path: String) -> [ConfigProblem] {
+        entries.flatMap { entry in
+            entry.optionNames.filter { !isKnown($0) }.compactMap { name in
+                let likely = likelyName(name)
+                guard likely != nil || Self.daemonsOfPostfix.contains(entry.command.baseName) else { return nil }
+                return .warning(
+                    "service \(entry.nameAsWritten): unused parameter in an -o option: \(name)" + Self.hint(likely),
+                    at: .line(entry.line, of: path),
+                    cure: likely.map { "Correct the name to \($0), or remove the option." } ?? "Remove the option."
+                )
+            }
+        }
+    }
+
+    private static func hint(_ likely: String?) -> String { likely.map { " (did you mean \($0)?)" } ?? "" }
 
     func isKnown(_ name: String) -> Bool {
         if names.contains(name) || names.contains("smtp_" + name.dropPrefix("lmtp_")) { return true }
@@ -53,9 +68,11 @@ package struct KnownParameters {
         builtin.contains("default_\(suffix)") || ["time_limit", "initial_destination_concurrency"].contains(suffix)
     }
 
-    /// The nearest known name, if it is near: at most two letters wrong, and at most one in a short name.
+    /// The nearest known name, if it is near: at most two letters wrong, at most one in a short name, and none where
+    /// there are too few letters to tell.
     private func likelyName(_ name: String) -> String? {
         let limit = name.utf8.count < 8 ? 1 : 2
+        guard name.utf8.count > 3 else { return nil }
         var best: (name: String, distance: Int)?
         for known in names {
             guard let distance = EditDistance.between(name, known, atMost: limit) else { continue }
@@ -77,8 +94,8 @@ extension KnownParameters {
 
     private static let daemonsOfPostfix: Set<String> = [
         "anvil", "bounce", "cleanup", "discard", "dnsblog", "error", "flush", "lmtp", "local", "oqmgr", "pickup",
-        "pipe",
-        "postlogd", "postscreen", "proxymap", "qmgr", "qmqpd", "scache", "showq", "smtp", "smtpd", "spawn", "tlsmgr",
+        "pipe", "postlogd", "postscreen", "proxymap", "qmgr", "qmqpd", "scache", "showq", "smtp", "smtpd", "spawn",
+        "tlsmgr",
         "tlsproxy", "trivial-rewrite", "verify", "virtual",
     ]
 

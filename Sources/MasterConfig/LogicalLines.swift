@@ -66,9 +66,8 @@ package enum LogicalLines {
         let text = line.bytes.prefix { $0 != 0 }
         let quoted = "\"\(text.excerpt(30))\(text.count > 30 ? "..." : "")\""
         return .warning(
-            "\(path): logical line must not start with whitespace: \(quoted)",
-            file: path,
-            line: line.number,
+            "logical line must not start with whitespace: \(quoted)",
+            at: .line(line.number, of: path),
             cure: "Remove the blanks at the start of the line, or put the line it continues above it."
         )
     }
@@ -81,9 +80,8 @@ package enum LogicalLines {
         guard let end = line.bytes.firstIndex(of: 0) else { return line }
         problems.append(
             .warning(
-                "\(path), line \(line.number): text after null byte may be ignored",
-                file: path,
-                line: line.number,
+                "text after null byte may be ignored",
+                at: .line(line.number, of: path),
                 cure: "Remove the null byte; an editor may show it as ^@."
             )
         )

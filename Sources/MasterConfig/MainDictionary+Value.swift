@@ -11,9 +11,8 @@ extension MainDictionary {
         do {
             return try parameter.convert(text, in: self)
         } catch {
-            problems.append(
-                .fatal(error.text, file: path, line: line(of: parameter.name), cure: error.cure)
-            )
+            let addition = isOption(parameter.name) ? " It is in an option of the service, in master.cf." : ""
+            problems.append(.fatal(error.text, at: place(of: parameter.name), cure: error.cure + addition))
             return parameter.fallback
         }
     }
@@ -24,13 +23,7 @@ extension MainDictionary {
         var found: [ConfigProblem] = []
         let value = value(of: parameter, problems: &found)
         let isBad = found.hasFatal
-        for var problem in found {
-            if problem.severity == .fatal {
-                problem.severity = .warning
-                problem.text += " -- using the default, \(parameter.defaultText)"
-            }
-            problems.append(problem)
-        }
+        problems += found.map { $0.asWarning(adding: " -- using the default, \(parameter.defaultText)") }
         return isBad ? parameter.fallback : value
     }
 
@@ -49,11 +42,7 @@ extension MainDictionary {
     private func expand(_ text: String, for name: String, problems: inout [ConfigProblem]) -> String? {
         var found: [ConfigProblem] = []
         let result = Expansion.expand(text, in: self, problems: &found)
-        for var problem in found {
-            problem.file = path
-            problem.line = line(of: name)
-            problems.append(problem)
-        }
+        problems += found.map { $0.placed(at: place(of: name)) }
         return result
     }
 }

@@ -29,9 +29,8 @@ package struct MainDictionary: Equatable, Sendable {
             } catch {
                 problems.append(
                     .fatal(
-                        "\(path), line \(line.number): \(error.text): \"\(line.text)\"",
-                        file: path,
-                        line: line.number,
+                        "\(error.text): \"\(line.text)\"",
+                        at: .line(line.number, of: path),
                         cure: "Write the line as \"name = value\"; indent it if it continues the line above."
                     )
                 )
@@ -47,9 +46,8 @@ package struct MainDictionary: Equatable, Sendable {
         if let earlier = entries[name], !earlier.value.hasSameBytes(as: value) {
             problems.append(
                 .warning(
-                    "\(path ?? ""), line \(line): overriding earlier entry: \(name)=\(earlier.value)",
-                    file: path,
-                    line: line,
+                    "overriding earlier entry: \(name)=\(earlier.value)",
+                    at: path.map { .line(line, of: $0) },
                     cure: "Keep one of the lines that set \(name)"
                         + (earlier.line.map { ", here or on line \($0)." } ?? ".")
                 )
@@ -74,6 +72,15 @@ package struct MainDictionary: Equatable, Sendable {
 
     /// The line of the file that set the parameter.
     package func line(of name: String) -> Int? { entries[name]?.line }
+
+    /// Where the parameter is set, or would be; nil for an option, which is in no file of ours.
+    package func place(of name: String) -> ConfigProblem.Place? {
+        guard let path, !isOption(name) else { return nil }
+        return line(of: name).map { .line($0, of: path) } ?? .file(path)
+    }
+
+    /// Whether the value came from an option.
+    func isOption(_ name: String) -> Bool { isSet(name) && line(of: name) == nil }
 
     /// Whether the value came from the file or an option.
     package func isSet(_ name: String) -> Bool { entries[name].map { !$0.isDefault } ?? false }

@@ -120,14 +120,12 @@ struct SettingsReader {
     /// does not change where files are looked for.
     mutating func insertComputed() {
         if let written = dictionary.lookup("config_directory"), !written.hasSameBytes(as: host.configDirectory),
-            let line = dictionary.line(of: "config_directory")
+            dictionary.line(of: "config_directory") != nil
         {
-            let place = "\(dictionary.path ?? ""), line \(line)"
             problems.append(
                 .warning(
-                    "\(place): overriding earlier entry: config_directory=\(host.configDirectory)",
-                    file: dictionary.path,
-                    line: line,
+                    "overriding earlier entry: config_directory=\(host.configDirectory)",
+                    at: dictionary.place(of: "config_directory"),
                     cure: "Remove the line: the directory is chosen with MAIL_CONFIG or -c."
                 )
             )
@@ -145,12 +143,12 @@ struct SettingsReader {
     }
 
     mutating func fail(_ name: String, _ text: String, cure: String) {
-        problems.append(.fatal(text, file: dictionary.path, line: dictionary.line(of: name), cure: cure))
+        problems.append(.fatal(text, at: dictionary.place(of: name), cure: cure))
     }
 
-    /// A failure whose message names file and parameter.
+    /// A failure whose text names the parameter.
     mutating func refuse(_ name: String, _ reason: String, cure: String) {
-        fail(name, "file \(host.configDirectory)/main.cf: parameter \(name): \(reason)", cure: cure)
+        fail(name, "parameter \(name): \(reason)", cure: cure)
     }
 
     mutating func compatibilityLevel() -> CompatibilityLevel {
@@ -205,10 +203,9 @@ struct SettingsReader {
     mutating func checkHostName(_ text: String, of parameter: String) {
         // Empty text was reported already.
         guard !text.isEmpty, let gripe = HostName.problem(with: text) else { return }
-        problems.append(.warning("valid_hostname: \(gripe)"))
         refuse(
             parameter,
-            "bad parameter value: \(text)",
+            "bad parameter value: \(text) -- valid_hostname: \(gripe)",
             cure: "Set \(parameter) to a name such as mail.example.com."
         )
     }
@@ -223,8 +220,7 @@ struct SettingsReader {
             problems.append(
                 .warning(
                     "ignoring bad maillog_file_permissions value \"\(text)\": using 0600",
-                    file: dictionary.path,
-                    line: dictionary.line(of: "maillog_file_permissions"),
+                    at: dictionary.place(of: "maillog_file_permissions"),
                     cure: "Set maillog_file_permissions to 0600, 0640 or 0644."
                 )
             )

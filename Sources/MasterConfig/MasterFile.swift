@@ -8,16 +8,20 @@ import MasterProtocol
 /// Parses master.cf in one pass that collects every problem. An entry with a fatal problem is left out; all others
 /// are returned, so that a check can go on with them.
 package enum MasterFile {
+    /// - Parameters:
+    ///   - isInetUsable: whether this machine has a protocol of `inet_protocols`; nil to believe the parameter.
+    ///   - inetProtocols: where that parameter is set.
     package static func parse(
         _ file: Bytes,
         path: String,
         settings: MainSettings,
         isInetUsable: Bool? = nil,
+        inetProtocols: ConfigProblem.Place? = nil,
         problems: inout [ConfigProblem]
     ) -> [ServiceEntry] {
         var disabled = DisabledServices(settings.masterServiceDisable)
         if !(isInetUsable ?? !settings.addressFamilies.isEmpty) {
-            problems += noInet(settings)
+            problems.append(noInet(settings, at: inetProtocols ?? .file(settings.mainPath)))
             disabled.disableInet()
         }
         var entries: [ServiceEntry] = []
@@ -39,14 +43,13 @@ package enum MasterFile {
         parse(Bytes(text.utf8), path: path, settings: settings, isInetUsable: isInetUsable, problems: &problems)
     }
 
-    private static func noInet(_ settings: MainSettings) -> [ConfigProblem] {
-        [
-            .warning(
-                "all network protocols are disabled (inet_protocols = \(settings.inetProtocols))",
-                cure: "Set inet_protocols to all, ipv4 or ipv6, unless no network service is wanted."
-            ),
-            .warning("disabling all type \"inet\" services in master.cf"),
-        ]
+    private static func noInet(_ settings: MainSettings, at place: ConfigProblem.Place) -> ConfigProblem {
+        .warning(
+            "all network protocols are disabled (inet_protocols = \(settings.inetProtocols))"
+                + " -- disabling all type \"inet\" services in master.cf",
+            at: place,
+            cure: "Set inet_protocols to all, ipv4 or ipv6, unless no network service is wanted."
+        )
     }
 }
 
@@ -76,7 +79,7 @@ struct EntryParser {
         let isUnprivileged = boolean("unprivileged", orDefault: true)
         let wantsChroot = chrootField()
         let wakeup = field("wakeup_time")
-        let wakeupSeconds = number("wakeup_time", wakeup, orDefault: 0)
+        let wakeupSeconds = number("wakeup_time", wakeup, orDefault: 0, mayEndIn: ASCII.question)
         let processLimit = number("max_proc", field("max_proc"), orDefault: settings.defaultProcessLimit)
         let command = field("command")
         if let command, command.text == "-" { refuse(noDefault("command"), cure: "Name the program to run.") }
@@ -100,10 +103,10 @@ struct EntryParser {
     }
 
     private mutating func refuse(_ text: String, cure: String) {
-        problems.append(
-            .fatal("\(path): line \(line.number): \(text)", file: path, line: line.number, cure: cure)
-        )
+        problems.append(.fatal(text, at: place, cure: cure))
     }
+
+    private var place: ConfigProblem.Place { .line(line.number, of: path) }
 
     private func noDefault(_ field: String) -> String { "field \"\(field)\" has no default value" }
 
@@ -172,11 +175,9 @@ struct EntryParser {
         let isDefault = rest.drop(while: \.isFieldBlank).prefix { !$0.isFieldBlank }.text == "-"
         if isOld && isDefault {
             problems.append(
-                ConfigProblem(
-                    .info,
-                    "\(path): line \(line.number): using backwards-compatible default setting chroot=y",
-                    file: path,
-                    line: line.number,
+                .info(
+                    "using backwards-compatible default setting chroot=y",
+                    at: place,
                     cure: "Set compatibility_level in main.cf, or y or n in the fifth field, \"chroot\"."
                 )
             )
@@ -184,13 +185,34 @@ struct EntryParser {
         return boolean("chroot", orDefault: isOld)
     }
 
-    /// Digits; what follows them is ignored.
-    private mutating func number(_ name: String, _ token: ArraySlice<UInt8>?, orDefault value: Int) -> Int {
+    /// Digits. What follows them is ignored, as Postfix does: `0x5` is 0, which is no limit, and `5O` is 5. That is
+    /// hardly ever meant.
+    private mutating func number(
+        _ name: String,
+        _ token: ArraySlice<UInt8>?,
+        orDefault value: Int,
+        mayEndIn mark: UInt8? = nil
+    ) -> Int {
         guard let token, token.text != "-" else { return value }
         var digits = token.prefix(while: \.isDigit)
-        if !digits.isEmpty, let number = DecimalNumber.read(&digits) { return number }
+        var rest = token[digits.endIndex...]
+        if let mark, rest.last == mark { rest = rest.dropLast() }
+        if !digits.isEmpty, let number = DecimalNumber.read(&digits) {
+            if !rest.isEmpty { warnOfTail(name, token, number) }
+            return number
+        }
         refuse("field \"\(name)\": bad value: \"\(token.text)\"", cure: "Use a whole number, or - for the default.")
         return value
+    }
+
+    private mutating func warnOfTail(_ name: String, _ token: ArraySlice<UInt8>, _ number: Int) {
+        problems.append(
+            .warning(
+                "field \"\(name)\": \"\(token.text)\" is read as \(number): what follows the number is ignored",
+                at: place,
+                cure: "Use a whole number, or - for the default."
+            )
+        )
     }
 
     private mutating func arguments() -> [String] {

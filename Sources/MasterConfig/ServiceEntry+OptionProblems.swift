@@ -1,40 +1,46 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: options of master.cf that a child would refuse
+// Quartermaster: the -o options of a service, and those that a child would refuse
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
 import MasterProtocol
 
 extension ServiceEntry {
-    /// Warnings about `-o` options without a value: the child that gets one ends as it starts. Arguments are read up to
-    /// the first that is no option, as the child does.
+    /// Warnings about `-o` options without a value: the child that gets one ends as it starts.
     package func optionProblems(path: String) -> [ConfigProblem] {
-        var problems: [ConfigProblem] = []
+        overrides.compactMap { override in
+            guard case .failure(let problem) = override else { return nil }
+            return .warning(
+                "service \(nameAsWritten): \(problem.text) -- its processes will end as they start",
+                at: .line(line, of: path),
+                cure: problem.cure
+            )
+        }
+    }
+
+    /// The parameters that `-o` options set.
+    var optionNames: [String] { overrides.compactMap { try? $0.get() } }
+
+    /// The name that each `-o` option sets, or what is wrong with the option. Arguments are read up to the first that
+    /// is no option, as the child does, and up to the first letter that we do not know: such an option is between the
+    /// administrator and the program.
+    private var overrides: [Result<String, ConfigProblem>] {
+        var found: [Result<String, ConfigProblem>] = []
         var scanner = OptionScanner(arguments, letters: DaemonOptions.Skeleton.stream.letters)
         do throws(OptionProblem) {
             while let option = try scanner.next() {
                 guard case .letter("o", let value?) = option else { continue }
                 do throws(ConfigProblem) {
-                    _ = try MainDictionary.assignment(value)
+                    found.append(.success(try MainDictionary.assignment(value).name))
                 } catch {
-                    problems.append(warning(error.text, cure: error.cure, path: path))
+                    found.append(.failure(error))
                 }
             }
         } catch {
-            // Options that we do not know are between the administrator and the program; this one everybody knows.
-            guard case .invalidOption("o") = error else { return problems }
+            guard case .invalidOption("o") = error else { return found }
             let cure = "Write the option as \"-o name=value\"."
-            problems.append(warning("option \"-o\" without name and value", cure: cure, path: path))
+            found.append(.failure(.fatal("option \"-o\" without name and value", cure: cure)))
         }
-        return problems
-    }
-
-    private func warning(_ text: String, cure: String?, path: String) -> ConfigProblem {
-        .warning(
-            "\(path): line \(line): service \(nameAsWritten): \(text) -- its processes will end as they start",
-            file: path,
-            line: line,
-            cure: cure
-        )
+        return found
     }
 }

@@ -53,8 +53,7 @@ extension MasterFile {
                 .warning(
                     "duplicate master.cf entry for service \"\(earlier.nameAsWritten)\" (\(identity.canonicalName))"
                         + " -- using the last entry",
-                    file: path,
-                    line: entry.line,
+                    at: .line(entry.line, of: path),
                     cure: "Remove one of the entries; the earlier one is on line \(earlier.line)."
                 )
             )

@@ -60,13 +60,7 @@ package struct ServiceSettings: Equatable, Sendable {
             for own in ServiceSettings.names(of: name, for: entry) where dictionary.lookup(own) != nil {
                 var found: [ConfigProblem] = []
                 let value = dictionary.value(of: parameter(own), problems: &found)
-                for var problem in found {
-                    if problem.severity == .fatal {
-                        problem.severity = .warning
-                        problem.text += " -- ignored"
-                    }
-                    problems.append(problem)
-                }
+                problems += found.map { $0.asWarning(adding: " -- ignored") }
                 if !found.hasFatal { return value }
             }
             return nil

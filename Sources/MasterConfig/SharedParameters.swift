@@ -34,8 +34,7 @@ package enum SharedParameters {
         problems.append(
             .fatal(
                 "unknown mynetworks mask style value \"\(style)\" in \"\(style)\"",
-                file: dictionary.path,
-                line: dictionary.line(of: networkStyle.name),
+                at: dictionary.place(of: networkStyle.name),
                 cure: "Set mynetworks_style to class, subnet or host."
             )
         )
@@ -49,13 +48,11 @@ package enum SharedParameters {
         guard found.isEmpty else { return }
         for (delimiter, place) in zip(delimiters.bytes, ["first", "second"]) where !filter.bytes.contains(delimiter) {
             let name = dictionary.isSet(verpFilter.name) ? verpFilter.name : verpDelimiters.name
-            let path = dictionary.path ?? "main.cf"
             problems.append(
                 .fatal(
-                    "file \(path): parameters default_verp_delimiters and verp_delimiter_filter:"
+                    "parameters default_verp_delimiters and verp_delimiter_filter:"
                         + " bad \(place) VERP delimiter character",
-                    file: dictionary.path,
-                    line: dictionary.line(of: name),
+                    at: dictionary.place(of: name),
                     cure: "Use only characters of verp_delimiter_filter in default_verp_delimiters."
                 )
             )

@@ -10,7 +10,7 @@ import MasterConfig
 import SystemCalls
 
 /// Finds what a start or a reload would find, without a running master; takes no lock and changes nothing. Prints every
-/// problem with file, line and cure.
+/// problem with file, line and cure, in the order of the lines.
 enum ConfigurationCheck {
     /// - Returns: the exit status: 0 when master could start or reload with this configuration.
     static func run(configDirectory: String, processName: String) -> Int32 {
@@ -18,15 +18,13 @@ enum ConfigurationCheck {
         let main = builder.readMain()
         // A mistake in main.cf is no reason to keep quiet about the others.
         if let settings = builder.settings {
-            builder.checkDirectories(settings, main?.owner)
             // master reads the rest from where it will stay: relative paths are relative to that.
             try? changeDirectory(settings.queueDirectory)
-            let services = builder.readServices(settings)
-            builder.checkSettings(settings)
-            builder.checkLocks(settings, processName: processName)
-            for plan in services { builder.check(plan, settings, main?.owner) }
+            let services = builder.readServices(settings, main?.owner)
+            builder.checkLocks(settings)
+            for plan in services { builder.check(plan, settings) }
         }
-        let problems = builder.takeProblems()
+        let problems = builder.takeFindings()
         for problem in problems { say(problem.report) }
         let fatal = problems.count { $0.severity == .fatal }
         let warnings = problems.count { $0.severity == .warning }

@@ -6,9 +6,11 @@
 import MasterConfig
 
 /// The values at start of parameters that a running master cannot change, and what to say about a reload that tries.
+/// Whether the new values are any good is looked at before: processes that start afterwards read them.
 struct FrozenSettings: Sendable {
     private let configDirectory: String
     private let queueDirectory: String
+    private let dataDirectory: String
     private let inetProtocols: String
     /// The families that `inet_interfaces` stood for at start.
     let addressFamilies: AddressFamilies
@@ -17,21 +19,37 @@ struct FrozenSettings: Sendable {
     init(_ settings: MainSettings) {
         configDirectory = settings.configDirectory
         queueDirectory = settings.queueDirectory
+        dataDirectory = settings.dataDirectory
         inetProtocols = settings.inetProtocols
         addressFamilies = settings.addressFamilies
         inetInterfaces = settings.inetInterfaces
     }
 
     /// Puts the old values back where that matters, and warns about each that was changed.
-    func restore(_ settings: inout MainSettings, problems: inout [ConfigProblem]) {
+    ///
+    /// - Parameter main: says where the parameters are set.
+    func restore(_ settings: inout MainSettings, _ main: MainDictionary, problems: inout [ConfigProblem]) {
         for (name, old, new) in [
             ("config_directory", configDirectory, settings.configDirectory),
             ("queue_directory", queueDirectory, settings.queueDirectory),
             ("inet_protocols", inetProtocols, settings.inetProtocols),
         ] where old != new {
-            problems.append(ConfigProblem(.warning, "ignoring \(name) parameter value change"))
-            problems.append(ConfigProblem(.warning, "old value: \"\(old)\", new value: \"\(new)\""))
-            problems.append(ConfigProblem(.warning, "to change \(name), stop and start Postfix"))
+            problems.append(
+                .warning(
+                    "ignoring \(name) parameter value change -- old value: \"\(old)\", new value: \"\(new)\"",
+                    at: main.place(of: name),
+                    cure: Self.restart(name)
+                )
+            )
+        }
+        if settings.dataDirectory != dataDirectory {
+            problems.append(
+                .warning(
+                    "master keeps its lock in the old data_directory, \(dataDirectory)",
+                    at: main.place(of: "data_directory"),
+                    cure: Self.restart("data_directory")
+                )
+            )
         }
         settings.configDirectory = configDirectory
         settings.queueDirectory = queueDirectory
@@ -40,14 +58,22 @@ struct FrozenSettings: Sendable {
     /// `inet_interfaces` is warned about once for every inet service.
     func restoreInterfaces(
         _ settings: inout MainSettings,
+        _ main: MainDictionary,
         inetServices: [String],
         problems: inout [ConfigProblem]
     ) {
         guard settings.inetInterfaces != inetInterfaces else { return }
         settings.inetInterfaces = inetInterfaces
         for name in inetServices {
-            problems.append(ConfigProblem(.warning, "service \(name): ignoring inet_interfaces change"))
-            problems.append(ConfigProblem(.warning, "to change inet_interfaces, stop and start Postfix"))
+            problems.append(
+                .warning(
+                    "service \(name): ignoring inet_interfaces change",
+                    at: main.place(of: "inet_interfaces"),
+                    cure: Self.restart("inet_interfaces")
+                )
+            )
         }
     }
+
+    private static func restart(_ name: String) -> String { "To change \(name), stop and start Postfix." }
 }

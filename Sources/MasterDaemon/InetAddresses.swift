@@ -9,10 +9,9 @@ import SystemCalls
 /// Turns the name of an inet service into socket addresses: resolved, filtered to the usable families, sorted (all IPv4
 /// before all IPv6), without duplicates. What hosts mean is in the name book, which at a reload never waits.
 struct InetAddresses {
-    /// Why there is no address; `text` stands behind `<path>: line <n>: ` when `isSyntax`, alone otherwise.
+    /// Why there is no address.
     struct Failure: Error {
         let text: String
-        var isSyntax = true
         var cure: String
     }
 
@@ -50,7 +49,7 @@ struct InetAddresses {
                 usable.remove(bit)
                 let text = "inet_protocols: disabling \(name) name/address support: \(error.reason)"
                 let cure = "Set inet_protocols to the protocols that this machine has."
-                problems.append(ConfigProblem(.warning, text, cure: cure))
+                problems.append(.warning(text, cure: cure))
             }
         }
         return usable
@@ -63,7 +62,6 @@ struct InetAddresses {
             let shown = "\(name.host ?? hosts.first?.hostText ?? ""):\(name.port)"
             throw Failure(
                 text: "\(shown): Servname not supported for ai_socktype",
-                isSyntax: false,
                 cure: name.port.utf8.allSatisfy { 0x30...0x39 ~= $0 }
                     ? "A port is a number from 1 to 65535."
                     : "Use a port number, or add the name to known_tcp_ports or /etc/services."
@@ -127,7 +125,6 @@ struct InetAddresses {
                 guard interfaces.contains(where: { $0.hostBytes == address.hostBytes }) else {
                     throw Failure(
                         text: "parameter inet_interfaces: no local interface found for \(address.hostText)",
-                        isSyntax: false,
                         cure: "Name only addresses of this machine in inet_interfaces."
                     )
                 }
@@ -151,7 +148,6 @@ struct InetAddresses {
     private func hostNotFound(_ host: String) -> Failure {
         Failure(
             text: "config variable inet_interfaces: host not found: \(host)",
-            isSyntax: false,
             cure: "Use names that resolve, or addresses, of the protocols in inet_protocols; or all, or loopback-only."
         )
     }

@@ -19,81 +19,61 @@ extension Master {
             for: .reload(frozen),
             names: attempt.names
         )
-        let model = builder.build()
+        let read = builder.build()
         if !attempt.names.open.isEmpty { return lookUpNames(attempt) }
-        let destination: LogDestination?
-        do throws(ConfigProblem) {
-            destination = try model.map { model throws(ConfigProblem) in
-                try logDestination(model.settings, writesDirectly: true, isReload: true)
-            }
-        } catch {
-            builder.add(error)
-            destination = nil
-        }
-        guard let model, let destination else { return refuse(builder.problems) }
-        report(builder.problems)
+        guard let model = read else { return refuse(builder.findings) }
         // A service that is being removed has given up its sockets: one of the same name makes its own.
         var store = EndpointStore(running: services.compactMap { $0 }.filter { isActive($0) })
         do throws(EndpointStore.Failure) {
             try store.prepare(model, log)
         } catch {
-            return refuse([error.problem])
+            builder.add(error.problem)
+            return refuse(builder.findings)
         }
-        endAttempt()
         for note in model.notes where log.verbosity > 0 { log.info(note) }
-        keepCopy(builder.acceptedMain)
-        let changes = apply(model, &store)
-        for line in changes.lines { log.info("reload accepted: \(line)") }
+        var troubles = keepCopy(builder.acceptedMain).map { [$0] } ?? []
+        let changes = apply(model, &store, troubles: &troubles)
+        conclude(.accepted(changes), builder.findings + troubles)
         isStandingIn = false
-        log.redirect(to: destination)
+        log.redirect(to: logDestination(model.settings, writesDirectly: true, isReload: true))
         exportLogTag(settings)
         takeLogSettings()
         spawner.refreshEnvironment()
     }
 
-    /// Processes that start while main.cf has a mistake can fall back to what was accepted last.
-    func keepCopy(_ main: AcceptedMainConfig) {
+    /// Processes that start while main.cf has a mistake can fall back to what was accepted last. Returns what stood in
+    /// the way.
+    func keepCopy(_ main: AcceptedMainConfig) -> ConfigProblem? {
         do throws(SystemError) {
             try main.write()
+            return nil
         } catch {
-            log.warning(
+            return .warning(
                 "cannot keep a copy of main.cf in \(AcceptedMainConfig.path): \(error.reason)"
-                    + " -- a process that starts while main.cf has a mistake will fail"
+                    + " -- a process that starts while main.cf has a mistake will fail",
+                cure: "Make room, or remove what is in the way, and reload."
             )
-        }
-    }
-
-    private func report(_ problems: [ConfigProblem]) {
-        for problem in problems {
-            switch problem.severity {
-            case .info: log.info(problem.text)
-            case .warning: log.warning(problem.text)
-            case .fatal: log.warning(problem.placedText + (problem.cure.map { " (\($0))" } ?? ""))
-            }
         }
     }
 
     /// Says what is wrong, and that nothing has changed.
     func refuse(_ problems: [ConfigProblem]) {
-        endAttempt()
         attendToLogBeforeRefusal()
-        report(problems)
-        let mainPath = "\(settings.configDirectory)/main.cf"
-        if problems.contains(where: { $0.severity == .fatal && $0.file == mainPath }) {
-            log.warning(
-                "until \(mainPath) is corrected, new processes of daemons other than Quartermaster's read the mistake"
-                    + " too and fail"
-            )
-        }
-        log.warning(
-            "reload refused: everything keeps running on the previous configuration"
-                + " -- correct the problem above and reload again"
-        )
+        conclude(.refused, problems)
+    }
+
+    /// The end of every reload.
+    private func conclude(_ outcome: ReloadReport.Outcome, _ problems: [ConfigProblem]) {
+        endAttempt()
+        let report = ReloadReport(outcome: outcome, problems: problems, mainPath: settings.mainPath)
+        lastReload = report
+        for line in report.lines { line.level == .warning ? log.warning(line.text) : log.info(line.text) }
     }
 
     /// Takes the model up, at start as at a reload: kept services get a new channel, new ones start, the others go.
-    @discardableResult
-    func apply(_ model: Model, _ store: inout EndpointStore) -> ServiceChanges {
+    ///
+    /// - Parameter troubles: gets what did not work, and is no reason to go back.
+    func apply(_ model: Model, _ store: inout EndpointStore, troubles: inout [ConfigProblem]) -> ServiceChanges {
         for service in services { if let service { drain(service.id) } }
         carryOut()
         settings = model.settings
@@ -106,7 +86,11 @@ extension Master {
                 if !plan.asksForNothingNew(of: service.plan) { changes.changed.append(plan) }
                 update(service, plan)
             case .made(let service)?:
-                if takeUp(service, &store) { changes.added.append(plan) }
+                if let trouble = takeUp(service, &store) {
+                    troubles.append(trouble)
+                } else {
+                    changes.added.append(plan)
+                }
             case nil: break
             }
         }
@@ -122,18 +106,21 @@ extension Master {
         policy.view(of: service.id).map { !$0.isLeaving } ?? false
     }
 
-    /// A service that cannot have its path leaves it to the one that has it, which stays as it is.
-    private func takeUp(_ service: RunningService, _ store: inout EndpointStore) -> Bool {
+    /// A service that cannot have its path leaves it to the one that has it, which stays as it is; why is returned.
+    private func takeUp(_ service: RunningService, _ store: inout EndpointStore) -> ConfigProblem? {
         do throws(EndpointFailure) {
             try service.settle(owner, log)
         } catch {
-            log.warning("service \(service.plan.entry.nameAsWritten) stays as it was: \(error.text)")
             service.removeFile(owner, log)
             if let path = service.plan.endpoint.path { _ = store.takeHolder(ofPath: path) }
-            return false
+            return .warning(
+                "service \(service.plan.entry.nameAsWritten) stays as it was: \(error.text)",
+                at: .line(service.plan.entry.line, of: settings.masterPath),
+                cure: "Remove what is in the way of the new endpoint, and reload."
+            )
         }
         add(service)
-        return true
+        return nil
     }
 
     /// A kept service keeps its sockets; everything else comes from the new entry.

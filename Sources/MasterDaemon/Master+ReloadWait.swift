@@ -105,8 +105,7 @@ extension ConfigProblem {
         _ reason: String,
         isShortage: Bool = false
     ) -> ConfigProblem {
-        ConfigProblem(
-            .fatal,
+        .fatal(
             "cannot look up \(question.text): \(reason)",
             cure: isShortage
                 ? "Nothing is wrong with the files: reload again when there are memory and descriptors."

@@ -34,6 +34,8 @@ final class Master {
     private let processors = availableProcessors()
     var reloadAttempt: ReloadAttempt?
     var reloadTimer: WatchID?
+    /// What the last reload came to; nil before the first.
+    var lastReload: ReloadReport?
     /// Whether master writes the log file itself, because its writer cannot.
     var isStandingIn = false
     /// Processes that look names up, or did a moment ago: no service's children.

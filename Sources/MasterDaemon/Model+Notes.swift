@@ -14,7 +14,7 @@ extension Model {
             "\(settings.mainPath): queue_directory = \(settings.queueDirectory),"
                 + " inet_protocols = \(settings.inetProtocols), inet_interfaces = \(settings.inetInterfaces),"
                 + " default_process_limit = \(settings.defaultProcessLimit)"
-        ] + services.map { "\(settings.masterPath): \($0.note)" }
+        ] + services.map { "\(settings.masterPath), \($0.note)" }
     }
 }
 

@@ -7,65 +7,56 @@ import ConfigLoading
 import MasterConfig
 import SystemCalls
 
-/// What a configuration is read for. Start, reload and `--check` find the same mistakes; they differ in what must not
-/// change, and in how much is said.
-enum ReadingPurpose: Sendable {
-    case start
-    /// With what a running master cannot change.
-    case reload(FrozenSettings)
-    case check
-
-    var frozen: FrozenSettings? {
-        switch self {
-        case .reload(let frozen): frozen
-        case .start, .check: nil
-        }
-    }
-}
-
 extension ModelBuilder {
     /// Warnings that are no reason to refuse the files, and the refusal of a reload that takes every service away.
     mutating func advise(_ entries: [ServiceEntry], _ settings: MainSettings) {
         if entries.isEmpty { adviseNoServices(settings) }
         for entry in entries { entry.optionProblems(path: settings.masterPath).forEach { add($0) } }
         adviseMissingPrograms(entries, settings)
+        adviseUnusedParameters(entries, settings)
+    }
+
+    /// What an empty file means, which is most often one that was cut off. At start Postfix's master makes do with it,
+    /// and so do we; taking away what runs has to be asked for.
+    private func aboutNothing(
+        _ text: String,
+        in path: String,
+        isAllowed: Bool = false,
+        cure: String
+    ) -> ConfigProblem {
+        let problem = ConfigProblem.fatal(text, at: .file(path), cure: cure)
         switch purpose {
-        case .start: break
-        case .reload, .check: adviseUnusedParameters(entries)
+        case .start: return problem.asWarning()
+        case .reload, .check: return isAllowed ? problem.asWarning() : problem
         }
     }
 
-    /// An empty master.cf is most often one that was cut off. At start Postfix's master runs without services, and so
-    /// do we; taking away what runs has to be asked for.
     private mutating func adviseNoServices(_ settings: MainSettings) {
-        let isAllowed: Bool
-        switch purpose {
-        case .start: isAllowed = true
-        case .reload, .check: isAllowed = settings.masterAllowNoServices
-        }
         // A file of which no line can be used says so itself.
-        guard !problems.hasFatal else { return }
-        add(
-            ConfigProblem(
-                isAllowed ? .warning : .fatal,
-                "\(settings.masterPath): there is no service",
-                file: settings.masterPath,
-                cure: "Restore the file; if it is meant, set master_allow_no_services = yes in main.cf."
-            )
-        )
+        guard !problems.contains(where: { $0.severity == .fatal && $0.file == settings.masterPath }) else { return }
+        let cure = "Restore the file; if it is meant, set master_allow_no_services = yes in main.cf."
+        let isAllowed = settings.masterAllowNoServices
+        add(aboutNothing("there is no service", in: settings.masterPath, isAllowed: isAllowed, cure: cure))
     }
 
-    /// A program may be installed later: master starts without it, and tries it when a client comes.
+    mutating func adviseEmptyMain() {
+        guard dictionary.namesInFile.isEmpty, !problems.hasFatal else { return }
+        let cure = "Restore the file; if all defaults are meant, set one of them, as in mail_name = Postfix."
+        add(aboutNothing("no parameter is set", in: "\(configDirectory)/main.cf", cure: cure))
+    }
+
+    /// A program may be installed later: master starts without it, and tries it when a client comes. Where the whole
+    /// directory is missing, that was said already.
     private mutating func adviseMissingPrograms(_ entries: [ServiceEntry], _ settings: MainSettings) {
+        guard isDirectory(inQueue(settings.daemonDirectory, settings)) else { return }
         var seen: Set<String> = []
-        for entry in entries where seen.insert(entry.executablePath).inserted && !isProgram(entry.executablePath) {
+        for entry in entries where seen.insert(entry.executablePath).inserted {
+            guard !isProgram(inQueue(entry.executablePath, settings)) else { continue }
             add(
-                ConfigProblem(
-                    .warning,
-                    "\(settings.masterPath): line \(entry.line): service \(entry.nameAsWritten): cannot execute"
-                        + " \(entry.executablePath): master starts all the same, but clients of the service will wait",
-                    file: settings.masterPath,
-                    line: entry.line,
+                .warning(
+                    "service \(entry.nameAsWritten): cannot execute \(entry.executablePath):"
+                        + " master starts all the same, but clients of the service will wait",
+                    at: place(of: entry, settings),
                     cure: "Install the program in daemon_directory, or correct the last field."
                 )
             )
@@ -76,13 +67,19 @@ extension ModelBuilder {
         (try? facts(ofPath: path))?.kind == .file && isExecutable(path)
     }
 
-    private mutating func adviseUnusedParameters(_ entries: [ServiceEntry]) {
-        let unused = KnownParameters(dictionary, entries).problems(dictionary)
+    private mutating func adviseUnusedParameters(_ entries: [ServiceEntry], _ settings: MainSettings) {
+        let known = KnownParameters(dictionary, entries)
+        let options = known.optionProblems(entries, path: settings.masterPath)
+        add(known.problems(dictionary), "unused parameters", in: "\(configDirectory)/main.cf")
+        add(options, "unused parameters in -o options", in: settings.masterPath)
+    }
+
+    /// A file of another program may be full of them.
+    private mutating func add(_ found: [ConfigProblem], _ what: String, in path: String) {
         let shown = 20
-        unused.prefix(shown).forEach { add($0) }
-        if unused.count > shown {
-            let text = "\(dictionary.path ?? ""): \(unused.count - shown) more unused parameters"
-            add(ConfigProblem(.warning, text, file: dictionary.path))
-        }
+        found.prefix(shown).forEach { add($0) }
+        guard found.count > shown else { return }
+        let cure = "Correct those that are named; the others are named then."
+        add(.warning("\(found.count - shown) more \(what)", at: .file(path), cure: cure))
     }
 }

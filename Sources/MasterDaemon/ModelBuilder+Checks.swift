@@ -1,67 +1,138 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: what a start would stumble over beyond the two files
+// Quartermaster: what the settings need of this machine
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
 import ConfigLoading
+import Diagnostics
 import MasterConfig
 import MasterProtocol
 import SystemCalls
 
-/// For `--check` only: a start and a reload find these out by doing what is only looked at here, and say the same.
+// For a start, a reload and --check alike. The values are those that main.cf has: after a reload, processes that start
+// use them, also where master itself goes on with those of its start.
 extension ModelBuilder {
     /// - Parameter owner: the account of mail_owner; nil when there is none.
     mutating func checkDirectories(_ settings: MainSettings, _ owner: UserAccount?) {
         let cures = DirectoryCures(settings)
-        let daemons =
-            settings.daemonDirectory.hasPrefix("/")
-            ? settings.daemonDirectory : "\(settings.queueDirectory)/\(settings.daemonDirectory)"
-        for (parameter, directory) in [
-            ("queue_directory", settings.queueDirectory), ("daemon_directory", daemons),
+        for (parameter, written) in [
+            ("queue_directory", settings.queueDirectory), ("daemon_directory", settings.daemonDirectory),
             ("data_directory", settings.dataDirectory),
-        ] where !isDirectory(directory) {
+        ] where !written.isEmpty {
+            let directory = parameter == "queue_directory" ? written : inQueue(written, settings)
+            if isDirectory(directory) { continue }
             let text = "parameter \(parameter): no such directory: \(directory)"
-            refuse(text, settings, cure: cures.create(directory, correct: parameter))
+            refuse(text, parameter, cure: cures.create(directory, correct: parameter))
         }
-        for name in ["pid", "private", "public"] {
-            let path = "\(settings.queueDirectory)/\(name)"
-            if !isDirectory(path) { refuse("no such directory: \(path)", settings, cure: cures.create(path)) }
+        let locks = "\(settings.queueDirectory)/pid"
+        if isDirectory(settings.queueDirectory) && !isDirectory(locks) {
+            refuse("no such directory: \(locks)", "queue_directory", cure: cures.create(locks))
         }
-        guard let owner else { return }
-        for path in [
-            settings.dataDirectory, "\(settings.queueDirectory)/private", "\(settings.queueDirectory)/public",
-        ] where isDirectory(path) && !mayWrite(path, owner) {
-            let text = "mail_owner \(settings.mailOwner) may not make files in \(path)"
-            refuse(text, settings, cure: cures.own(path))
+        let data = inQueue(settings.dataDirectory, settings)
+        let lock = "\(data)/\(processName).lock"
+        if isDirectory(data), (try? facts(ofPath: lock)) == nil {
+            checkWriting(data, "data_directory", settings, owner)
         }
     }
 
-    /// What master takes from main.cf one by one when it starts.
-    mutating func checkSettings(_ settings: MainSettings) {
-        do throws(ConfigProblem) {
-            _ = try logDestination(settings, writesDirectly: true)
+    /// The directories of UNIX-domain sockets and FIFOs, as far as there is a service that has one.
+    mutating func checkEndpointDirectories(_ plans: [ServicePlan], _ kept: MainSettings, _ owner: UserAccount?) {
+        let paths = plans.compactMap(\.endpoint.path)
+        for name in ["private", "public"] where paths.contains(where: { $0.hasPrefix(name + "/") }) {
+            let path = "\(kept.queueDirectory)/\(name)"
+            if isDirectory(path) {
+                checkWriting(path, "queue_directory", kept, owner)
+            } else {
+                refuse("no such directory: \(path)", "queue_directory", cure: DirectoryCures(kept).create(path))
+            }
+        }
+    }
+
+    private mutating func checkWriting(
+        _ path: String,
+        _ parameter: String,
+        _ settings: MainSettings,
+        _ owner: UserAccount?
+    ) {
+        guard let owner, !mayWrite(path, owner) else { return }
+        let text = "mail_owner \(settings.mailOwner) may not make files in \(path)"
+        refuse(text, parameter, cure: DirectoryCures(settings).own(path))
+    }
+
+    /// `import_environment` counts at a start only, and a start would end with a mistake in it.
+    mutating func checkEnvironment(_ settings: MainSettings) {
+        var found: [ConfigProblem] = []
+        _ = ImportEnvironment.parse(settings.importEnvironment, problems: &found)
+        found.forEach { add($0.placed(at: dictionary.place(of: "import_environment"))) }
+    }
+
+    /// Without a service that writes the log file, master has to be able to write it. Makes no file: whether one can be
+    /// made is found out by who does.
+    mutating func checkLogWriter(_ plans: [ServicePlan], _ settings: MainSettings) {
+        guard settings.usesPostlog, !plans.contains(where: { $0.endpoint.path == settings.postlogEndpoint }),
+            let reason = obstacle(inLogFile: settings.maillogFile)
+        else { return }
+        add(settings.logFileProblem(reason, at: dictionary.place(of: "maillog_file")))
+    }
+
+    private func obstacle(inLogFile path: String) -> String? {
+        guard (try? facts(ofPath: path)) != nil else {
+            return isDirectory(parentDirectory(of: path)) ? nil : "No such file or directory"
+        }
+        do throws(CarefulOpenError) {
+            _ = try openLogFile(path, mode: 0, waits: false)
+            return nil
         } catch {
-            addOnce(error)
+            // A pipe without a reader, or standard output that is a socket: lines get there another way, or nowhere.
+            if case .cannot(_, let failure) = error, failure.code == .noSuchAddressOrDevice { return nil }
+            return error.reason
         }
-        var problems: [ConfigProblem] = []
-        _ = ImportEnvironment.parse(settings.importEnvironment, problems: &problems)
-        problems.forEach { addOnce($0) }
     }
 
+    private mutating func refuse(_ text: String, _ parameter: String, cure: String) {
+        add(.fatal(text, at: dictionary.place(of: parameter), cure: cure))
+    }
+
+    func isDirectory(_ path: String) -> Bool { (try? facts(ofPath: path))?.kind == .directory }
+
+    /// A path as master and its processes mean it, which work in the queue directory.
+    func inQueue(_ path: String, _ settings: MainSettings) -> String {
+        path.hasPrefix("/") ? path : "\(settings.queueDirectory)/\(path)"
+    }
+
+    /// Access lists may allow what the permissions do not: only the kernel knows. But it has to be asked as that user,
+    /// so it is asked only in doubt.
+    private func mayWrite(_ path: String, _ owner: UserAccount) -> Bool {
+        guard let found = try? facts(ofPath: path) else { return false }
+        let needed: UInt32 = 0o3
+        let shift: UInt32 = found.owner == owner.uid ? 6 : found.group == owner.gid ? 3 : 0
+        if found.mode >> shift & needed == needed { return true }
+        guard Identity.effectiveUser == 0 else { return mayMakeFiles(in: path) }
+        guard (try? Identity.borrow(owner)) != nil else { return false }
+        defer { try? Identity.returnToRoot() }
+        return mayMakeFiles(in: path)
+    }
+}
+
+// For --check alone: a start and a reload find these out by doing what is only looked at here, and say the same.
+extension ModelBuilder {
     /// Lock files that others made into something that master would not open.
-    mutating func checkLocks(_ settings: MainSettings, processName: String) {
-        for path in ["pid/\(processName).pid", "\(settings.dataDirectory)/\(processName).lock"] {
+    mutating func checkLocks(_ settings: MainSettings) {
+        for (path, parameter) in [
+            ("pid/\(processName).pid", "queue_directory"),
+            ("\(settings.dataDirectory)/\(processName).lock", "data_directory"),
+        ] {
             guard (try? facts(ofPath: path, followingLinks: false)) != nil else { continue }
             do throws(CarefulOpenError) {
                 _ = try openCarefully(path, .readWrite, mode: 0)
             } catch {
                 let text = "open lock file \(path): \(error.reason)"
-                refuse(text, settings, cure: "Remove \(path): master makes it when it starts.")
+                refuse(text, parameter, cure: "Remove \(path): master makes it when it starts.")
             }
         }
     }
 
-    mutating func check(_ plan: ServicePlan, _ settings: MainSettings, _ owner: UserAccount?) {
+    mutating func check(_ plan: ServicePlan, _ settings: MainSettings) {
         switch plan.endpoint {
         case .inet(let addresses):
             do throws(EndpointFailure) {
@@ -86,23 +157,16 @@ extension ModelBuilder {
         if ["private", "public"].contains(directory) || isDirectory(directory) { return nil }
         return (type == .fifo ? "fifo_listen: create fifo \(path)" : "bind: \(path)") + ": No such file or directory"
     }
+}
 
-    private func isDirectory(_ path: String) -> Bool { (try? facts(ofPath: path))?.kind == .directory }
-
-    private func mayWrite(_ path: String, _ owner: UserAccount) -> Bool {
-        guard let found = try? facts(ofPath: path) else { return false }
-        let needed: UInt32 = 0o3
-        let shift: UInt32 = found.owner == owner.uid ? 6 : found.group == owner.gid ? 3 : 0
-        return found.mode >> shift & needed == needed
-    }
-
-    private mutating func refuse(_ text: String, _ settings: MainSettings, cure: String) {
-        add(.fatal(text, file: settings.mainPath, cure: cure))
-    }
-
-    /// Some of what is checked here may have been found before.
-    private mutating func addOnce(_ problem: ConfigProblem) {
-        if !problems.contains(where: { $0.text == problem.text }) { add(problem) }
+extension MainSettings {
+    /// The log file cannot be written, and no service writes it.
+    func logFileProblem(_ reason: String, at place: ConfigProblem.Place?) -> ConfigProblem {
+        .fatal(
+            "open \(maillogFile): \(reason)",
+            at: place,
+            cure: "Correct maillog_file, or add a \(postlogServiceName) service to \(masterPath)."
+        )
     }
 }
 

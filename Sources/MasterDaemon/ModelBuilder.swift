@@ -16,7 +16,24 @@ struct Model: Sendable {
     var services: [ServicePlan]
 }
 
-/// Builds a model. What is wrong is in `problems`, in the order of the files.
+/// What a configuration is read for. Start, reload and `--check` find the same mistakes, and think the same of them.
+/// They differ in what must not change, and in that only a start may begin with nothing.
+enum ReadingPurpose: Sendable {
+    case start
+    /// With what a running master cannot change.
+    case reload(FrozenSettings)
+    case check
+
+    var frozen: FrozenSettings? {
+        switch self {
+        case .reload(let frozen): frozen
+        case .start, .check: nil
+        }
+    }
+}
+
+/// Builds a model, and says what is wrong. Everything that is looked at beyond the files is looked at here, so that a
+/// start, a reload and `--check` agree; what they do differently is what they do with it.
 struct ModelBuilder {
     let configDirectory: String
     let processName: String
@@ -24,7 +41,10 @@ struct ModelBuilder {
     private(set) var problems: [ConfigProblem] = []
     /// The last reading of main.cf, also when it is not good enough to run on; for those who look for more mistakes.
     private(set) var settings: MainSettings?
-    /// The values as main.cf has them, for who looks for names that mean nothing.
+    /// Whether every parameter of main.cf that master reads has a value that counts: it can log as the file says,
+    /// whatever else is wrong.
+    private(set) var isEvaluated = false
+    /// The values as main.cf has them, for who looks for names that mean nothing, and where a parameter is set.
     private(set) var dictionary = MainDictionary()
     /// What names mean, as far as that has to be asked.
     private let names: NameBook
@@ -48,13 +68,40 @@ struct ModelBuilder {
 
     mutating func add(_ problem: ConfigProblem) { problems.append(problem) }
 
-    /// What was found since the last call.
-    mutating func takeProblems() -> [ConfigProblem] {
-        defer { problems = [] }
-        return problems
+    /// For what two of the checks may find.
+    private mutating func addOnce(_ found: [ConfigProblem]) {
+        for problem in found where !problems.contains(problem) { add(problem) }
     }
 
-    /// main.cf alone: enough to log, to change directory and to take locks.
+    /// Everything that was found, in the order of the lines.
+    var findings: [ConfigProblem] {
+        problems.inOrder(of: ["\(configDirectory)/main.cf", "\(configDirectory)/master.cf"])
+    }
+
+    /// What was found since the last call.
+    mutating func takeFindings() -> [ConfigProblem] {
+        defer { problems = [] }
+        return findings
+    }
+
+    /// Everything; nil when a fatal problem was found. A mistake in main.cf is no reason to keep quiet about those in
+    /// master.cf.
+    mutating func build() -> Model? {
+        let main = readMain()
+        let isKnown = names.open.isEmpty
+        guard let settings else { return nil }
+        let before = problems
+        let services = readServices(settings, main?.owner)
+        if main == nil, isKnown, !names.open.isEmpty {
+            // What is known is enough to refuse the files: names in master.cf need not be asked for.
+            problems = before
+            names.closeQuestions()
+        }
+        guard let main, !problems.hasFatal else { return nil }
+        return Model(settings: main.settings, owner: main.owner, services: services)
+    }
+
+    /// main.cf alone, and what it says about this machine: enough to log, to change directory and to take locks.
     mutating func readMain() -> (settings: MainSettings, owner: UserAccount)? {
         var loaded = loadMainConfig(
             directory: configDirectory,
@@ -64,21 +111,27 @@ struct ModelBuilder {
         mainBytes = loaded.bytes
         problems += loaded.problems
         if loaded.problems.hasFatal && loaded.bytes.isEmpty { return nil }
-        var (settings, found) = evaluateSettings(&loaded.dictionary, host: loaded.host)
-        if isForPostfix(settings) { found += SharedParameters.problems(loaded.dictionary) }
-        problems += found
-        purpose.frozen?.restore(&settings, problems: &problems)
-        self.settings = settings
+        let (written, found) = evaluateSettings(&loaded.dictionary, host: loaded.host)
         dictionary = loaded.dictionary
-        let identity = accountProblems(settings, dictionary: loaded.dictionary)
-        problems += identity
-        if (loaded.problems + found + identity).hasFatal { return nil }
-        guard let owner = names.user(named: settings.mailOwner) else { return nil }
-        return (settings, UserAccount(name: settings.mailOwner, uid: owner.userID, gid: owner.groupID))
+        addOnce(found)
+        isEvaluated = !problems.hasFatal
+        if isForPostfix(written) { addOnce(SharedParameters.problems(dictionary)) }
+        adviseEmptyMain()
+        checkEnvironment(written)
+        problems += accountProblems(written)
+        let owner = names.user(named: written.mailOwner).map {
+            UserAccount(name: written.mailOwner, uid: $0.userID, gid: $0.groupID)
+        }
+        checkDirectories(written, owner)
+        var settings = written
+        purpose.frozen?.restore(&settings, dictionary, problems: &problems)
+        self.settings = settings
+        guard !problems.hasFatal, let owner else { return nil }
+        return (settings, owner)
     }
 
     /// Ordinary users run everything as themselves, so only their own account has to exist.
-    private func accountProblems(_ settings: MainSettings, dictionary: MainDictionary) -> [ConfigProblem] {
+    private func accountProblems(_ settings: MainSettings) -> [ConfigProblem] {
         if Identity.effectiveUser == 0 {
             return IdentityChecks.problems(
                 settings: settings,
@@ -91,14 +144,11 @@ struct ModelBuilder {
             )
         }
         guard let owner = names.user(named: settings.mailOwner), owner.userID == Identity.effectiveUser else {
-            let text =
-                "the master command is reserved for the superuser, and for the mail_owner \"\(settings.mailOwner)\""
             return [
-                ConfigProblem(
-                    .fatal,
-                    text,
-                    file: settings.mainPath,
-                    line: dictionary.line(of: "mail_owner"),
+                .fatal(
+                    "the master command is reserved for the superuser, and for the mail_owner"
+                        + " \"\(settings.mailOwner)\"",
+                    at: dictionary.place(of: "mail_owner"),
                     cure: "Run it as root, or set mail_owner to the user who runs it, with -d or -s."
                 )
             ]
@@ -106,54 +156,59 @@ struct ModelBuilder {
         return []
     }
 
-    /// master.cf against the settings: entries, identities, addresses.
-    mutating func readServices(_ read: MainSettings) -> [ServicePlan] {
-        var settings = read
+    /// master.cf against the settings of main.cf: entries, identities, addresses, and what they need of this machine.
+    ///
+    /// - Parameter owner: the account of mail_owner; nil when there is none.
+    mutating func readServices(_ main: MainSettings, _ owner: UserAccount?) -> [ServicePlan] {
+        var settings = main
         let path = settings.masterPath
         let bytes: [UInt8]
         do throws(SystemError) {
             bytes = try readFile(path).bytes
         } catch {
-            problems.append(
-                ConfigProblem(
-                    .fatal,
-                    "open \(path): \(error.reason)",
-                    file: path,
-                    cure: path.hasPrefix("/")
-                        ? "Restore the file." : "Name the configuration directory by its absolute path."
-                )
-            )
+            let cure =
+                path.hasPrefix("/") ? "Restore the file." : "Name the configuration directory by its absolute path."
+            add(.fatal("open \(path): \(error.reason)", at: .file(path), cure: cure))
             return []
         }
-        let families = InetAddresses.usableFamilies(settings.addressFamilies, problems: &problems)
+        let protocols = dictionary.place(of: "inet_protocols")
+        var found: [ConfigProblem] = []
+        let families = InetAddresses.usableFamilies(settings.addressFamilies, problems: &found)
+        found.forEach { add($0.placed(at: protocols)) }
         let entries = MasterFile.parse(
             bytes,
             path: path,
             settings: settings,
             isInetUsable: !families.isEmpty,
+            inetProtocols: protocols,
             problems: &problems
         )
+        let interfaces = (try? interfaceAddresses()) ?? []
+        // The processes that start from now on read the value as it is written, whatever master goes on with.
+        checkInterfaces(InetAddresses(settings: settings, families: families, interfaces: interfaces, names: names))
         let inetServices = entries.filter { $0.type == .inet }.map(\.nameAsWritten)
-        purpose.frozen?.restoreInterfaces(&settings, inetServices: inetServices, problems: &problems)
+        purpose.frozen?.restoreInterfaces(&settings, dictionary, inetServices: inetServices, problems: &problems)
         let ports = portTable(for: entries, settings)
         let resolver = InetAddresses(
             settings: settings,
             families: families,
             interfaceFamilies: familiesAtStart,
-            interfaces: (try? interfaceAddresses()) ?? [],
+            interfaces: interfaces,
             names: names
         )
-        checkInterfaces(resolver, settings)
         let unique = MasterFile.withoutDuplicates(entries, ports: ports, path: path, problems: &problems)
         advise(unique, settings)
-        return unique.compactMap { plan($0, ports, resolver, settings) }
+        let plans = unique.compactMap { plan($0, ports, resolver, settings) }
+        checkEndpointDirectories(plans, settings, owner)
+        checkLogWriter(plans, settings)
+        return plans
     }
 
-    private mutating func checkInterfaces(_ resolver: InetAddresses, _ settings: MainSettings) {
+    private mutating func checkInterfaces(_ resolver: InetAddresses) {
         do throws(InetAddresses.Failure) {
-            try resolver.checkInterfaces(forPostfix: isForPostfix(settings))
+            try resolver.checkInterfaces(forPostfix: settings.map { isForPostfix($0) } ?? false)
         } catch {
-            problems.append(ConfigProblem(.fatal, error.text, file: settings.mainPath, cure: error.cure))
+            add(.fatal(error.text, at: dictionary.place(of: "inet_interfaces"), cure: error.cure))
         }
     }
 
@@ -163,25 +218,18 @@ struct ModelBuilder {
         return purpose.frozen.map { InetAddresses.usableFamilies($0.addressFamilies, problems: &saidAtStart) }
     }
 
-    /// Everything; nil when a fatal problem was found.
-    mutating func build() -> Model? {
-        guard let main = readMain() else { return nil }
-        let services = readServices(main.settings)
-        if problems.hasFatal { return nil }
-        return Model(settings: main.settings, owner: main.owner, services: services)
-    }
-
     /// Ports by name: `known_tcp_ports` first, then services(5) for the names that master.cf uses.
     private mutating func portTable(for entries: [ServiceEntry], _ settings: MainSettings) -> PortTable {
-        let known = PortTable(knownTCPPorts: settings.knownTCPPorts, problems: &problems)
+        var found: [ConfigProblem] = []
+        let known = PortTable(knownTCPPorts: settings.knownTCPPorts, problems: &found)
+        found.forEach { add($0.placed(at: dictionary.place(of: "known_tcp_ports"))) }
         var services: [String: UInt16] = [:]
         for entry in entries {
             guard let name = entry.inetName?.port, known.number(of: name) == nil else { continue }
             if let port = names.tcpPort(named: name) { services[name] = port }
         }
         // What is wrong with the parameter was said above.
-        var saidBefore: [ConfigProblem] = []
-        return PortTable(knownTCPPorts: settings.knownTCPPorts, services: services, problems: &saidBefore)
+        return PortTable(knownTCPPorts: settings.knownTCPPorts, services: services, problems: &found)
     }
 
     private mutating func plan(
@@ -200,16 +248,7 @@ struct ModelBuilder {
             } catch {
                 // What is wrong with inet_interfaces was said once, and is no service's fault.
                 if problems.contains(where: { $0.text == error.text }) { return nil }
-                let prefix = error.isSyntax ? "\(settings.masterPath): line \(entry.line): " : ""
-                problems.append(
-                    ConfigProblem(
-                        .fatal,
-                        prefix + error.text,
-                        file: settings.masterPath,
-                        line: entry.line,
-                        cure: error.cure
-                    )
-                )
+                add(.fatal(error.text, at: place(of: entry, settings), cure: error.cure))
                 return nil
             }
         }
@@ -223,30 +262,21 @@ struct ModelBuilder {
         )
     }
 
+    func place(of entry: ServiceEntry, _ settings: MainSettings) -> ConfigProblem.Place {
+        .line(entry.line, of: settings.masterPath)
+    }
+
     /// Without root there is no chroot, and no other user to become.
     private mutating func refusePrivileges(_ entry: ServiceEntry, _ settings: MainSettings) {
-        let line = "\(settings.masterPath): line \(entry.line): "
+        let place = place(of: entry, settings)
         if entry.wantsChroot {
-            problems.append(
-                ConfigProblem(
-                    .fatal,
-                    "\(line)service \(entry.nameAsWritten): chroot needs root privileges",
-                    file: settings.masterPath,
-                    line: entry.line,
-                    cure: "Put n in the fifth field, \"chroot\", or start master as root."
-                )
-            )
+            let cure = "Put n in the fifth field, \"chroot\", or start master as root."
+            add(.fatal("service \(entry.nameAsWritten): chroot needs root privileges", at: place, cure: cure))
         }
         if !entry.isUnprivileged {
-            problems.append(
-                ConfigProblem(
-                    .fatal,
-                    "\(line)service \(entry.nameAsWritten): a privileged service needs root privileges",
-                    file: settings.masterPath,
-                    line: entry.line,
-                    cure: "Put y in the fourth field, \"unprivileged\", or start master as root."
-                )
-            )
+            let cure = "Put y in the fourth field, \"unprivileged\", or start master as root."
+            let text = "service \(entry.nameAsWritten): a privileged service needs root privileges"
+            add(.fatal(text, at: place, cure: cure))
         }
     }
 }

@@ -7,7 +7,7 @@ import MasterConfig
 import MasterProtocol
 
 /// Which services a reload has added, removed and changed.
-struct ServiceChanges {
+struct ServiceChanges: Equatable, Sendable {
     var added: [ServicePlan] = []
     var removed: [ServicePlan] = []
     var changed: [ServicePlan] = []

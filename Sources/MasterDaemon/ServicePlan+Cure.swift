@@ -8,13 +8,7 @@ import SystemCalls
 
 extension ServicePlan {
     func problem(_ failure: EndpointFailure, _ settings: MainSettings) -> ConfigProblem {
-        ConfigProblem(
-            .fatal,
-            failure.text,
-            file: settings.masterPath,
-            line: entry.line,
-            cure: cure(of: failure, settings)
-        )
+        .fatal(failure.text, at: .line(entry.line, of: settings.masterPath), cure: cure(of: failure, settings))
     }
 
     private func cure(of failure: EndpointFailure, _ settings: MainSettings) -> String {

@@ -14,16 +14,39 @@ import SystemCalls
 private let watchdogSeconds: UInt32 = 1000
 
 extension MasterMain {
-    /// Reports what the builder found; a fatal problem ends the process, after the others were named too.
+    /// Reports what the builder found; a fatal problem ends the process, after the others were named too, in the log
+    /// and to whoever started us.
     static func required<Value>(_ value: Value?, _ builder: inout ModelBuilder, _ log: Log) -> Value {
-        let problems = builder.takeProblems()
+        let problems = builder.takeFindings()
         let first = problems.firstIndex { $0.severity == .fatal }
         for (index, problem) in problems.enumerated() where index != first {
-            problem.severity == .info ? log.info(problem.text) : log.warning(problem.text)
+            problem.severity == .info ? log.info(problem.logged) : log.warning(problem.logged)
+            if problem.severity == .fatal, let witness = log.witness {
+                print("\(log.ident): warning: \(problem.logged)", to: witness)
+            }
         }
-        if let first { log.fatal(problems[first].text) }
-        guard let value else { log.fatal("configuration is incomplete") }
+        if let first { log.fatal(problems[first].logged) }
+        guard let value else { preconditionFailure("no configuration, and no reason") }
         return value
+    }
+
+    /// main.cf, or the end: with what is wrong in master.cf too, so that one look at the log is enough.
+    static func requireMain(
+        _ builder: inout ModelBuilder,
+        _ log: Log
+    ) -> (settings: MainSettings, owner: UserAccount) {
+        let read = builder.readMain()
+        if let settings = builder.settings {
+            if builder.isEvaluated {
+                exportLogTag(settings)
+                adoptLogDestination(settings, log)
+            }
+            if read == nil {
+                try? changeDirectory(settings.queueDirectory)
+                _ = builder.readServices(settings, nil)
+            }
+        }
+        return required(read, &builder, log)
     }
 
     /// The destination that the settings name. Until postlogd's socket exists, lines go straight to the log file.
@@ -31,20 +54,16 @@ extension MasterMain {
         log.ident = "\(logTag(settings))/\(settings.processName)"
         log.host = settings.myHostName
         log.filePermissions = settings.maillogFilePermissions
-        do throws(ConfigProblem) {
-            let destination = try logDestination(settings, writesDirectly: true)
-            if destination != log.destination || destination.isPostlog { log.redirect(to: destination) }
-        } catch {
-            log.fatal(error.text)
-        }
+        let destination = logDestination(settings, writesDirectly: true)
+        if destination != log.destination || destination.isPostlog { log.redirect(to: destination) }
     }
 
     /// Empties the environment but for what `import_environment` keeps or sets.
-    static func scrubEnvironment(_ settings: MainSettings, _ log: Log) {
+    static func scrubEnvironment(_ settings: MainSettings) {
         EnvironmentName.mailLogTag.set(settings.syslogName)
-        var problems: [ConfigProblem] = []
-        let items = ImportEnvironment.parse(settings.importEnvironment, problems: &problems)
-        if let problem = problems.firstFatal { log.fatal(problem.text) }
+        // What is wrong with the parameter was found out when main.cf was read.
+        var saidBefore: [ConfigProblem] = []
+        let items = ImportEnvironment.parse(settings.importEnvironment, problems: &saidBefore)
         let kept = ImportEnvironment.scrub(environment: environmentEntries(), items: items)
         clearEnvironment()
         for (name, value) in kept { setEnvironment(name, value) }
@@ -115,10 +134,7 @@ extension MasterMain {
         guard settings.usesPostlog, !model.services.contains(where: { $0.endpoint.path == settings.postlogEndpoint }),
             let reason = log.fileProblem()
         else { return }
-        log.fatal(
-            "open \(settings.maillogFile): \(reason) (Correct maillog_file in \(settings.mainPath), or add a"
-                + " \(settings.postlogServiceName) service to \(settings.masterPath).)"
-        )
+        log.fatal(settings.logFileProblem(reason, at: .file(settings.mainPath)).logged)
     }
 
     /// Every socket of the model, or the end: the first one that cannot be had is named.
@@ -127,8 +143,10 @@ extension MasterMain {
         do throws(EndpointStore.Failure) {
             try store.prepare(model, master.log)
         } catch {
-            master.log.fatal(error.problem.text + (error.problem.cure.map { " (\($0))" } ?? ""))
+            master.log.fatal(error.problem.logged)
         }
-        master.apply(model, &store)
+        var troubles: [ConfigProblem] = []
+        _ = master.apply(model, &store, troubles: &troubles)
+        for trouble in troubles { master.log.warning(trouble.logged) }
     }
 }

@@ -77,7 +77,7 @@ package enum MasterMain {
         return options
     }
 
-    private static func print(_ line: String, to output: DescriptorNumber) {
+    static func print(_ line: String, to output: DescriptorNumber) {
         _ = try? output.write(Array((line + "\n").utf8))
     }
 
@@ -100,19 +100,14 @@ package enum MasterMain {
             exitProcess(TestMode.run(configDirectory: configDirectory(), processName: processName, log))
         }
         var builder = ModelBuilder(configDirectory: configDirectory(), processName: processName, for: .start)
-        let read = builder.readMain()
-        if let settings = read?.settings {
-            exportLogTag(settings)
-            adoptLogDestination(settings, log)
-        }
-        let main = required(read, &builder, log)
-        scrubEnvironment(main.settings, log)
+        let main = requireMain(&builder, log)
+        scrubEnvironment(main.settings)
         enterQueueDirectory(main.settings, log)
         let pidPath = "pid/\(processName).pid"
         let locks = takeLocks(pidPath, dataPath: "\(main.settings.dataDirectory)/\(processName).lock", main.owner, log)
         if runsDebugger { runDebugger(main.settings, log) }
 
-        let services = builder.readServices(main.settings)
+        let services = builder.readServices(main.settings, main.owner)
         let model = required(
             Model(settings: main.settings, owner: main.owner, services: services),
             &builder,
@@ -127,7 +122,7 @@ package enum MasterMain {
         master.takeLogSettings()
         master.spawner.refreshEnvironment()
         master.carryOut()
-        master.keepCopy(builder.acceptedMain)
+        if let trouble = master.keepCopy(builder.acceptedMain) { log.warning(trouble.logged) }
         log.info(
             "daemon started -- version \(model.settings.mailVersion), configuration \(model.settings.configDirectory)"
         )

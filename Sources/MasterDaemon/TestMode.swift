@@ -15,10 +15,10 @@ enum TestMode {
     /// - Returns: the exit status.
     static func run(configDirectory: String, processName: String, _ log: Log) -> Int32 {
         var loaded = loadMainConfig(directory: configDirectory, processName: processName)
-        if loaded.bytes.isEmpty, let problem = loaded.problems.firstFatal { log.fatal(problem.text) }
+        if loaded.bytes.isEmpty, let problem = loaded.problems.firstFatal { log.fatal(problem.logged) }
         let (settings, problems) = evaluateSettings(&loaded.dictionary, host: loaded.host)
         let queueDirectory = settings.queueDirectory
-        if queueDirectory.isEmpty, let problem = problems.firstFatal { log.fatal(problem.text) }
+        if queueDirectory.isEmpty, let problem = problems.firstFatal { log.fatal(problem.logged) }
         do throws(SystemError) {
             try changeDirectory(queueDirectory)
         } catch {

@@ -178,6 +178,11 @@ package func isExecutable(_ path: String) -> Bool {
     unsafe withPath(path) { unsafe cposix_access($0, X_OK) } == 0
 }
 
+/// faccessat(2) with AT_EACCESS: whether this process, as the user that it is now, may make files in a directory.
+package func mayMakeFiles(in directory: String) -> Bool {
+    unsafe withPath(directory) { unsafe faccessat(AT_FDCWD, $0, W_OK | X_OK, AT_EACCESS) } == 0
+}
+
 /// umask(2): the previous mask.
 @discardableResult
 package func setFileCreationMask(_ mask: UInt32) -> UInt32 { umask(mask) }

@@ -106,7 +106,7 @@ import Testing
             try system.write(good + "\n" + line + "\n", to: system.masterCf)
             #expect(try !system.reload(), "\(line)")
             scene.murmur()
-            let message = ": warning: \(system.masterCf): line 3: \(text)"
+            let message = ": warning: \(system.masterCf), line 3: \(text)"
             #expect(system.logLines.contains { $0.hasSuffix(message) || $0.contains(message + " (") }, "\(line)")
         }
         #expect(system.count("reload refused: everything keeps running on the previous configuration") == cases.count)
@@ -126,6 +126,14 @@ import Testing
             ("just some words\n", "missing '=' after attribute name: \"just some words\""),
             ("inet_protocols = ipv5\n", "ipv5"),
             ("maillog_file_prefixes = /nonexistent\n", "does not match any prefix in maillog_file_prefixes"),
+            ("queue_directory = /nonexistent\n", "parameter queue_directory: no such directory: /nonexistent (Create"),
+            ("data_directory = /nonexistent\n", "parameter data_directory: no such directory: /nonexistent (Create"),
+            (
+                "daemon_directory = /nonexistent\n",
+                "parameter daemon_directory: no such directory: /nonexistent (Create"
+            ),
+            ("inet_interfaces = 192.0.2.1\n", "no local interface found for 192.0.2.1 (Name only addresses of this"),
+            ("import_environment = {\n", "import_environment: missing '}' in"),
         ]
         for (text, message) in cases {
             try system.write(good + text, to: system.mainCf)
@@ -134,6 +142,9 @@ import Testing
             let said = system.logLines.contains { $0.contains("]: warning: \(system.mainCf)") && $0.contains(message) }
             #expect(said, "\(text) \(system.logLines.suffix(3))")
         }
+        try system.write("", to: system.mainCf)
+        #expect(try !system.reload())
+        #expect(system.count("warning: \(system.mainCf): no parameter is set (Restore the file;") == 1, "\(system.log)")
         scene.expectUnchanged("main.cf")
         try scene.finish()
     }
@@ -222,18 +233,24 @@ import Testing
         defer { system.end() }
         try system.start()
         let added = try FreePort.next()
-        try system.setMain(["inet_protocols": "all", "inet_interfaces": "all", "queue_directory": "/nonexistent"])
+        let other = system.directory + "/other"
+        try FileManager.default.createDirectory(atPath: other + "/pid", withIntermediateDirectories: true)
+        try system.setMain(["inet_protocols": "all", "inet_interfaces": "all", "queue_directory": other])
         try system.setServices(system.services + [Line.inet(added, "serve")])
         #expect(try system.reload(), "\(system.log)")
         for text in [
-            "warning: ignoring queue_directory parameter value change",
-            "warning: old value: \"\(system.queueDirectory)\", new value: \"/nonexistent\"",
-            "warning: to change queue_directory, stop and start Postfix",
-            "warning: ignoring inet_protocols parameter value change",
-            "warning: service 127.0.0.1:\(port): ignoring inet_interfaces change",
-            "warning: service 127.0.0.1:\(added): ignoring inet_interfaces change",
+            ": ignoring queue_directory parameter value change"
+                + " -- old value: \"\(system.queueDirectory)\", new value: \"\(other)\"",
+            "(To change queue_directory, stop and start Postfix.)",
+            ": ignoring inet_protocols parameter value change",
+            ": service 127.0.0.1:\(port): ignoring inet_interfaces change",
+            ": service 127.0.0.1:\(added): ignoring inet_interfaces change",
         ] { #expect(system.count(text) == 1, "\(text) in \(system.log)") }
-        #expect(system.count("warning: to change inet_interfaces, stop and start Postfix") == 2)
+        #expect(system.count("(To change inet_interfaces, stop and start Postfix.)") == 2)
+        let places = system.logLines.filter {
+            $0.contains(": warning: \(system.mainCf), line ") && $0.contains("ignoring")
+        }
+        #expect(places.count == 4, "\(system.log)")
         #expect(Caller.pid(.port(added)) != nil)
         #expect(Caller.pid(.port(port)) != nil)
     }

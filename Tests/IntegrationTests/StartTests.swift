@@ -101,7 +101,7 @@ import Testing
         let system = try MailSystem([Line.inet(good, "serve"), Line.inet(foreign.port, "serve")])
         defer { system.end() }
         let result = try system.runMaster(option)
-        let text = "fatal: bind 127.0.0.1 port \(foreign.port): Address already in use"
+        let text = "fatal: \(system.masterCf), line 2: bind 127.0.0.1 port \(foreign.port): Address already in use"
         #expect(result.status == 1, "\(result)")
         #expect(system.count(text) == 1, "\(system.log)")
         #expect(result.output.contains(text), "\(result)")
@@ -119,7 +119,7 @@ import Testing
         defer { system.end() }
         let result = try system.runMaster(geteuid() == 0 ? "-w" : "-d")
         #expect(result.status == 1)
-        #expect(result.output.contains("fatal: bind 192.0.2.1 port \(port): Cannot assign requested address"))
+        #expect(result.output.contains(", line 1: bind 192.0.2.1 port \(port): Cannot assign requested address ("))
     }
 
     @Test(
@@ -127,14 +127,17 @@ import Testing
         arguments: [
             (
                 "main", "queue_directory = /nonexistent/queue\n",
-                "fatal: chdir /nonexistent/queue: No such file or directory"
+                "parameter queue_directory: no such directory: /nonexistent/queue (Create it: "
             ),
             ("main", "mail_owner = no-such-user-here\n", "no-such-user-here"),
-            ("main", "service_throttle_time = soon\n", "fatal: "),
-            ("master", "a unix - - n - 1\n", "master.cf: line 1: missing \"command\" field"),
+            (
+                "main", "service_throttle_time = soon\n",
+                "invalid service_throttle_time: 0 (min 1) (Set service_throttle_time to a time of at least 1"
+            ),
+            ("master", "a unix - - n - 1\n", "master.cf, line 1: missing \"command\" field (Write all eight"),
             (
                 "master", "\n# two\na unix maybe - n - 1 c\n",
-                "master.cf: line 3: field \"private\": bad value: \"maybe\""
+                "master.cf, line 3: field \"private\": bad value: \"maybe\" (Use y, n, or"
             ),
         ]
     )
@@ -148,8 +151,24 @@ import Testing
         }
         let result = try system.runMaster("-d")
         #expect(result.status == 1)
-        #expect(result.output.contains("master: fatal: "), "\(result)")
+        #expect(result.output.contains("master: fatal: \(system.configDirectory)/\(file).cf, line "), "\(result)")
         #expect(result.output.contains(message), "\(result)")
+    }
+
+    @Test("a start names every mistake of both files, where a person looks and in the log")
+    func everyMistake() throws {
+        let system = try MailSystem(["a unix maybe - n - 1 test-child", "b tcp - - n - 1 test-child"])
+        defer { system.end() }
+        try system.setMain(["max_idle": "5x", "data_directory": "/nonexistent/data"])
+        let result = try system.runMaster("-d")
+        #expect(result.status == 1)
+        for text in [
+            ": parameter max_idle: bad time value or unit: 5x (Set max_idle",
+            ": parameter data_directory: no such directory: /nonexistent/data (Create it",
+            "master.cf, line 1: field \"private\": bad value: \"maybe\" (Use y",
+            "master.cf, line 2: bad transport type: tcp (Use one",
+        ] { #expect(result.output.contains(text), "\(text) in \(result)") }
+        #expect(result.output.split(separator: "\n").count { $0.contains("fatal: ") } == 1)
     }
 
     @Test("a configuration file that is not there is fatal, and -w tells it", arguments: ["main.cf", "master.cf"])

@@ -59,6 +59,45 @@ extension Interoperation {
         }
 
         @Test(
+            "text behind a number in master.cf is ignored: 0x5 is no limit, 6O is six, 1x is one",
+            arguments: [MasterUnderTest.quartermaster, .debian]
+        )
+        func numbers(_ master: MasterUnderTest) throws {
+            let sandbox = try master.sandbox()
+            defer { sandbox.destroy() }
+            let told = sandbox.directory + "/told"
+            // A name of its own for each process: the file is whole when it has the name.
+            try sandbox.install(
+                script: "printf '%s ' \"$@\" > \(told).$$; mv \(told).$$ \(told)-$$; sleep 5",
+                as: "keeper"
+            )
+            try sandbox.start()
+            let pid = try #require(sandbox.masterPID)
+            // The commands of Postfix refuse such a file; master reads it all the same.
+            try sandbox.changeMasterCf {
+                $0 += ["all unix n - n 1x 0x5 keeper", "one unix n - n 1x 1x keeper", "six unix n - n 1x 6O keeper"]
+            }
+            try PlacedFile.age(sandbox.masterCf)
+            kill(pid, SIGHUP)
+            func commandLines() -> [String] {
+                let names = (try? FileManager.default.contentsOfDirectory(atPath: sandbox.directory)) ?? []
+                return names.filter { $0.hasPrefix("told-") }.compactMap {
+                    try? String(contentsOfFile: "\(sandbox.directory)/\($0)", encoding: .utf8)
+                }
+            }
+            for (name, limit) in [("all", "-z "), ("one", "-l "), ("six", "")] {
+                let line = "\(limit)-n \(name) -t unix"
+                #expect(eventually { commandLines().contains { $0.hasPrefix(line) } }, "\(line) in \(commandLines())")
+            }
+            if master.name == MasterUnderTest.quartermaster.name {
+                #expect(sandbox.wait(for: "what follows the number is ignored", count: 6), "\(sandbox.logTail())")
+            }
+            // Or the stop would be refused by the commands, too.
+            try sandbox.changeMasterCf { $0.removeLast(3) }
+            try sandbox.stop()
+        }
+
+        @Test(
             "MAIL_LOGTAG is what import_environment makes of it",
             arguments: [MasterUnderTest.quartermaster, .debian]
         )

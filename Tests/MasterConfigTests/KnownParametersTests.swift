@@ -10,7 +10,7 @@ import Testing
 @Suite struct KnownParametersTests {
     private func unused(_ main: String, _ master: String = "") -> [String] {
         let parsed = dictionary(main)
-        return KnownParameters(parsed, parseMaster(master).0).problems(parsed).map(\.text)
+        return KnownParameters(parsed, parseMaster(master).0).problems(parsed).map(\.message)
     }
 
     private let services = """
@@ -60,15 +60,40 @@ import Testing
         #expect(EditDistance.between(right, left, atMost: 2) == distance)
     }
 
+    @Test("an -o that sets what nobody reads is named with its line and the likely name")
+    func unusedOptions() {
+        let main = "a = 1\nmyorigin = $a\n"
+        let master = """
+            smtp unix - - n - - smtp -o smtp_helo_timeot=5 -o { kv_size = 1 } -o smtp_foo=x
+            kv unix - - n - - kvd -o kv_size=$big -o anything=1 -o max_idel=3 -v -o limit=$a
+            \tdone -o smtp_foo=1
+            own inet n - n - - smtpd -o big=7 -o smtpd_banner=x -o smtpd_client_restrictions=$mine -o mine=permit -o sterss=
+
+            """
+        let parsed = dictionary(main)
+        let entries = parseMaster(master).0
+        let problems = KnownParameters(parsed, entries).optionProblems(entries, path: "/c/master.cf")
+        let text = "unused parameter in an -o option:"
+        #expect(
+            problems.map(\.description) == [
+                "warning: /c/master.cf, line 1: service smtp: \(text) smtp_helo_timeot (did you mean smtp_helo_timeout?)",
+                "warning: /c/master.cf, line 1: service smtp: \(text) smtp_foo",
+                "warning: /c/master.cf, line 2: service kv: \(text) max_idel (did you mean max_idle?)",
+                "warning: /c/master.cf, line 4: service own: \(text) sterss (did you mean stress?)",
+            ]
+        )
+        #expect(problems.allSatisfy { $0.cure != nil })
+    }
+
     @Test("an -o without name and value is named with its line")
     func optionWithoutValue() throws {
         let master = "a unix - - n - - c -o max_idle -v\nb unix - - n - - c -v -o\nc unix - - n - - c -o x=y -q z\n"
         let problems = parseMaster(master).0.flatMap { $0.optionProblems(path: "/c/master.cf") }
         #expect(
-            problems.map(\.text) == [
-                "/c/master.cf: line 1: service a: invalid \"-o max_idle\" option value: missing '=' after attribute name"
+            problems.map(\.message) == [
+                "/c/master.cf, line 1: service a: invalid \"-o max_idle\" option value: missing '=' after attribute name"
                     + " -- its processes will end as they start",
-                "/c/master.cf: line 2: service b: option \"-o\" without name and value"
+                "/c/master.cf, line 2: service b: option \"-o\" without name and value"
                     + " -- its processes will end as they start",
             ]
         )

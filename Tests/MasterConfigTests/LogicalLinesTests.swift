@@ -39,7 +39,9 @@ import Testing
     func leadingSpace() {
         let (lines, problems) = split("  lost\n more\nkept\n")
         #expect(lines.map(\.text) == ["kept"])
-        #expect(problems.map(\.text) == ["/c/f: logical line must not start with whitespace: \"  lost more\""])
+        #expect(
+            problems.map(\.message) == ["/c/f, line 1: logical line must not start with whitespace: \"  lost more\""]
+        )
         #expect(problems.first?.severity == .warning)
     }
 
@@ -47,14 +49,14 @@ import Testing
     func longLeadingSpace() {
         let (_, problems) = split(" " + String(repeating: "x", count: 40))
         let quoted = " " + String(repeating: "x", count: 29)
-        #expect(problems.map(\.text) == ["/c/f: logical line must not start with whitespace: \"\(quoted)...\""])
+        #expect(problems.map(\.text) == ["logical line must not start with whitespace: \"\(quoted)...\""])
     }
 
     @Test("a NUL byte ends the line")
     func nulByte() {
         let (lines, problems) = split("x=1\na = b\0c\n d\n")
         #expect(lines.map(\.text) == ["x=1", "a = b"])
-        #expect(problems.map(\.text) == ["/c/f, line 2: text after null byte may be ignored"])
+        #expect(problems.map(\.message) == ["/c/f, line 2: text after null byte may be ignored"])
     }
 
     @Test("carriage returns are bytes of their own")
@@ -77,7 +79,7 @@ import Testing
     private func texts(_ file: String) -> [String] {
         var problems: [ConfigProblem] = []
         _ = MainDictionary(parsing: file, path: "/c/main.cf", problems: &problems)
-        return problems.map(\.text)
+        return problems.map(\.message)
     }
 
     @Test("blanks around the equals sign and at the end are dropped")
@@ -141,12 +143,25 @@ import Testing
         }
     }
 
-    @Test("a report names place and cure")
-    func report() {
-        let problem = ConfigProblem(.fatal, "invalid x", file: "/c/main.cf", line: 3, cure: "Set x.")
+    @Test("place, text and cure, in the one form that there is")
+    func forms() {
+        let problem = ConfigProblem.fatal("invalid x", at: .line(3, of: "/c/main.cf"), cure: "Set x.")
+        #expect(problem.message == "/c/main.cf, line 3: invalid x")
+        #expect(problem.logged == "/c/main.cf, line 3: invalid x (Set x.)")
         #expect(problem.report == "fatal: /c/main.cf, line 3: invalid x\n    Set x.")
-        #expect(problem.description == "fatal: invalid x")
-        let placed = ConfigProblem(.warning, "/c/main.cf, line 3: bad", file: "/c/main.cf", line: 3)
-        #expect(placed.report == "warning: /c/main.cf, line 3: bad")
+        #expect(problem.description == "fatal: /c/main.cf, line 3: invalid x")
+        #expect(ConfigProblem.warning("empty", at: .file("/c/main.cf")).report == "warning: /c/main.cf: empty")
+        let named = ConfigProblem.fatal("open /c/main.cf: Permission denied", at: .file("/c/main.cf"))
+        #expect(named.message == "open /c/main.cf: Permission denied", "not named twice")
+        #expect(ConfigProblem.info("here").description == "here")
+    }
+
+    @Test("problems are in the order of the lines, file by file; what has no place is last")
+    func order() {
+        let found = [
+            ConfigProblem.fatal("nowhere"), .fatal("b9", at: .line(9, of: "b")), .fatal("a5", at: .line(5, of: "a")),
+            .fatal("b2", at: .line(2, of: "b")), .fatal("a", at: .file("a")), .fatal("a5 too", at: .line(5, of: "a")),
+        ]
+        #expect(found.inOrder(of: ["a", "b"]).map(\.text) == ["a", "a5", "a5 too", "b2", "b9", "nowhere"])
     }
 }

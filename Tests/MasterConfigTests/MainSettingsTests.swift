@@ -56,15 +56,18 @@ import Testing
             ("inet_protocols = x", "unknown inet_protocols value \"x\" in \"x\""),
             ("inet_protocols = IPv4", "unknown inet_protocols value \"IPv4\" in \"IPv4\""),
             ("compatibility_level = 3.x", "malformed compatibility level syntax: \"3.x\""),
-            ("syslog_facility = xx", "file /c/main.cf: parameter syslog_facility: unrecognized value: xx"),
-            ("myhostname = a b", "file /c/main.cf: parameter myhostname: bad parameter value: a b"),
-            ("mydomain = -a", "file /c/main.cf: parameter mydomain: bad parameter value: -a"),
+            ("syslog_facility = xx", "parameter syslog_facility: unrecognized value: xx"),
+            (
+                "myhostname = a b",
+                "parameter myhostname: bad parameter value: a b -- valid_hostname: invalid character 32(decimal): a b"
+            ),
+            ("mydomain = -a", "parameter mydomain: bad parameter value: -a -- valid_hostname: misplaced hyphen: -a"),
             (
                 "maillog_file = /tmp/x",
                 "maillog_file value '/tmp/x' does not match any prefix in maillog_file_prefixes"
             ),
-            ("max_idle = ${x", "dictionary mail_dict: macro processing error"),
-            ("foo", "/c/main.cf, line 1: missing '=' after attribute name: \"foo\""),
+            ("max_idle = ${x", "dictionary mail_dict: macro processing error: truncated macro reference: \"${x\""),
+            ("foo", "missing '=' after attribute name: \"foo\""),
         ]
     )
     func refusals(_ file: String, _ text: String) {
@@ -78,6 +81,19 @@ import Testing
         let fatal = problems.filter { $0.severity == .fatal }
         #expect(fatal.compactMap(\.line).sorted() == [1, 3, 4, 5])
         #expect(fatal.allSatisfy { $0.file == "/c/main.cf" })
+    }
+
+    @Test("what is wrong with an option is not said to be in main.cf")
+    func optionsHaveNoPlace() throws {
+        var parsed = dictionary("max_use = many")
+        parsed.set("max_idle", "5x")
+        var problems: [ConfigProblem] = []
+        _ = MainSettings.evaluate(&parsed, host: testHost, problems: &problems)
+        let inFile = try #require(problems.first { $0.text.contains("max_use") })
+        #expect(inFile.place == .line(1, of: "/c/main.cf"))
+        let option = try #require(problems.first { $0.text.contains("max_idle") })
+        #expect(option.message == "parameter max_idle: bad time value or unit: 5x")
+        #expect(option.cure?.hasSuffix(" It is in an option of the service, in master.cf.") == true)
     }
 
     @Test("strings and numbers have upper limits")
@@ -142,7 +158,10 @@ import Testing
             ("1.2", "numeric hostname: 1.2"), ("a b", "invalid character 32(decimal): a b"),
             ("a" + String(repeating: "x", count: 70), "hostname label too long: a" + String(repeating: "x", count: 70)),
         ] {
-            #expect(settings("myhostname = \(name)\nmydomain=d").1.first?.text == "valid_hostname: \(reason)")
+            #expect(
+                settings("myhostname = \(name)\nmydomain=d").1.first?.text.hasSuffix(" -- valid_hostname: \(reason)")
+                    == true
+            )
         }
     }
 
@@ -150,7 +169,7 @@ import Testing
     func configDirectory() {
         let (found, problems) = settings("config_directory = /x")
         #expect(found.configDirectory == "/c")
-        #expect(problems.map(\.text) == ["/c/main.cf, line 1: overriding earlier entry: config_directory=/c"])
+        #expect(problems.map(\.message) == ["/c/main.cf, line 1: overriding earlier entry: config_directory=/c"])
     }
 
     @Test("log file permissions that are none fall back to the default")
@@ -233,14 +252,14 @@ import Testing
     @Test("accounts that do not exist are refused by name")
     func unknownAccounts() {
         #expect(
-            texts { $0.mailOwner = nil } == ["file /c/main.cf: parameter mail_owner: unknown user name value: postfix"]
+            texts { $0.mailOwner = nil } == ["parameter mail_owner: unknown user name value: postfix"]
         )
         #expect(
             texts { $0.defaultPrivs = nil }
-                == ["file /c/main.cf: parameter default_privs: unknown user name value: nobody"]
+                == ["parameter default_privs: unknown user name value: nobody"]
         )
         #expect(
-            texts { $0.setgidGroup = nil } == ["file /c/main.cf: parameter setgid_group: unknown group name: postdrop"]
+            texts { $0.setgidGroup = nil } == ["parameter setgid_group: unknown group name: postdrop"]
         )
     }
 
@@ -248,15 +267,15 @@ import Testing
     func privilegedIDs() {
         #expect(
             texts { $0.mailOwner?.userID = 0 }
-                == ["file /c/main.cf: parameter mail_owner: user postfix has privileged user ID"]
+                == ["parameter mail_owner: user postfix has privileged user ID"]
         )
         #expect(
             texts { $0.defaultPrivs?.groupID = 0 }
-                == ["file /c/main.cf: parameter default_privs: user nobody has privileged group ID"]
+                == ["parameter default_privs: user nobody has privileged group ID"]
         )
         #expect(
             texts { $0.setgidGroup?.groupID = 0 }
-                == ["file /c/main.cf: parameter setgid_group: group postdrop has privileged group ID"]
+                == ["parameter setgid_group: group postdrop has privileged group ID"]
         )
     }
 
@@ -264,31 +283,31 @@ import Testing
     func sharedIDs() {
         #expect(
             texts { $0.mailOwner?.nameByID = "other" }
-                == ["file /c/main.cf: parameter mail_owner: user postfix has same user ID as other"]
+                == ["parameter mail_owner: user postfix has same user ID as other"]
         )
         #expect(
             texts { $0.setgidGroup?.nameByID = "other" }
-                == ["file /c/main.cf: parameter setgid_group: group postdrop has same group ID as other"]
+                == ["parameter setgid_group: group postdrop has same group ID as other"]
         )
         #expect(
             texts("default_privs = postfix") { $0.defaultPrivs = $0.mailOwner }
-                == ["file /c/main.cf: parameters default_privs and mail_owner specify the same user postfix"]
+                == ["parameters default_privs and mail_owner specify the same user postfix"]
         )
         #expect(
             texts { $0.defaultPrivs?.userID = 101 } == [
-                "file /c/main.cf: parameters default_privs and mail_owner: "
+                "parameters default_privs and mail_owner: "
                     + "users nobody and postfix have the same user ID: 101"
             ]
         )
         #expect(
             texts { $0.defaultPrivs?.groupID = 104 } == [
-                "file /c/main.cf: parameters default_privs and mail_owner: "
+                "parameters default_privs and mail_owner: "
                     + "users nobody and postfix have the same group ID: 104"
             ]
         )
         #expect(
             texts { $0.mailOwner?.groupID = 105 } == [
-                "file /c/main.cf: parameters mail_owner and setgid_group: "
+                "parameters mail_owner and setgid_group: "
                     + "user postfix and group postdrop have the same group ID: 105"
             ]
         )

@@ -30,7 +30,7 @@ import Testing
 
     @Test("all fields count")
     func allFields() {
-        let entry = one("#x\na.b fifo n n y 60? 3junk sub/cmd -o x=$y # no comment")
+        let entry = one("#x\na.b fifo n n y 60? 3 sub/cmd -o x=$y # no comment")
         #expect(entry?.nameAsWritten == "a.b")
         #expect(entry?.type == .fifo)
         #expect(entry?.isPrivate == false)
@@ -50,7 +50,25 @@ import Testing
         arguments: [("0?", false), ("1?", true), ("1?x", false), ("10x?", true), ("5", false)]
     )
     func conditionalWakeup(_ field: String, _ isConditional: Bool) {
-        #expect(one("a unix - - - \(field) - c")?.wakeupIsConditional == isConditional)
+        #expect(parseMaster("a unix - - - \(field) - c").0.first?.wakeupIsConditional == isConditional)
+    }
+
+    @Test(
+        "a number is read as Postfix reads it, and a warning says what was ignored",
+        arguments: [
+            ("-", "0x5", "field \"max_proc\": \"0x5\" is read as 0: what follows the number is ignored"),
+            ("-", "5O", "field \"max_proc\": \"5O\" is read as 5: what follows the number is ignored"),
+            ("-", "5?", "field \"max_proc\": \"5?\" is read as 5: what follows the number is ignored"),
+            ("10x", "-", "field \"wakeup_time\": \"10x\" is read as 10: what follows the number is ignored"),
+            ("10x?", "-", "field \"wakeup_time\": \"10x?\" is read as 10: what follows the number is ignored"),
+            ("10?", "7", nil),
+        ] as [(String, String, String?)]
+    )
+    func textBehindNumbers(_ wakeup: String, _ limit: String, _ text: String?) {
+        let (entries, problems) = parseMaster("\na unix - - - \(wakeup) \(limit) c")
+        #expect(entries.count == 1)
+        #expect(problems.map(\.description) == (text.map { ["warning: /c/master.cf, line 2: \($0)"] } ?? []))
+        #expect(problems.allSatisfy { $0.cure != nil })
     }
 
     @Test("old compatibility levels chroot by default")
@@ -58,7 +76,7 @@ import Testing
         let (entries, problems) = parseMaster("\na unix - - - - - c\nb unix - - n - - c", main: "")
         #expect(entries.map(\.wantsChroot) == [true, false])
         #expect(
-            problems.map(\.text) == ["/c/master.cf: line 2: using backwards-compatible default setting chroot=y"]
+            problems.map(\.message) == ["/c/master.cf, line 2: using backwards-compatible default setting chroot=y"]
         )
         #expect(problems.map(\.severity) == [.info])
     }
@@ -96,7 +114,7 @@ import Testing
     func syntaxErrors(_ line: String, _ text: String) {
         let (entries, problems) = parseMaster("#\n" + line)
         #expect(entries == [])
-        #expect(problems.map(\.text) == ["/c/master.cf: line 2: \(text)"])
+        #expect(problems.map(\.message) == ["/c/master.cf, line 2: \(text)"])
         #expect(problems.first?.severity == .fatal)
         #expect(problems.first?.line == 2)
         #expect(problems.first?.cure != nil)
@@ -140,8 +158,8 @@ import Testing
         #expect(entries.map(\.nameAsWritten) == ["a"])
         #expect(
             problems.map(\.text) == [
-                "all network protocols are disabled (inet_protocols = )",
-                "disabling all type \"inet\" services in master.cf",
+                "all network protocols are disabled (inet_protocols = )"
+                    + " -- disabling all type \"inet\" services in master.cf"
             ]
         )
     }

@@ -28,11 +28,11 @@ import Testing
             ("stale_lock_time = 0", "invalid stale_lock_time: 0 (min 1)"),
             ("myorigin =", "bad string length 0 < 1: myorigin = "),
             ("mynetworks_style = world", "unknown mynetworks mask style value \"world\" in \"world\""),
-            ("relayhost = ${", "dictionary mail_dict: macro processing error"),
-            ("mydestination = $(", "dictionary mail_dict: macro processing error"),
+            ("relayhost = ${", "dictionary mail_dict: macro processing error: truncated macro reference: \"${\""),
+            ("mydestination = $(", "dictionary mail_dict: macro processing error: truncated macro reference: \"$(\""),
             (
                 "verp_delimiter_filter = x",
-                "file /c/main.cf: parameters default_verp_delimiters and verp_delimiter_filter:"
+                "parameters default_verp_delimiters and verp_delimiter_filter:"
                     + " bad first VERP delimiter character"
             ),
         ]

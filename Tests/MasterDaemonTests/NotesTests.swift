@@ -79,45 +79,57 @@ import Testing
 }
 
 @Suite struct FrozenSettingsTests {
-    private let old = settings("queue_directory = /q\ninet_protocols = ipv4\ninet_interfaces = loopback-only")
+    private static let text = "queue_directory = /q\ninet_protocols = ipv4\ninet_interfaces = loopback-only"
+    private let old = settings(Self.text)
+
+    private func main(_ text: String) -> MainDictionary {
+        var problems: [ConfigProblem] = []
+        return MainDictionary(parsing: text, path: "/c/main.cf", problems: &problems)
+    }
 
     @Test func nothingChangedIsNothingSaid() {
         var same = old
         var problems: [ConfigProblem] = []
-        FrozenSettings(old).restore(&same, problems: &problems)
-        FrozenSettings(old).restoreInterfaces(&same, inetServices: ["25"], problems: &problems)
+        let main = main(Self.text)
+        FrozenSettings(old).restore(&same, main, problems: &problems)
+        FrozenSettings(old).restoreInterfaces(&same, main, inetServices: ["25"], problems: &problems)
         #expect(problems == [])
     }
 
-    @Test func threeLinesForEachAndTheOldValueStays() {
-        var new = settings("queue_directory = /other\ninet_protocols = all\ninet_interfaces = loopback-only")
+    @Test("one warning for each, with both values, its place and the cure; the old value stays")
+    func changed() {
+        let text =
+            "queue_directory = /other\ninet_protocols = all\ninet_interfaces = loopback-only\ndata_directory = /d"
+        var new = settings(text)
         var problems: [ConfigProblem] = []
-        FrozenSettings(old).restore(&new, problems: &problems)
+        FrozenSettings(old).restore(&new, main(text), problems: &problems)
         #expect(new.queueDirectory == "/q")
         #expect(
-            problems.map(\.description) == [
-                "warning: ignoring queue_directory parameter value change",
-                "warning: old value: \"/q\", new value: \"/other\"",
-                "warning: to change queue_directory, stop and start Postfix",
-                "warning: ignoring inet_protocols parameter value change",
-                "warning: old value: \"ipv4\", new value: \"all\"",
-                "warning: to change inet_protocols, stop and start Postfix",
+            problems.map(\.logged) == [
+                "/c/main.cf, line 1: ignoring queue_directory parameter value change"
+                    + " -- old value: \"/q\", new value: \"/other\" (To change queue_directory, stop and start Postfix.)",
+                "/c/main.cf, line 2: ignoring inet_protocols parameter value change"
+                    + " -- old value: \"ipv4\", new value: \"all\" (To change inet_protocols, stop and start Postfix.)",
+                "/c/main.cf, line 4: master keeps its lock in the old data_directory, /var/lib/postfix"
+                    + " (To change data_directory, stop and start Postfix.)",
             ]
         )
+        #expect(problems.allSatisfy { $0.severity == .warning })
     }
 
-    @Test func twoLinesForEachInetServiceWhenTheInterfacesChange() {
-        var new = settings("inet_interfaces = all")
+    @Test("a change of the interfaces is told for each inet service")
+    func interfaces() {
+        let text = "inet_interfaces = all"
+        var new = settings(text)
         var problems: [ConfigProblem] = []
-        FrozenSettings(old).restoreInterfaces(&new, inetServices: ["smtp", "26"], problems: &problems)
+        FrozenSettings(old).restoreInterfaces(&new, main(text), inetServices: ["smtp", "26"], problems: &problems)
         #expect(new.inetInterfaces == "loopback-only")
         #expect(
-            problems.map(\.text) == [
-                "service smtp: ignoring inet_interfaces change",
-                "to change inet_interfaces, stop and start Postfix",
-                "service 26: ignoring inet_interfaces change",
-                "to change inet_interfaces, stop and start Postfix",
-            ]
+            problems.map(\.logged)
+                == ["smtp", "26"].map {
+                    "/c/main.cf, line 1: service \($0): ignoring inet_interfaces change"
+                        + " (To change inet_interfaces, stop and start Postfix.)"
+                }
         )
     }
 }

@@ -74,7 +74,8 @@ struct AcceptedCopyTests {
         let room = try spoiltRoom("")
         let child = try ServerChild("echo", ["-t", "unix", "-o", "max_idle=5x"], room: room)
         #expect(child.exit() == 1)
-        #expect(room.log.contains("fatal: parameter max_idle: bad time value or unit: 5x"))
+        #expect(room.log.contains("fatal: parameter max_idle: bad time value or unit: 5x (Set max_idle to"))
+        #expect(room.log.contains(" It is in an option of the service, in master.cf.)"))
     }
 
     @Test("under another master a bad main.cf is fatal, whatever lies there")
@@ -82,7 +83,7 @@ struct AcceptedCopyTests {
         let room = try spoiltRoom("max_idle = 5x")
         let child = try ServerChild("echo", ["-t", "unix"], room: room, parent: .foreign)
         #expect(child.exit() == 1)
-        #expect(room.log.contains("fatal: parameter max_idle: bad time value or unit: 5x"))
+        #expect(room.log.contains("/main.cf, line 6: parameter max_idle: bad time value or unit: 5x (Set max_idle to"))
         #expect(room.log.count("main.cf.accepted") == 0)
     }
 
@@ -102,6 +103,6 @@ struct AcceptedCopyTests {
         let child = try ServerChild("echo", ["-t", "unix"], room: room)
         #expect(child.exit() == 1)
         #expect(room.log.contains("warning: pid/main.cf.accepted: "))
-        #expect(room.log.contains("fatal: parameter max_idle: bad time value or unit: 5x"))
+        #expect(room.log.contains("/main.cf, line 6: parameter max_idle: bad time value or unit: 5x"))
     }
 }

@@ -56,11 +56,17 @@ struct StartTests {
             "fatal: invalid postlogd_watchdog_timeout: 5 (min 10)"
         ),
         Refusal("echo", ["-t", "inet"], "fatal: bad generation: 8", ["GENERATION=8"]),
-        Refusal("echo", ["-t", "inet", "-u"], "fatal: unknown user: no-such-user", [], "mail_owner = no-such-user"),
         Refusal(
             "echo",
             ["-t", "inet", "-u"],
-            "fatal: parameter mail_owner: user root has privileged user ID",
+            ", line 5: unknown user: no-such-user (Create",
+            [],
+            "mail_owner = no-such-user"
+        ),
+        Refusal(
+            "echo",
+            ["-t", "inet", "-u"],
+            ", line 5: parameter mail_owner: user root has privileged user ID (Set mail_owner",
             [],
             "mail_owner = root"
         ),

@@ -37,7 +37,7 @@ struct StartConfiguration {
             report(current.problems, log)
             return current
         }
-        log.warning("\(fatal.locatedText) -- using \(AcceptedMainConfig.path), the copy that master accepted last")
+        log.warning("\(fatal.logged) -- using \(AcceptedMainConfig.path), the copy that master accepted last")
         return accepted
     }
 
@@ -65,7 +65,7 @@ struct StartConfiguration {
             isOneShot: options.isOneShot,
             log: ServiceLog(log)
         )
-        context.collected = loaded.problems + problems + logProblems(settings) + ownerProblems(settings)
+        context.collected = loaded.problems + problems + ownerProblems(settings, loaded.dictionary)
         for parameter in parameters { parameter.check(in: &context) }
         let watchdogSeconds = watchdogLimit.map { context.value(of: $0) }
         let all = context.collected ?? []
@@ -75,30 +75,16 @@ struct StartConfiguration {
 
     /// Whether there is an owner without privileges to become, where master.cf says so. A service that would go on as
     /// root instead must not start.
-    private func ownerProblems(_ settings: MainSettings) -> [ConfigProblem] {
+    private func ownerProblems(_ settings: MainSettings, _ dictionary: MainDictionary) -> [ConfigProblem] {
         guard options.isUnprivileged else { return [] }
         let name = settings.mailOwner
+        let place = dictionary.place(of: "mail_owner")
         guard let user = userAccount(named: name) else {
-            return [.fatal("unknown user: \(name)")]
+            let cure = "Create the user \(name), or set mail_owner to one that exists."
+            return [.fatal("unknown user: \(name)", at: place, cure: cure)]
         }
-        return user.uid == 0 ? [.fatal("parameter mail_owner: user \(name) has privileged user ID")] : []
-    }
-
-    /// Whether the log may go where the settings say.
-    private func logProblems(_ settings: MainSettings) -> [ConfigProblem] {
-        do throws(ConfigProblem) {
-            _ = try logDestination(settings, writesDirectly: false)
-            return []
-        } catch {
-            return [error]
-        }
-    }
-}
-
-extension ConfigProblem {
-    /// The text with its place, which some texts begin with and others leave out.
-    fileprivate var locatedText: String {
-        guard let file, !text.utf8.starts(with: file.utf8) else { return text }
-        return line.map { "\(file), line \($0): \(text)" } ?? "\(file): \(text)"
+        guard user.uid == 0 else { return [] }
+        let cure = "Set mail_owner to a user that has no privileges and is used for nothing else."
+        return [.fatal("parameter mail_owner: user \(name) has privileged user ID", at: place, cure: cure)]
     }
 }

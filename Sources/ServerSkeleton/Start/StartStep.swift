@@ -49,12 +49,8 @@ enum StartStep {
         exportLogSettings(settings)
         log.ident = "\(settings.syslogName)/\(processName)"
         log.host = settings.myHostName
-        do throws(ConfigProblem) {
-            let destination = try logDestination(settings, writesDirectly: false)
-            if destination != log.destination { log.redirect(to: destination) }
-        } catch {
-            log.fatal(error.text)
-        }
+        let destination = logDestination(settings, writesDirectly: false)
+        if destination != log.destination { log.redirect(to: destination) }
     }
 
     /// A daemon that is started by hand has no endpoints and no master.
@@ -183,9 +179,9 @@ enum StartStep {
 func report(_ problems: [ConfigProblem], _ log: Log) {
     for problem in problems {
         switch problem.severity {
-        case .info: log.info(problem.text)
-        case .warning: log.warning(problem.text)
-        case .fatal: log.fatal(problem.text)
+        case .info: log.info(problem.logged)
+        case .warning: log.warning(problem.logged)
+        case .fatal: log.fatal(problem.logged)
         }
     }
 }

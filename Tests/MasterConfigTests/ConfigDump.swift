@@ -5,24 +5,29 @@
 
 import MasterProtocol
 
-/// A dump for tests and for eyes: stable order, every value quoted, so that a difference in a blank shows.
-package enum ConfigDump {
+// The fuzzers build this file together with the sources of MasterConfig.
+#if canImport(MasterConfig)
+import MasterConfig
+#endif
+
+/// A dump for golden files and fuzzers: stable order, every value quoted, so that a difference in a blank shows.
+enum ConfigDump {
     /// Raw values by name.
-    package static func text(_ dictionary: MainDictionary) -> String {
+    static func text(_ dictionary: MainDictionary) -> String {
         lines(dictionary.names.map { ($0, dictionary.lookup($0) ?? "") })
     }
 
-    package static func text(_ settings: MainSettings) -> String {
+    static func text(_ settings: MainSettings) -> String {
         lines(settings.fields)
     }
 
     /// The entries in order, an empty line between them. The argument vector is that of a detached, quiet master with
     /// one socket.
-    package static func text(_ entries: [ServiceEntry], ports: PortTable) -> String {
+    static func text(_ entries: [ServiceEntry], ports: PortTable) -> String {
         entries.map { lines(fields(of: $0, ports: ports)) }.joined(separator: "\n")
     }
 
-    package static func text(_ problems: [ConfigProblem]) -> String {
+    static func text(_ problems: [ConfigProblem]) -> String {
         problems.map { "\($0.description)\n" }.joined()
     }
 
