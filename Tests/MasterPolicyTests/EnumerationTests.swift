@@ -68,11 +68,14 @@ private struct Walk {
     }
 
     /// One client is followed while processes are woken for it, pause, end, get stuck and retire, and while the kernel
-    /// refuses watches and channels: in every state the promise about waiting clients holds, and looks alone bring the
-    /// client to a process within a second.
-    @Test("every client that waits is served soon, in every order of events", arguments: [Int32(1), 2])
-    func everyClientIsServedSoon(limit: Int32) {
-        let troubles: Troubles = limit == 1 ? [.shortage, .stuck] : [.stuck]
+    /// refuses watches and channels, or reports are left out since the channel is full: in every state the promise
+    /// about waiting clients holds, and looks alone bring the client to a process within a second.
+    @Test(
+        "every client that waits is served soon, in every order of events",
+        arguments: [(1, [.shortage, .stuck]), (1, [.shortage, .fullChannel]), (2, [.stuck]), (2, [.fullChannel])]
+            as [(Int32, Troubles)]
+    )
+    func everyClientIsServedSoon(limit: Int32, troubles: Troubles) {
         let walk = Walk(from: World(limit: limit, scope: .wakeups, troubles: troubles)) { world in
             if !world.isNewcomerServedSoon() { return "a client waits for longer than a second" }
             return world.isTheSameReadBack() ? nil : "reading the state back changed something"
@@ -89,7 +92,7 @@ private struct Walk {
         var random = SplitMix(seed: UInt64(limit) + 1)
         var nudges: UInt64 = 0
         for _ in 0..<150 {
-            var world = World(limit: limit, scope: .wakeups, troubles: [.shortage, .stuck])
+            var world = World(limit: limit, scope: .wakeups, troubles: [.shortage, .stuck, .fullChannel])
             for _ in 0..<80 {
                 var possible: [Happening] = []
                 world.possibilities { if !$0.isEnd || random.next() % 16 == 0 { possible.append($0) } }

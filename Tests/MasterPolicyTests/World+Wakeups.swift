@@ -32,6 +32,11 @@ extension World {
             // A retired process gives up its registration and then takes what is there: it never swallows a wake-up.
             if !process.isBusy, process.isOnChannel, process.unread.count < 2 { body(.pauses(index)) }
             if troubles.contains(.stuck), !processes.contains(where: \.isStuck) { body(.getsStuck(index)) }
+            if isChannelFull, process.isOnChannel, !process.isBusy {
+                body(.takesUnheard(index))
+                body(.pausesUnheard(index))
+            }
+            if process.isUnheard, process.unread.count < 2 { body(.tellsLate(index)) }
         }
         if isLookTimerRunning {
             body(.lookDue(othersWait: false))
@@ -39,6 +44,10 @@ extension World {
         }
         if isRetryTimerRunning { body(.retryDue) }
         if troubles.contains(.shortage) { body(isShort ? .kernelRecovers : .kernelRunsShort) }
+    }
+
+    private var isChannelFull: Bool {
+        troubles.contains(.fullChannel) && processes.contains { $0.isOnChannel && $0.unread.count >= 2 }
     }
 
     mutating func happenToNewcomer(_ happening: Happening) {
@@ -51,6 +60,14 @@ extension World {
             processes[index].isPaused = true
             processes[index].isBusy = true
             processes[index].write(.taken)
+        case .pausesUnheard(let index):
+            newcomer.loses(processes[index].pid)
+            processes[index].isPaused = true
+            processes[index].isBusy = true
+            processes[index].isUnheard = true
+        case .tellsLate(let index):
+            processes[index].isUnheard = false
+            processes[index].write(.taken)
         case .getsStuck(let index): processes[index].isStuck = true
         case .lookDue(let othersWait): look(othersWait ? .clients : .noClient)
         case .kernelRunsShort: isShort = true
@@ -58,8 +75,8 @@ extension World {
         case .retryDue:
             registrations[.retry(id)] = nil
             policy.timerFired(.retry(id), now: now)
-        case .readable, .queueMeasured, .spawnSucceeds, .spawnFails, .takes, .finishes, .channelRead, .exitsWell,
-            .exitsBadly, .reload, .throttleEnds, .stressEnds, .removal, .removalDeadline:
+        case .readable, .queueMeasured, .spawnSucceeds, .spawnFails, .takes, .takesUnheard, .finishes, .channelRead,
+            .exitsWell, .exitsBadly, .reload, .throttleEnds, .stressEnds, .removal, .removalDeadline:
             break
         }
     }
@@ -91,11 +108,14 @@ extension World {
         if isTaker(woken) || limit == 1 && woken != nil { return true }
         let isHeardSoon = processes.contains { $0.isOnChannel && !$0.unread.isEmpty }
         return isWatched || isLookTimerRunning || isRetryTimerRunning || isHeardSoon || pending != nil
-            || isThrottleTimerRunning || isBusyAtLimit
+            || isThrottleTimerRunning || isBusyAtLimit || isTriedAgain
     }
 
     /// Whether the process is there and does something. With a limit of one there is no other, whatever it does.
     private func isTaker(_ pid: Int32?) -> Bool { processes.contains { $0.pid == pid && !$0.isStuck } }
+
+    /// Who has paused tries again in a second, and says what comes of it.
+    private var isTriedAgain: Bool { processes.contains { $0.isPaused && $0.isUnheard && !$0.isStuck } }
 
     private var isBusyAtLimit: Bool { limit > 0 && processes.count >= limit && idleCount == 0 }
 
@@ -112,10 +132,16 @@ extension World {
             if world.isLookTimerRunning { world.happen(.lookDue(othersWait: false)) }
             if world.isMeasureAsked { world.happen(.queueMeasured(waiting: 1)) }
         }
+        // No other process is there whose client it could be. It tries again in vain, and there is room to say so.
+        if world.processes.count == 1, world.isTriedAgain {
+            world.happen(.tellsLate(0))
+            world.happen(.channelRead)
+        }
         if case .inQueue(let pid?) = world.newcomer, world.isTaker(pid) { return true }
         // A child that is coming up sees the queue when it is there; until its time is over no other is started.
         let isComingUp = world.processes.contains { $0.countsAsStarting }
-        let isFull = limit > 0 && world.processes.count >= limit
+        let isFree = world.processes.contains { $0.isOnChannel && !$0.isBusy && !$0.isStuck }
+        let isFull = limit > 0 && world.processes.count >= limit && !isFree
         return world.isWatched || world.pending != nil || isFull || world.isThrottleTimerRunning || isComingUp
     }
 }

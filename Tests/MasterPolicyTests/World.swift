@@ -23,6 +23,8 @@ struct Process {
     var isStuck = false
     /// It has given up its registration at the listeners.
     var isPaused = false
+    /// It is busy, and its TAKEN found the channel full: it was left out, and so is the AVAIL that belongs to it.
+    var isUnheard = false
 
     var countsAsIdle: Bool { isOnChannel && !isToldBusy }
     var countsAsStarting: Bool { isOnChannel && !isHeardOf }
@@ -59,6 +61,9 @@ enum Happening: Hashable {
     case accepts(Int)
     case pauses(Int)
     case getsStuck(Int)
+    case takesUnheard(Int)
+    case pausesUnheard(Int)
+    case tellsLate(Int)
     case lookDue(othersWait: Bool)
     case kernelRunsShort
     case kernelRecovers
@@ -72,6 +77,8 @@ struct Troubles: OptionSet {
     static let shortage = Troubles(rawValue: 1)
     /// A process does not react any more.
     static let stuck = Troubles(rawValue: 2)
+    /// Reports do not fit into the status channel, which is full when a process has two that were not read.
+    static let fullChannel = Troubles(rawValue: 4)
 }
 
 /// Which events there are in a world: both walks together would not end.
@@ -157,7 +164,7 @@ extension World {
                 continue
             }
             if process.isBusy {
-                if process.unread.count < 2 { body(.finishes(index)) }
+                if process.isUnheard || process.unread.count < 2 { body(.finishes(index)) }
             } else if process.unread.count < 2 {
                 body(.takes(index))
             }
@@ -214,8 +221,9 @@ extension World {
         case .removalDeadline:
             registrations[.removalDeadline(id)] = nil
             policy.timerFired(.removalDeadline(id), now: now)
-        case .clientComes, .accepts, .pauses, .getsStuck, .lookDue, .kernelRunsShort, .kernelRecovers,
-            .retryDue:
+        case .takesUnheard(let index): change(index, isBusy: true, isHeard: false)
+        case .clientComes, .accepts, .pauses, .getsStuck, .pausesUnheard, .tellsLate, .lookDue, .kernelRunsShort,
+            .kernelRecovers, .retryDue:
             happenToNewcomer(happening)
         }
         carryOut()
@@ -231,13 +239,14 @@ extension World {
         policy.spawned(id, pid: lastPID, generation: generation, now: now)
     }
 
-    private mutating func change(_ index: Int, isBusy: Bool) {
+    private mutating func change(_ index: Int, isBusy: Bool, isHeard: Bool = true) {
         if processes[index].isPaused {
             processes[index].isPaused = false
             comesUp(processes[index].pid)
         }
         processes[index].isBusy = isBusy
-        processes[index].write(isBusy ? .taken : .available)
+        if isHeard, !processes[index].isUnheard { processes[index].write(isBusy ? .taken : .available) }
+        processes[index].isUnheard = isBusy && !isHeard
     }
 
     private mutating func exit(_ index: Int, _ kind: ExitKind) {
