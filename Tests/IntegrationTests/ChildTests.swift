@@ -80,6 +80,28 @@ import Testing
         #expect(system.count("warning") == 0, "\(system.log)")
     }
 
+    @Test("processes that fail after their first client, one after the other: a hundred lines in ten seconds")
+    func mortal() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "mortal")])
+        defer { system.end() }
+        let master = try system.start()
+        let begun = ContinuousClock.now
+        for _ in 0..<250 { #expect(Caller.pid(.port(port)) != nil, "\(system.log)") }
+        try system.settle()
+        // The seconds of the interval are whole ones, so it may be a little shorter.
+        let intervals = Int((ContinuousClock.now - begun) / .seconds(9)) + 1
+        let told = system.count(" exit status 3")
+        #expect((50...100 * intervals).contains(told), "\(told)")
+        let isSummedUp = eventually(every: .milliseconds(500)) {
+            _ = Caller.pid(.port(port))
+            return system.count(" more processes ended, which is not logged one by one") > 0
+        }
+        #expect(isSummedUp, "\(system.log)")
+        #expect(system.count("throttling") == 0, "each was of use")
+        #expect(master.isRunning)
+    }
+
     @Test(
         "status records that are garbage, partial, of another life or about others: a message, and service",
         arguments: [

@@ -14,6 +14,8 @@ final class HeldProcess {
         case beforeAccept = "accept4:delay_enter"
         /// The kernel has woken it for a datagram, which is still in the queue. The service's lock is free again.
         case beforeReceiving = "recvmmsg:delay_enter"
+        /// The kernel has told it what it was woken for, and it knows of nothing that came since but the time.
+        case afterWakeup = "epoll_wait:delay_exit"
         /// It has said TAKEN.
         case afterReport = "sendto:delay_exit"
 
@@ -21,6 +23,7 @@ final class HeldProcess {
             switch self {
             case .beforeAccept: cspawn_accept4
             case .beforeReceiving: cspawn_recvmmsg
+            case .afterWakeup: cspawn_epoll_wait
             case .afterReport: cspawn_sendto
             }
         }

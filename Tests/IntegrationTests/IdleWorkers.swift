@@ -14,6 +14,8 @@ final class IdleWorkers {
         case blocking = "test-service serve=blocking"
         case blockingCrowd = "test-service serve=blocking-crowd"
         case datagrams = "test-service serve=datagrams"
+        /// Requests are lines, and who has said half of one has `ipc_timeout` for the rest.
+        case lines = "test-service serve=lines"
         case table = "test-service table=TABLE serve=table"
 
         var testDescription: String { rawValue }
@@ -167,6 +169,17 @@ final class IdleWorkers {
             caller.finish(), eventually({ allSleep })
         else { throw TestSupportError("nobody has the client: \(before)\n\(system.log)") }
         return (woken, other)
+    }
+
+    /// Clients that say half a line, of whom the worker has one after the other.
+    func halfClients(_ count: Int, of worker: Int32) throws -> [Caller] {
+        try (0..<count).map { number in
+            let before = descriptors(worker)
+            let caller = try Caller(place)
+            let isTaken = caller.send("half") && eventually { descriptors(worker) == before + 1 && allSleep }
+            guard isTaken else { throw TestSupportError("another one has client \(number)\n\(system.log)") }
+            return caller
+        }
     }
 
     private func descriptors(_ pid: Int32) -> Int {

@@ -46,6 +46,26 @@ import Testing
         #expect(Caller.pid(.port(port)) != nil)
     }
 
+    /// An optimized program gives an owner's descriptor up after the last use of it, and not at the end of a function.
+    @Test(
+        "the same with the release build: why it gives up is where a person looks",
+        .enabled(
+            if: Release.directory != nil,
+            "SKIPPED: QM_RELEASE_PRODUCTS names no release build (scripts/test does)"
+        ),
+        arguments: ways
+    )
+    func twoReleasedMasters(_ option: String) throws {
+        let system = try MailSystem([])
+        defer { system.end() }
+        let first = try system.start()
+        try system.install(Release.path("master"), as: "master")
+        let second = try system.runMaster(option)
+        let text = "master: fatal: open lock file pid/master.pid: \(Self.held)"
+        #expect(second.status == 1 && second.output.contains(text), "\(second)")
+        #expect(first.isRunning)
+    }
+
     @Test("a second master with a queue of its own but the same data directory gives up")
     func sharedData() throws {
         let system = try MailSystem([])

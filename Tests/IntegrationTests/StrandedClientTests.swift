@@ -50,6 +50,30 @@ import Testing
         }
     }
 
+    @Test("the worker that was woken is used up by what it sees beside the client")
+    func usedUp() throws {
+        let timeout = Duration.seconds(8)
+        let workers = try IdleWorkers(.lines, main: ["max_use": "6", "ipc_timeout": "8s"])
+        defer { workers.system.end() }
+        try workers.haveTwo()
+        let (woken, other) = try workers.order()
+        // They leave when their time is over, which it will see together with the next client.
+        let halves = try workers.halfClients(6, of: woken)
+        let begun = ContinuousClock.now
+        try Before.quiet.happens(workers)
+        let held = try HeldProcess(woken, .afterWakeup)
+        let client = try workers.client()
+        try #require(held.isHeld(), "the client was for this one")
+        rest(begun + timeout + .milliseconds(500) - ContinuousClock.now)
+        // By now master may have had another one look. If it does not, the one that was woken must not leave the client.
+        held.release()
+        #expect(workers.serves(client), "\(workers.system.log)")
+        for half in halves { #expect(half.readAll() == "") }
+        #expect(workers.pids.contains(other))
+        #expect(client.finish())
+        #expect(eventually { !workers.pids.contains(woken) }, "it was used up")
+    }
+
     @Test("the worker that was woken retires since its table has changed", arguments: Before.allCases)
     func retired(_ before: Before) throws {
         let workers = try IdleWorkers(.table)

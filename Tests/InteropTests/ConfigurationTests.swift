@@ -125,6 +125,31 @@ extension Interoperation {
             try sandbox.stop()
         }
 
+        @Test(
+            "a host that is ::1 in /etc/hosts is what the resolver makes of it when inet_protocols is ipv4",
+            arguments: [MasterUnderTest.quartermaster, .debian]
+        )
+        func hostOfTheOtherFamily(_ master: MasterUnderTest) throws {
+            let sandbox = try master.sandbox()
+            defer { sandbox.destroy() }
+            let port = try FreePort.next()
+            try sandbox.install(BuiltProducts.path("wire-probe"), as: "wire-probe")
+            try sandbox.addService("ip6-localhost:\(port) inet n - n - 1 wire-probe")
+            // Only this master has the file as its /etc/hosts, in a mount namespace of its own.
+            let hosts = sandbox.directory + "/hosts"
+            try "127.0.0.1 localhost\n::1 ip6-localhost\n".write(toFile: hosts, atomically: true, encoding: .utf8)
+            chmod(hosts, 0o644)
+            let script = "mount --make-rprivate / && mount --bind \"$0\" /etc/hosts && exec \"$@\""
+            let start = ["/usr/sbin/postfix", "-c", sandbox.configDirectory, "start"]
+            let started = try run(["/usr/bin/unshare", "-m", "/bin/sh", "-c", script, hosts] + start)
+            #expect(started.succeeded && sandbox.isRunning, "\(started)\n\(sandbox.logTail())")
+            #expect(try Client.greeting(port: port).hasPrefix("pid "), "on 127.0.0.1: \(sandbox.logTail())")
+            try sandbox.reload()
+            #expect(try Client.greeting(port: port).hasPrefix("pid "), "\(sandbox.logTail())")
+            #expect(sandbox.alarms == [])
+            try sandbox.stop()
+        }
+
         /// Values that Debian's `master` and ours judge differently, ours later or Debian's later.
         private static let judgedElsewhere: Set<String> = [
             // Debian's looks at inet_interfaces only for an inet service.

@@ -40,6 +40,49 @@ extension Interoperation {
             #expect(sandbox.alarms == [])
         }
 
+        @Test("SIGURG, with which our master tells idle processes to look, harms none of Postfix's daemons")
+        func urgentSignal() throws {
+            let sandbox = try MasterUnderTest.quartermaster.sandbox()
+            defer { sandbox.destroy() }
+            let sink = try SmtpSink(for: sandbox)
+            defer { sink.end() }
+            // Without it, virtual does not start.
+            try sandbox.setMain(["virtual_mailbox_base": sandbox.directory])
+            try sandbox.start()
+            let lines = try String(contentsOfFile: sandbox.masterCf, encoding: .utf8).split(separator: "\n")
+            let services = lines.map { $0.split(separator: " ").map(String.init) }.filter {
+                $0.count > 7 && $0[0] != "#"
+            }
+            let programs = Set(services.map { $0[7] })
+            #expect(programs.count > 15)
+            // A client brings up each of them, and they hear of the signal while they have it and when they have not.
+            var clients: [Caller] = []
+            for service in services where service[1] == "unix" {
+                let directory = service[2] == "n" ? "public" : "private"
+                clients.append(try Caller(.path("\(sandbox.queueDirectory)/\(directory)/\(service[0])")))
+            }
+            clients.append(try Caller(.port(sandbox.smtpPort)))
+            let areThere = eventually { programs.isSubset(of: Set(sandbox.processes.map(\.name))) }
+            #expect(areThere, "\(programs.subtracting(sandbox.processes.map(\.name)))\n\(sandbox.logTail())")
+            let daemons = sandbox.processes.filter { $0.name != "master" }
+            for _ in 0..<3 {
+                for daemon in daemons { kill(daemon.pid, SIGURG) }
+                rest(.milliseconds(100))
+            }
+            clients = []
+            for daemon in daemons { kill(daemon.pid, SIGURG) }
+            let source = try MailLoad.start(messages: 50, sessions: 5, port: sandbox.smtpPort)
+            while source.isRunning {
+                for daemon in daemons { kill(daemon.pid, SIGURG) }
+                rest(.milliseconds(20))
+            }
+            #expect(source.finish().status == 0, "\(sandbox.logTail())")
+            #expect(sandbox.wait(for: "status=sent", count: 50), "\(sandbox.logTail())")
+            let ended = daemons.filter { !ProcessTable.exists($0.pid) }
+            #expect(ended.isEmpty, "\(ended.map(\.name))\n\(sandbox.logTail())")
+            #expect(sandbox.alarms == [])
+        }
+
         @Test(
             "maxproc 2: the limit, the warning and the stress state",
             arguments: [

@@ -75,6 +75,32 @@ import Testing
         #expect(try list("0177.0.0.1:2525") == ["127.0.0.1 2525"])
     }
 
+    @Test("a name is looked up for the one family in use, at a start and at a reload, and for any when both are")
+    func oneFamilyOfNames() throws {
+        let book = NameBook(.noting)
+        // As the resolver answers where /etc/hosts has "::1 ip6-localhost".
+        book.add(.addresses([SocketAddress(ipv4: [127, 0, 0, 1], port: 0)]), to: .host("ip6-localhost", .ipv4))
+        let loopback = SocketAddress(ipv6: [UInt8](repeating: 0, count: 15) + [1], port: 0)
+        for family in [nil, SocketAddress.Family.ipv6] {
+            book.add(.addresses([loopback]), to: .host("ip6-localhost", family))
+        }
+        for (families, wanted) in [(AddressFamilies.ipv4, "127.0.0.1"), (.ipv6, "::1"), ([.ipv4, .ipv6], "::1")] {
+            let named = InetAddresses(settings: settings(), families: families, interfaces: interfaces, names: book)
+            let name = try InetName.parse("ip6-localhost:25")
+            let found = try named.addresses(of: name, written: "ip6-localhost:25", ports: .builtin)
+            #expect(found.map(\.hostText) == [wanted])
+            let listed = InetAddresses(
+                settings: settings("inet_interfaces = ip6-localhost"),
+                families: families,
+                interfaces: interfaces,
+                names: book
+            )
+            let port = try InetName.parse("25")
+            #expect(try listed.addresses(of: port, written: "25", ports: .builtin).map(\.hostText) == [wanted])
+        }
+        #expect(book.open == [], "nothing else is asked for")
+    }
+
     @Test("after a change of inet_protocols, inet_interfaces still stands for the addresses of the start")
     func familiesOfTheStart() throws {
         let main = settings("inet_interfaces = 127.0.0.1")

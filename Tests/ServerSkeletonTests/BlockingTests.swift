@@ -171,6 +171,57 @@ struct BlockingTests {
         #expect(child.isRunning)
     }
 
+    @Test("many clients that are passed on at the same time: each keeps what came along with it")
+    func introductions() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "pass", "serve=blocking-introductions"],
+            room: room,
+            listeners: [listener.number]
+        )
+        let early = try Passing(room)
+        try early.pass("192.0.2.99")
+        #expect(try early.client.receive(11) == "192.0.2.99\n")
+        let passings = try (0..<8).map { _ in try Passing(room) }
+        // Their senders have been taken out of the queue when this one is.
+        let last = try Passing(room)
+        try last.pass("192.0.2.98")
+        #expect(try last.client.receive(11) == "192.0.2.98\n")
+        // All of it is there when the process looks next, and a request of an older client among it.
+        kill(child.pid, SIGSTOP)
+        #expect(eventually { ProcessSnapshot(child.pid)?.state == "T" })
+        try early.client.send("?")
+        for (index, passing) in passings.enumerated() { try passing.pass("192.0.2.\(index)") }
+        kill(child.pid, SIGCONT)
+        for (index, passing) in passings.enumerated() {
+            #expect(try passing.client.receive(10) == "192.0.2.\(index)\n")
+            #expect(passing.sender.isDisconnected())
+        }
+        #expect(try early.client.receive(5) == "none\n", "told at its arrival, and of itself only")
+        #expect(child.isRunning)
+    }
+
+    /// A sender's connection, and a client's that it is to pass on.
+    private final class Passing {
+        let sender: TestPeer
+        let client: TestPeer
+        private let ends: SocketEnds
+
+        init(_ room: ServerRoom) throws {
+            sender = try room.connect()
+            ends = try SocketEnds()
+            client = try ends.peer()
+        }
+
+        func pass(_ address: String) throws {
+            try sender.socket.number.pass(ends.far)
+            try sender.send("client_address\0\(address)\0\0")
+            ends.closeFar()
+        }
+    }
+
     @Test("many clients, for a service that says so: one request after the other")
     func manyClients() throws {
         let room = try ServerRoom()

@@ -243,6 +243,38 @@ struct DatagramTests {
         #expect(child.isRunning)
     }
 
+    @Test(
+        "postlogd relays to the system's log with what a terminal would obey taken out, of the name as of the text",
+        .enabled(if: geteuid() == 0, "SKIPPED: a /dev of its own needs root")
+    )
+    func relaysHarmlessLines() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        // Only the server sees this directory as /dev, in a mount namespace of its own.
+        let devices = room.directory.file("dev")
+        try FileManager.default.createDirectory(atPath: devices, withIntermediateDirectories: false)
+        try room.directory.write("", to: "dev/null")
+        let system = try LogCollector(path: devices + "/log")
+        let script = "mount --make-rprivate / && mount --bind /dev/null $0/null && mount --rbind $0 /dev && exec \"$@\""
+        let program = BuiltProducts.path("postlogd")
+        let child = try ServerChild(
+            "/usr/bin/unshare",
+            ["-m", "/bin/sh", "-c", script, devices, program, "-t", "unix-dgram", "-l", "-o", "maillog_file="],
+            room: room,
+            listeners: [socket.number]
+        )
+        let sender = try room.sender()
+        try sender.send("Mar 05 10:00:00 mx post\u{1b}[31m\u{7}\nfix/sm\u{9b}tpd[17]: te\u{1b}]0;xt\nMar 05 evil")
+        #expect(system.contains("te?]0;xt?Mar 05 evil"), "\(system.text)")
+        try sender.send("Mar 05 10:00:00 mx pl\u{ef}\u{7f}n: good")
+        #expect(system.contains(": good"), "\(system.text)")
+        let lines = system.text
+        #expect(lines.contains(" post?[31m??fix/sm??tpd[17]: te?]0;xt?Mar 05 evil"), "\(lines)")
+        #expect(lines.contains(" pl???n["), "\(lines)")
+        #expect(lines.unicodeScalars.allSatisfy { $0 == "\n" || (32..<127).contains($0.value) }, "\(lines)")
+        #expect(child.isRunning)
+    }
+
     @Test("postlogd without a file comes to no harm")
     func withoutAFile() throws {
         let room = try ServerRoom()

@@ -225,6 +225,14 @@ final class ServerChild {
         return found
     }
 
+    /// What the server says last, before it has been quiet for longer than a process that pauses is.
+    func lastRecord() throws -> Record? {
+        var last: Record?
+        // Only AVAIL is worth the short wait: what is wrong may be that it never comes.
+        while let record = try records(1, within: last == available() ? 2500 : 30_000).first { last = record }
+        return last
+    }
+
     func taken() -> Record { Record(pid: pid, generation: 0o17, availability: 0) }
     func available() -> Record { Record(pid: pid, generation: 0o17, availability: 1) }
 
@@ -250,13 +258,23 @@ final class ServerChild {
 
     /// Lets the server open so many descriptors more than it has open now.
     func limitDescriptors(toMore count: Int) throws {
-        let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count + count
+        try limitDescriptors(to: FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count + count)
+    }
+
+    private func limitDescriptors(to limit: Int) throws {
         let limiter = Process()
         limiter.executableURL = URL(fileURLWithPath: "/usr/bin/prlimit")
-        limiter.arguments = ["--pid", "\(pid)", "--nofile=\(open):\(open)"]
+        limiter.arguments = ["--pid", "\(pid)", "--nofile=\(limit):\(limit)"]
         try limiter.run()
         limiter.waitUntilExit()
         #expect(limiter.terminationStatus == 0)
+    }
+
+    /// Leaves the server no further descriptor: every number below the limit is in use.
+    func exhaustDescriptors() throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd")
+        let used = Set(names.compactMap { Int($0) })
+        try limitDescriptors(to: (0...).first { !used.contains($0) } ?? 0)
     }
 
     /// What the kernel wakes the server for on its endpoint `number`: the events of epoll_ctl(2); nil when it does not.

@@ -239,6 +239,46 @@ struct WakeupTests {
         #expect(child.isRunning)
     }
 
+    @Test("a TAKEN that finds the channel full is left out with its AVAIL, and the next pair is whole")
+    func lostTaken() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try start(["-t", "unix"], room, listener)
+        let client = try room.connect()
+        try child.fillStatus(leavingRoomFor: 0)
+        for line in ["first\n", "second\n"] { #expect(try client.exchange(line, line.utf8.count) == line) }
+        var own: [Record] = []
+        while let record = try child.records(1, within: 300).first { if record.pid == child.pid { own.append(record) } }
+        #expect(own == [], "master takes it for idle, as it is by now")
+        for line in ["third\n", "fourth\n"] {
+            #expect(try client.exchange(line, line.utf8.count) == line)
+            #expect(try child.records(2) == [child.taken(), child.available()])
+        }
+    }
+
+    @Test("a full status channel: who cannot take clients says so as soon as there is room, and when it can again")
+    func lostTakenOfAPause() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try start(["-t", "unix"], room, listener)
+        try child.fillStatus(leavingRoomFor: 0)
+        try child.exhaustDescriptors()
+        let client = try room.connect()
+        #expect(room.log.contains("warning: accept connection: Too many open files"))
+        var said: Record?
+        while said != child.taken() {
+            guard let record = try child.records(1).first else { break }
+            if record.pid == child.pid { said = record }
+        }
+        #expect(said == child.taken(), "the pause goes on, and others are asked")
+        guard case .client = try listener.number.accept() else {
+            Issue.record("the server has taken the client")
+            return
+        }
+        #expect(try child.lastRecord() == child.available())
+        withExtendedLifetime(client) {}
+    }
+
     @Test("a full status channel holds up no work, and AVAIL comes when there is room")
     func fullStatusChannel() throws {
         let room = try ServerRoom()

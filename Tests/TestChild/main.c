@@ -11,6 +11,7 @@
  *   exit          exit status 0 at once, without a request, until the file named by flag=<path> exists;
  *                 makes that file; serves when it exists
  *   gated         takes a byte from the FIFO named by gate=<path> before it serves
+ *   mortal        serves one client, and ends with status 3
  *   hang          never accepts, never ends by itself
  *   stubborn      serves, ignores SIGTERM and the end of the status channel
  *   garbage       sends bytes that are no status records, then serves
@@ -54,6 +55,7 @@ struct record {
 static int argument_count;
 static char **arguments;
 static int stubborn;
+static int mortal;
 /* For a client's line, in milliseconds. */
 static int patience = 60000;
 
@@ -122,6 +124,7 @@ static void serve(int tells_arguments) {
             int heard = say(getpid(), generation(), 0);
             answer(client, tells_arguments);
             if (!(say(getpid(), generation(), 1) && heard) && !stubborn) exit(0);
+            if (mortal) exit(3);
         }
         if (!stubborn && watched[listeners].revents) exit(0);
     }
@@ -175,6 +178,7 @@ int main(int argc, char **argv) {
         stubborn = 1;
         alarm(300);
     }
+    mortal = strcmp(mode, "mortal") == 0;
     if (strcmp(mode, "garbage") == 0) {
         char bytes[35];
         memset(bytes, 0xa5, sizeof bytes);

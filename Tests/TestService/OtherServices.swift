@@ -83,6 +83,28 @@ struct BlockingCrowdService: BlockingStreamService {
     mutating func serve(_ client: inout BlockingClient) { echo(&client) }
 }
 
+/// Greets many clients with what came along with them, and says to each request what it knows of the client by then.
+struct BlockingIntroductionService: BlockingStreamService {
+    static let clientsAtOnce = ClientsAtOnce.many
+
+    init(_ context: inout ServiceContext) {}
+
+    mutating func clientArrived(_ client: inout BlockingClient) { introduce(&client) }
+
+    mutating func serve(_ client: inout BlockingClient) {
+        var bytes = [UInt8](repeating: 0, count: 256)
+        var span = bytes.mutableSpan
+        var room = span.mutableBytes
+        guard let count = try? client.read(into: &room), count > 0 else { return }
+        introduce(&client)
+    }
+
+    private func introduce(_ client: inout BlockingClient) {
+        let address = client.client.passAttributes?["client_address"] ?? "none"
+        try? client.write(Array((address + "\n").utf8).span.bytes)
+    }
+}
+
 private func greet(_ client: inout BlockingClient) {
     try? client.write(Array("hello\n".utf8).span.bytes)
 }
@@ -115,12 +137,14 @@ struct DatagramCounter: DatagramService {
     }
 }
 
-/// The kernel has no lock for the next turn, or refuses to give up the one of the next turn.
+/// The kernel has no lock for the next turn, refuses to give up the one of the next turn, or has no memory for the next
+/// receive.
 private func refuse(_ request: String) {
     #if DEBUG
     switch request {
     case "refuse to lock": FaultPlan.fail(.flock, with: .noLocks)
     case "refuse to unlock": FaultPlan.fail(.flock, with: .noLocks, afterPassing: 1)
+    case "refuse to receive": FaultPlan.fail(.recvmmsg, with: .noMemory)
     default: break
     }
     #endif

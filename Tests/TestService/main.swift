@@ -10,6 +10,7 @@ switch CommandLine.arguments.last {
 case "serve=flow": StreamServer<FlowService>.main()
 case "serve=blocking": BlockingStreamServer<BlockingService>.main()
 case "serve=blocking-crowd": BlockingStreamServer<BlockingCrowdService>.main()
+case "serve=blocking-introductions": BlockingStreamServer<BlockingIntroductionService>.main()
 case "serve=datagrams": DatagramServer<DatagramCounter>.main()
 case "serve=retiring": StreamServer<RetiringService>.main()
 case "serve=table": StreamServer<TableService>.main()

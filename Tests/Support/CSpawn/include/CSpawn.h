@@ -32,6 +32,11 @@ enum cspawn_call {
     cspawn_accept4 = SYS_accept4,
     cspawn_recvmmsg = SYS_recvmmsg,
     cspawn_sendto = SYS_sendto,
+#ifdef SYS_epoll_wait
+    cspawn_epoll_wait = SYS_epoll_wait,
+#else
+    cspawn_epoll_wait = SYS_epoll_pwait,
+#endif
 };
 
 #endif

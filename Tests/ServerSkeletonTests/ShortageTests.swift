@@ -1,0 +1,56 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of workers that are idle again after a shortage
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import SystemCalls
+import TestSupport
+import Testing
+
+/// A worker that can take nothing says TAKEN. Were it to wait for its next client with AVAIL, master would start
+/// another process for that one, or at the limit leave it to wait.
+struct ShortageTests {
+    @Test("no descriptor for a client that another process takes: idle again", arguments: WakeupTests.lookers)
+    func descriptors(_ service: String) throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "unix", service],
+            room: room,
+            listeners: [listener.number]
+        )
+        #expect(try eventually { try child.registration() != nil })
+        try child.exhaustDescriptors()
+        let client = try room.connect()
+        #expect(try child.records(1) == [child.taken()])
+        guard case .client = try listener.number.accept() else {
+            Issue.record("the server has taken the client")
+            return
+        }
+        #expect(try child.lastRecord() == child.available())
+        #expect(try child.registration() != nil)
+        #expect(room.log.contains("warning: accept connection: Too many open files"))
+        withExtendedLifetime(client) {}
+    }
+
+    @Test("no memory for a receive: idle again")
+    func memory() throws {
+        let room = try ServerRoom()
+        let socket = try room.datagramSocket()
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "unix-dgram", "-l", "serve=datagrams"],
+            room: room,
+            listeners: [socket.number]
+        )
+        let sender = try room.sender()
+        try sender.send("refuse to receive")
+        #expect(room.log.contains("warning: receive: Cannot allocate memory -- "))
+        #expect(try child.lastRecord() == child.available())
+        try sender.send("later")
+        #expect(room.log.contains("received 1: later"))
+        #expect(try child.records(2) == [child.taken(), child.available()])
+    }
+}
