@@ -20,11 +20,13 @@ package struct ComparedFigure: Codable, Equatable, Sendable {
     /// By turns, the median of the changes within the rounds, else that between the medians; as a share of the
     /// baseline, nil when that is 0.
     package var change: Double?
-    /// Half of the rounds changed by no less and no more than this: the noise that a verdict is held against.
+    /// Half of the rounds changed by no less and no more than this.
     package var lowerQuartile: Double?
     package var upperQuartile: Double?
     /// How often chance alone would do this to any of the figures; nil with too few rounds.
     package var probability: Double?
+    /// Whether the change was the same from the first rounds to the last; nil with too few rounds.
+    package var isSteady: Bool?
     package var verdict: Comparison.Verdict
 
     /// Below this probability a difference counts as shown.
@@ -66,9 +68,9 @@ package struct ComparedFigure: Codable, Equatable, Sendable {
         }
         if pairs.count < Self.fewestRounds { return }
         // In proportion to both, so that the side that is called baseline makes no difference.
-        probability = SignedRankTest.probability(
-            pairs.map { $0.old == $0.new ? 0 : ($0.new - $0.old) / ($0.new + $0.old) }
-        )
+        let differences = pairs.map { $0.old == $0.new ? 0 : ($0.new - $0.old) / ($0.new + $0.old) }
+        probability = SignedRankTest.probability(differences)
+        isSteady = Steadiness.holds(differences)
     }
 
     /// `probability`: corrected for all figures that are compared.
@@ -77,6 +79,8 @@ package struct ComparedFigure: Codable, Equatable, Sendable {
         let effect = change ?? (candidate == baseline ? 0 : candidate > baseline ? .infinity : -.infinity)
         if probability >= Self.significance || abs(effect) < minimumEffect || effect == 0 {
             verdict = .noDifferenceShown
+        } else if isSteady == false {
+            verdict = .notSteady
         } else {
             verdict = (effect > 0) == name.isBetterWhenLarger ? .better : .worse
         }

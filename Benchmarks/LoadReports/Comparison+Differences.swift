@@ -40,7 +40,11 @@ extension Comparison {
     private static func troubles(_ side: String, _ runs: [RunReport]) -> [String] {
         var troubles: [String] = []
         let failures = runs.reduce(0) { $0 + $1.ledger.errors }
-        if failures > 0 { troubles.append("\(side): \(failures) exchanges failed; they are in no figure below") }
+        if failures > 0 {
+            troubles.append("\(side): \(failures) exchanges failed; no figure of this comparison counts them")
+        }
+        let silent = runs.count { $0.ledger.answered == 0 }
+        if silent > 0 { troubles.append("\(side): in \(silent) of \(runs.count) runs nothing was answered") }
         let torn = runs.count { !$0.ledger.addsUp }
         if torn > 0 { troubles.append("\(side): the ledger of \(torn) of its runs does not add up") }
         let limited = runs.count { $0.generator.wasTheLimit }

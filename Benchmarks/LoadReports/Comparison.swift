@@ -6,11 +6,13 @@
 /// What became of the figures between two records: for each the medians, the change, and, if both were measured by
 /// turns, whether it is more than the noise.
 package struct Comparison: Codable, Equatable, Sendable {
-    package static let currentSchema = 2
+    package static let currentSchema = 3
 
     package enum Verdict: String, Codable, Sendable {
         case better, worse
         case noDifferenceShown = "no difference shown"
+        /// The rounds differ, but not alike from the first to the last: it may be the machine that changed.
+        case notSteady = "not steady"
         case tooFewRounds = "too few rounds to tell"
         /// Between two records taken one after the other the machine may have changed more than the server.
         case notByTurns = "not measured by turns"
@@ -55,10 +57,18 @@ package struct Comparison: Codable, Equatable, Sendable {
     /// Worse when anything is; better when something is and nothing is worse.
     package var verdict: Verdict {
         let verdicts = Set(lines.map(\.verdict))
-        for verdict in [Verdict.worse, .better, .noDifferenceShown] where verdicts.contains(verdict) { return verdict }
+        for verdict in [Verdict.worse, .better, .notSteady, .noDifferenceShown] where verdicts.contains(verdict) {
+            return verdict
+        }
         return order == .byTurns ? .tooFewRounds : .notByTurns
     }
 
-    /// 2: something is worse.
-    package var exitStatus: Int32 { verdict == .worse ? 2 : 0 }
+    /// In most runs of one side nothing was answered, or there is no run.
+    private var isOfNothing: Bool {
+        guard let rate = lines.first(where: { $0.name == .rate }) else { return true }
+        return min(rate.baseline, rate.candidate) <= 0
+    }
+
+    /// 2: something is worse; 1: there was nothing to compare.
+    package var exitStatus: Int32 { verdict == .worse ? 2 : isOfNothing ? 1 : 0 }
 }

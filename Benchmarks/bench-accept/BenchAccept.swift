@@ -66,11 +66,15 @@ struct BenchAccept: ParsableCommand {
 
     private static func unknown(_ word: String) -> String {
         let names = subcommandNames
-        let nearest = names.map { ($0, spellingDistance(word, $0)) }.min { $0.1 < $1.1 }
-        let guess = nearest.flatMap { $0.1 <= 2 ? "; did you mean \($0.0)?" : nil } ?? ""
-        return
-            "unknown subcommand \"\(printable(word))\"\(guess.isEmpty ? "." : guess) There are \(names.joined(separator: ", "))."
+        let guess = likelyName(word, among: names).map { "; did you mean \($0)?" } ?? "."
+        return "unknown subcommand \"\(printable(word))\"\(guess) There are \(names.joined(separator: ", "))."
     }
+}
+
+/// What was meant, if one of the names is near.
+func likelyName(_ word: String, among names: [String]) -> String? {
+    let nearest = names.map { ($0, spellingDistance(word, $0)) }.min { $0.1 < $1.1 }
+    return nearest.flatMap { $0.1 <= 2 ? $0.0 : nil }
 }
 
 /// How many letters are wrong, missing, or too many (Levenshtein).

@@ -38,20 +38,37 @@ struct Serve: ParsableCommand {
     func validate() throws { _ = try makePlan() }
 
     func run() throws {
-        do {
+        let plan = try makePlan()
+        var isServing = false
+        do throws(SystemError) {
             try? raiseDescriptorLimit()
-            let plan = try makePlan()
             var server = try BareServer(plan)
+            isServing = true
             // Scripts wait for this line.
             _ = print("serving \(plan.target.description)\n", to: .standardOutput)
             try server.run()
-        } catch let error as SystemError {
-            complain("\(place): \(error); no longer served")
+        } catch {
+            let place = plan.target.description
+            complain(
+                isServing ? "\(place): \(error); no longer served" : "cannot serve \(place): \(error)\(cure(error))"
+            )
             throw ExitCode.failure
         }
     }
 
-    private var place: String { unix ?? tcp ?? unixDatagrams ?? udp ?? "" }
+    /// What helps where the place cannot be had.
+    private func cure(_ error: SystemError) -> String {
+        let isPath = unix != nil || unixDatagrams != nil
+        switch error.code {
+        case .addressInUse where isPath: return " (a server is there, or a file that is no socket: choose another path)"
+        case .addressInUse: return " (another program has it, as ss -lntup shows: choose another port, or end that one)"
+        case .addressNotAvailable: return " (this machine has no such address)"
+        case .permissionDenied where isPath: return " (the directory has to be writable for you)"
+        case .permissionDenied: return " (a port below 1024 is root's)"
+        case .noSuchFileOrDirectory: return " (the directory has to exist)"
+        default: return ""
+        }
+    }
 
     private func makePlan() throws -> ServePlan {
         guard [unix, tcp, unixDatagrams, udp].compactMap(\.self).count == 1 else {

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
+import LoadGeneration
 import LoadReports
 import SystemCalls
 
@@ -21,21 +22,30 @@ struct TurnLoad {
 
     private static func parse(_ words: [String]) throws -> Load {
         let words = words.first == "bench-accept" ? Array(words.dropFirst()) : words
+        try checkKind(words.first ?? "")
         let command: any ParsableCommand
         do {
             command = try BenchAccept.parseAsRoot(BenchAccept.spelledOut(words))
         } catch {
             throw ValidationError(BenchAccept.message(for: error))
         }
-        guard let command = command as? any LoadCommand else {
-            throw ValidationError("a load begins with storm, kept, burst, slow, idle or datagrams")
-        }
+        guard let command = command as? any LoadCommand else { throw noLoad }
         let faces = command.faces
         if faces.json != nil || faces.csv != nil || faces.hdr != nil || faces.html != nil || !faces.failIf.isEmpty {
             throw ValidationError("a load of compare makes no report of its own: leave out --json, --csv and the like")
         }
         // Many short runs see more of the machine's moods than few long ones.
         return try command.makeLoad(usualSeconds: 1)
+    }
+
+    private static let noLoad = ValidationError("a load begins with storm, kept, burst, slow, idle or datagrams")
+
+    /// Without a kind that exists, complaints would be about the options behind it.
+    private static func checkKind(_ word: String) throws {
+        let kinds = LoadShape.allCases.map(\.rawValue)
+        if kinds.contains(word) { return }
+        guard let meant = likelyName(word, among: kinds) else { throw noLoad }
+        throw ValidationError("there is no load \"\(printable(word))\"; did you mean \(meant)?")
     }
 }
 

@@ -93,6 +93,23 @@ struct CommandTests {
         #expect(run.output.contains(", 2 runs\n") && run.output.contains("verdict: too few rounds"), "\(run.output)")
     }
 
+    @Test("nothing answers: exits 1, says what the first failure was, and compares nothing")
+    func comparedWithNothing() throws {
+        let server = SmallServer(serve: echo)
+        let good = "kept --unix \(server.path) --preset echo --clients 1 --count 5"
+        let bad = "kept --unix /nonexistent/socket --preset echo --clients 1 --count 5"
+        for (loads, number) in [([bad, bad], 1), ([bad, good], 1), ([good, bad], 2)] {
+            let run = try Bench.run("compare", "--run", loads[0], "--run", loads[1], "--rounds", "2", "--json")
+            #expect(run.status == 1)
+            #expect(
+                run.errors.contains("run \(number) had no exchange that was answered: no such socket")
+                    && run.errors.contains("nothing was compared"),
+                "\(run.errors)"
+            )
+            #expect(run.output.isEmpty, "no result")
+        }
+    }
+
     @Test("a server that is half as fast is found by turns, with exit status 2")
     func slower() throws {
         let fast = SmallServer(serve: echo)

@@ -82,6 +82,12 @@ struct NonsenseTests {
             (["compare", "a"], "give --run twice"),
             (["compare", "--run", "storm --unix /a --preset echo", "--run", "dance"], "--run 'dance'"),
             (["compare", "--run", "storm --unix /a", "--run", "x"], "nothing to say or hear"),
+            (
+                ["compare", "--run", "kpet --unix /a --preset echo", "--run", "x"],
+                "no load \"kpet\"; did you mean kept?"
+            ),
+            (["compare", "--run", "kept --cleints 5", "--run", "x"], "'--cleints'. Did you mean '--clients'?"),
+            (["compare", "--run", "", "--run", "x"], "a load begins with storm"),
             (["compare", "--run", "serve --unix /a", "--run", "x"], "a load begins with storm"),
             (["compare", "--run", "storm --unix '/a", "--run", "x"], "the quote ' is not closed"),
             (["compare", "--run", "kept --unix /a --preset echo --json -", "--run", "x"], "leave out --json"),

@@ -81,10 +81,20 @@ struct ServeTests {
         let server = try Served("--tcp", place)
         let second = try run([BuiltProducts.path("bench-accept"), "serve", "--tcp", place])
         #expect(second.status == 1)
-        #expect(second.output.contains("\(place): bind: Address already in use"), "\(second)")
+        #expect(
+            second.output.contains("cannot serve tcp \(place): bind: Address already in use (another "),
+            "\(second)"
+        )
+        #expect(!second.output.contains("serving "), "\(second)")
         let nowhere = try run([BuiltProducts.path("bench-accept"), "serve", "--unix", "/nonexistent/s"])
         #expect(nowhere.status == 1)
-        #expect(nowhere.output.contains("/nonexistent/s: bind: No such file"), "\(nowhere)")
+        #expect(nowhere.output.contains("cannot serve unix /nonexistent/s: bind: No such file"), "\(nowhere)")
+        #expect(nowhere.output.contains("(the directory has to exist)"), "\(nowhere)")
+        let directory = try TemporaryDirectory()
+        try directory.write("no socket", to: "file")
+        let file = try run([BuiltProducts.path("bench-accept"), "serve", "--unix", directory.file("file")])
+        #expect(file.status == 1 && file.output.contains("or a file that is no socket: choose another path"), "\(file)")
+        #expect(try String(contentsOfFile: directory.file("file"), encoding: .utf8) == "no socket")
         withExtendedLifetime(server) {}
     }
 }

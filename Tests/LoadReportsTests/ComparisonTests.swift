@@ -143,6 +143,54 @@ struct ComparisonTests {
         #expect(comparison.lines[0].change.map { abs($0 + 0.05) < 0.002 } == true)
     }
 
+    @Test("what is judged is told as such: the medians of all runs may say the opposite")
+    func contradiction() {
+        // Slower by 5 % in each round but one, in which the machine slept while the baseline ran.
+        let slow = [1000, 1100, 1200, 1300, 1400, 1500, 1600, 1700, 1800]
+        let baseline = record([900] + slow + [1000, 1000])
+        let candidate = record([2000] + slow.map { $0 * 95 / 100 } + [1950, 1950])
+        let comparison = compare(baseline, candidate)
+        let rate = comparison.lines[0]
+        #expect(rate.candidate > rate.baseline, "\(rate)")
+        #expect(rate.change.map { abs($0 + 0.05) < 0.002 } == true, "\(rate)")
+        // Not enough for a verdict; with one, the table says which of the two counts.
+        #expect(!comparison.table.contains("note: "), "\(comparison.table)")
+        var decided = comparison
+        decided.lines[0].verdict = .worse
+        let note = "note: rate: -5.0 % within the rounds counts, not +"
+        #expect(decided.table.contains(note), "\(decided.table)")
+        let words = decided.table.split(separator: "\n").prefix(4).joined(separator: "\n")
+        #expect(
+            words.contains("median of       all runs") && words.contains("changes within     the rounds"),
+            "\(words)"
+        )
+    }
+
+    @Test("a change that is not the same from the first rounds to the last is no verdict")
+    func unsteady() {
+        let rates = Array(repeating: 1000, count: 12)
+        let comparison = compare(record(rates), record([700, 700, 700, 980, 980, 980, 970, 970, 970, 700, 700, 700]))
+        #expect(comparison.lines[0].probability.map { $0 < 0.05 } == true)
+        #expect(verdicts(comparison)[.rate] == .notSteady)
+        #expect(comparison.verdict == .notSteady && comparison.exitStatus == 0)
+        #expect(
+            comparison.table.contains("verdict: not steady: the change is not the same from the first"),
+            "\(comparison.table)"
+        )
+    }
+
+    @Test("nothing answered on one side, or no run at all: nothing was compared, with exit status 1")
+    func nothing() {
+        let empty = Sample.record(Array(repeating: Sample.emptyRun, count: 10))
+        for (baseline, candidate) in [(empty, empty), (empty, record(base)), (Sample.record([]), Sample.record([]))] {
+            #expect(compare(baseline, candidate).exitStatus == 1)
+        }
+        let silent = compare(record(base), empty)
+        #expect(silent.exitStatus == 2 && silent.warnings == ["candidate: in 10 of 10 runs nothing was answered"])
+        let apart = Comparison(baseline: Sample.record([]), candidate: record(base), order: .apart)
+        #expect(apart.exitStatus == 1 && apart.table.contains("no figure is in both; was anything answered?"))
+    }
+
     @Test("records taken one after the other get no verdict, however far apart")
     func apart() {
         let comparison = Comparison(baseline: record(base), candidate: record(base.map { $0 / 2 }), order: .apart)
@@ -186,7 +234,7 @@ struct ComparisonTests {
                 "the setups differ: clients 50 and 51", "the setups differ: intended rate none and 5.0",
                 "the setups differ: closing orderly and reset",
                 "the machines differ: 2 × Example 3000, Linux 6.1.0 and 64 × Example 3000, Linux 6.1.0",
-                "candidate: 4 exchanges failed; they are in no figure below",
+                "candidate: 4 exchanges failed; no figure of this comparison counts them",
                 "candidate: the ledger of 2 of its runs does not add up",
                 "candidate: in 1 of 10 runs the generator was the limit",
             ]

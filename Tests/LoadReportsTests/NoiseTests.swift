@@ -50,6 +50,24 @@ private struct MoodyMachine {
         return run
     }
 
+    /// Two records by turns of servers that have moods of their own beside the machine's: what was in one round is
+    /// likely in the next one, too (`persistence`, 0 to 1), as where one is on the busier processor for a while.
+    mutating func moodyPair(rounds: Int, persistence: Double, effect: Double = 1) -> (LoadRecord, LoadRecord) {
+        var moods = [0.03 * normal(), 0.03 * normal()]
+        var runs: [[RunReport]] = [[], []]
+        for _ in 0..<rounds {
+            let first = number() < 0.5 ? 0 : 1
+            for (place, side) in [first, 1 - first].enumerated() {
+                moods[side] =
+                    persistence * moods[side]
+                    + 0.03 * (1 - persistence * persistence).squareRoot() * normal()
+                let speed = exp(moods[side]) * (side == 1 ? effect : 1)
+                runs[side].append(run(speed: speed, isSecond: place == 1))
+            }
+        }
+        return (Sample.record(runs[0]), Sample.record(runs[1]))
+    }
+
     /// Two records of `rounds` runs each, the candidate `effect` times as fast.
     mutating func pair(rounds: Int, effect: Double, byTurns: Bool) -> (LoadRecord, LoadRecord) {
         var runs: [[RunReport]] = [[], []]
@@ -71,13 +89,17 @@ private struct MoodyMachine {
 
 @Suite("noise")
 struct NoiseTests {
-    private static let pairs = 400
+    private static let pairs = 300
 
     /// The share of pairs that get a verdict.
     private func called(effect: Double, rounds: Int, byTurns: Bool = true) -> Double {
+        called { $0.pair(rounds: rounds, effect: effect, byTurns: byTurns) }
+    }
+
+    private func called(_ pair: (inout MoodyMachine) -> (LoadRecord, LoadRecord)) -> Double {
         let verdicts = (1...Self.pairs).map { seed in
             var machine = MoodyMachine(seed: UInt64(seed))
-            let (baseline, candidate) = machine.pair(rounds: rounds, effect: effect, byTurns: byTurns)
+            let (baseline, candidate) = pair(&machine)
             return Comparison(baseline: baseline, candidate: candidate, order: .byTurns).verdict
         }
         return Double(verdicts.count { $0 == .better || $0 == .worse }) / Double(Self.pairs)
@@ -89,15 +111,36 @@ struct NoiseTests {
         #expect(share <= 0.05, "\(share)")
     }
 
+    @Test(
+        "of servers with moods that last for some rounds, at most 1 in 20 pairs is called better or worse",
+        arguments: [12, 20],
+        [0.3, 0.6]
+    )
+    func moods(rounds: Int, persistence: Double) {
+        let share = called { $0.moodyPair(rounds: rounds, persistence: persistence) }
+        #expect(share <= 0.05, "\(share)")
+    }
+
+    @Test("a real difference is found among such moods: 25 % in 12 rounds, 10 % in 20")
+    func realAmongMoods() {
+        #expect(called { $0.moodyPair(rounds: 12, persistence: 0.6, effect: 1.25) } > 0.8)
+        #expect(called { $0.moodyPair(rounds: 20, persistence: 0.6, effect: 1.10) } > 0.5)
+    }
+
     @Test("a real difference is found: 10 % in 20 rounds, 25 % in 12")
     func real() {
         #expect(called(effect: 1.10, rounds: 20) > 0.8)
         #expect(called(effect: 1.25, rounds: 12) > 0.8)
     }
 
-    @Test("the same runs one after the other would be called far too often, which is why they get no verdict")
+    @Test("the same runs one after the other would differ far too often, which is why they get no verdict")
     func blocks() {
-        let share = called(effect: 1, rounds: 12, byTurns: false)
-        #expect(share > 0.1, "\(share)")
+        let differing = (1...Self.pairs).count { seed in
+            var machine = MoodyMachine(seed: UInt64(seed))
+            let (baseline, candidate) = machine.pair(rounds: 12, effect: 1, byTurns: false)
+            let lines = Comparison(baseline: baseline, candidate: candidate, order: .byTurns).lines
+            return lines.contains { ($0.probability ?? 1) < ComparedFigure.significance }
+        }
+        #expect(differing > Self.pairs / 10, "\(differing)")
     }
 }
