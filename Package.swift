@@ -94,6 +94,7 @@ var agreements: [Target] {
 var master: [Target] {
     [
         .target(name: "MasterPolicy", dependencies: ["MasterProtocol"], swiftSettings: settings),
+        .target(name: "MasterControl", dependencies: ["ByteText", "MasterProtocol"], swiftSettings: settings),
         .target(
             name: "MasterDaemon",
             dependencies: [
@@ -215,6 +216,7 @@ var tests: [Target] {
         test("StatusPageTests", ["StatusPage", "SystemCalls", "TestSupport"]),
         test("WorkerPageTests", ["SystemCalls", "TestSupport", "WorkerPage"]),
         test("MasterPolicyTests", ["MasterPolicy", "MasterProtocol"]),
+        test("MasterControlTests", ["MasterControl", "MasterProtocol"]),
         test(
             "MasterDaemonTests",
             [
