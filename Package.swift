@@ -33,6 +33,7 @@ let package = Package(
         .executable(name: "anvil", targets: ["anvil"]),
         .executable(name: "postlogd", targets: ["postlogd"]),
         .executable(name: "echo", targets: ["echo"]),
+        .executable(name: "masterctl", targets: ["masterctl"]),
         .executable(name: "bench-accept", targets: ["bench-accept"]),
     ],
     dependencies: [
@@ -98,12 +99,20 @@ var master: [Target] {
         .target(
             name: "MasterDaemon",
             dependencies: [
-                "ByteText", "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterPolicy",
-                "MasterProtocol", "SystemCalls", "WorkerPage",
+                "ByteText", "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterControl",
+                "MasterPolicy", "MasterProtocol", "SystemCalls", "WorkerPage",
             ],
             swiftSettings: settings
         ),
         .executableTarget(name: "master", dependencies: ["MasterDaemon"], swiftSettings: settings),
+        .executableTarget(
+            name: "masterctl",
+            dependencies: [
+                "ConfigLoading", "Diagnostics", "MasterConfig", "MasterControl", "SystemCalls",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
     ]
 }
 
@@ -242,7 +251,8 @@ var tests: [Target] {
         test(
             "IntegrationTests",
             [
-                "CSpawn", "TestSupport", "WorkerPage", "master", "postlogd", "echo", "bench-accept", "test-child",
+                "CSpawn", "TestSupport", "WorkerPage", "master", "masterctl", "postlogd", "echo", "bench-accept",
+                "test-child",
                 "test-service",
             ]
         ),

@@ -74,3 +74,13 @@ unsigned cposix_message_length(const void *messages, unsigned index, int *trunca
     *truncated = (record->msg_hdr.msg_flags & MSG_TRUNC) != 0;
     return record->msg_len;
 }
+
+int cposix_peer(int fd, int32_t *pid, uint32_t *uid) {
+    struct ucred credentials;
+    socklen_t size = sizeof credentials;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == -1)
+        return -errno;
+    *pid = credentials.pid;
+    *uid = credentials.uid;
+    return 0;
+}

@@ -68,7 +68,8 @@ extension PolicyNote {
         case .queueStands(let id, _): (id, .queueStands)
         case .exitStatus, .killedBy, .stoppedBy, .badStartup, .processLimit, .unknownChild, .removalForced, .starting,
             .spawned,
-            .throttling, .throttleReleased, .conditionalTimerStarted, .covered, .stressBegan, .nudged:
+            .throttling, .throttleReleased, .conditionalTimerStarted, .covered, .stressBegan, .nudged, .cutOff,
+            .drained, .resumed:
             nil
         }
     }
@@ -81,7 +82,7 @@ extension PolicyNote {
         case .exitStatus(_, let id, _), .killedBy(_, let id, _), .stoppedBy(_, let id, _): id
         case .badStartup, .processLimit, .staleReport, .unknownStatus, .foreignReport, .unknownChild, .removalForced,
             .queueStands, .unknownReporter, .starting, .spawned, .throttling, .throttleReleased,
-            .conditionalTimerStarted, .covered, .stressBegan, .nudged:
+            .conditionalTimerStarted, .covered, .stressBegan, .nudged, .cutOff, .drained, .resumed:
             nil
         }
     }

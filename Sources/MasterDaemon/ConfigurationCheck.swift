@@ -14,6 +14,14 @@ import SystemCalls
 enum ConfigurationCheck {
     /// - Returns: the exit status: 0 when master could start or reload with this configuration.
     static func run(configDirectory: String, processName: String) -> Int32 {
+        let problems = findings(configDirectory: configDirectory, processName: processName)
+        for problem in problems { say(problem.report) }
+        say(verdict(problems, configDirectory: configDirectory))
+        return problems.hasFatal ? ExitCode.failure : ExitCode.success
+    }
+
+    /// Every problem. Changes the working directory.
+    static func findings(configDirectory: String, processName: String) -> [ConfigProblem] {
         var builder = ModelBuilder(configDirectory: configDirectory, processName: processName, for: .check)
         let main = builder.readMain()
         // A mistake in main.cf is no reason to keep quiet about the others.
@@ -24,17 +32,17 @@ enum ConfigurationCheck {
             builder.checkLocks(settings)
             for plan in services { builder.check(plan, settings) }
         }
-        let problems = builder.takeFindings()
-        for problem in problems { say(problem.report) }
+        return builder.takeFindings()
+    }
+
+    /// What the problems come to, in a line.
+    static func verdict(_ problems: [ConfigProblem], configDirectory: String) -> String {
         let fatal = problems.count { $0.severity == .fatal }
         let warnings = problems.count { $0.severity == .warning }
         let addition = warnings > 0 ? ", with \(warnings) warning\(warnings == 1 ? "" : "s") above" : ""
-        say(
-            fatal > 0
-                ? "\(configDirectory): \(fatal) problem\(fatal == 1 ? "" : "s"): master would not accept this configuration"
-                : "\(configDirectory): configuration is good\(addition)"
-        )
-        return fatal > 0 ? ExitCode.failure : ExitCode.success
+        return fatal > 0
+            ? "\(configDirectory): \(fatal) problem\(fatal == 1 ? "" : "s"): master would not accept this configuration"
+            : "\(configDirectory): configuration is good\(addition)"
     }
 
     private static func say(_ line: String) {

@@ -21,6 +21,13 @@ extension Master {
             if let service = service(id) { replaceChannel(service) }
         case .closeStatusChannel(let id): if let service = service(id) { closeChannel(service) }
         case .closeEndpoints(let id): closeEndpoints(id)
+        case .addStatusChannel(let id): addStatusChannel(id)
+        case .closeFormerChannel(let id): if let service = service(id) { closeFormerChannel(service) }
+        case .refuseClients(let id): refuseClients(id)
+        case .admitClients(let id): admitClients(id)
+        case .lookWhetherEmpty(let id): lookWhetherEmpty(id)
+        case .steeringEnded(let id): tellSteering(of: id)
+        case .retirementEnded(let id, let end): tellRetirement(of: id, end)
         case .measureQueue(let id): policy.queueMeasured(id, waiting: clientsWaiting(id), now: now)
         case .lookAtQueue(let id): policy.queueLooked(id, lookAtQueue(id), now: now)
         case .spawn(let id, let generation, let underStress): spawn(id, generation, underStress: underStress)
@@ -43,7 +50,7 @@ extension Master {
     // MARK: endpoints
 
     /// Watches those endpoints that are not watched yet.
-    private func watchEndpoints(_ id: ServiceID) {
+    func watchEndpoints(_ id: ServiceID) {
         guard let service = service(id) else { return }
         do throws(SystemError) {
             for watch in service.endpointWatches { try loop.start(watch) }
@@ -60,7 +67,7 @@ extension Master {
     }
 
     /// One poll(2) of all endpoints, whatever their type.
-    private func lookAtQueue(_ id: ServiceID) -> QueueSight {
+    func lookAtQueue(_ id: ServiceID) -> QueueSight {
         guard let service = service(id) else { return .noClient }
         do throws(SystemError) {
             return try anyReadable(service.listeners.numbers) ? .clients : .noClient
@@ -71,6 +78,7 @@ extension Master {
 
     private func closeEndpoints(_ id: ServiceID) {
         guard let service = service(id) else { return }
+        if let path = service.hiddenPath { owner.perform(log) { try? removeFile(path) } }
         for watch in service.endpointWatches { loop.remove(watch) }
         service.endpointWatches = []
         for failure in service.listeners.closeAll() {
@@ -98,7 +106,9 @@ extension Master {
         }
     }
 
+    /// All of the service's channels: its children leave.
     private func closeChannel(_ service: RunningService) {
+        closeFormerChannel(service)
         if let watch = service.channelWatch { loop.remove(watch) }
         service.channelWatch = nil
         service.channel = nil
@@ -160,6 +170,7 @@ extension Master {
         if let id = note.endedService, service(id)?.passEnd(log, now) == .closed { return }
         if let (id, kind) = note.provocation, service(id)?.pass(kind, log, now) != .open { return }
         attendToLog()
+        if case .cutOff(let pid, let id) = note { rememberCutOff(pid, id) }
         for (level, text) in note.text({ service($0)?.plan }) {
             switch level {
             case .info: log.info(text)

@@ -14,7 +14,7 @@ import SystemCalls
 // the socket included, until one of the service's processes has reported for work.
 extension Master {
     /// The service that writes the log file; nil when the log goes elsewhere.
-    private var logService: RunningService? {
+    var logService: RunningService? {
         guard settings.usesPostlog, !settings.maillogFile.isEmpty else { return nil }
         return services.first { $0?.plan.endpoint.path == settings.postlogEndpoint } ?? nil
     }
@@ -22,7 +22,7 @@ extension Master {
     /// Looks who writes the log file now; before a line that matters.
     func attendToLog() {
         guard let service = logService, let view = policy.view(of: service.id) else { return }
-        if view.isThrottled {
+        if view.isThrottled || view.steering == .left {
             isStandingIn ? relayUnreadLines(service) : standIn(for: service)
         } else if isStandingIn, view.total > view.starting {
             isStandingIn = false

@@ -19,7 +19,10 @@ struct Turn {
         switch event {
         case .reportsArrived, .restEnds: break
         case .hangup, .childEnded, .endRequested, .exitTimeArrived, .reloadDue, .namesArrived, .endpointReadable,
-            .throttleEnds, .wakeupDue, .lookDue, .retryDue, .removalDeadline, .wakeupReady, .wakeupDeadline:
+            .throttleEnds, .wakeupDue, .lookDue, .retryDue, .removalDeadline, .wakeupReady, .wakeupDeadline,
+            .controlCalled,
+            .controlRetry, .controlReady, .controlDeadline, .checkSpoke, .checkDeadline, .drainRequested, .steeringLook,
+            .steeringDeadline, .retirementStep:
             isQuiet = false
         }
     }

@@ -30,6 +30,7 @@ extension Master {
             builder.add(error.problem)
             return refuse(builder.findings)
         }
+        openControl()
         for note in model.notes where log.verbosity > 0 { log.info(note) }
         var troubles = keepCopy(builder.acceptedMain).map { [$0] } ?? []
         let changes = apply(model, &store, troubles: &troubles)
@@ -68,6 +69,7 @@ extension Master {
         let report = ReloadReport(outcome: outcome, problems: problems, mainPath: settings.mainPath)
         lastReload = report
         for line in report.lines { line.level == .warning ? log.warning(line.text) : log.info(line.text) }
+        tellReloadResult(report)
     }
 
     /// Takes the model up, at start as at a reload: kept services get a new channel, new ones start, the others go.
@@ -75,6 +77,8 @@ extension Master {
     /// - Parameter troubles: gets what did not work, and is no reason to go back.
     func apply(_ model: Model, _ store: inout EndpointStore, troubles: inout [ConfigProblem]) -> ServiceChanges {
         for service in services { if let service { drain(service.id) } }
+        // To be disabled lasts until the next reload.
+        for service in activeServices { policy.enableAsked(service.id, now: now) }
         carryOut()
         settings = model.settings
         clientCounter = ClientCounter()

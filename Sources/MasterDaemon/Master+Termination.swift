@@ -23,6 +23,7 @@ extension Master {
             if options.isInit { log.fatal("master_sigdeath: kill process group", error) }
             policy.forEachChild { try? sendSignal(.terminate, to: $0.pid) }
         }
+        removeTraces()
         attendToLog()
         // The process that takes our log lines has just been told to end.
         if case .postlog(_, let file?) = log.destination { log.redirect(to: .file(file)) }
@@ -33,5 +34,24 @@ extension Master {
         try? unblockAllSignals()
         try? sendSignal(signal, to: processID())
         exitAtOnce(ExitCode.failure)
+    }
+
+    /// All processes have left, as was asked; only those that write the log may be there, and see the end of their
+    /// status channel.
+    func endAfterStop() -> Never {
+        removeTraces()
+        attendToLog()
+        log.info("stopped, as was asked")
+        if case .postlog(_, let file?) = log.destination { log.redirect(to: .file(file)) }
+        log.finish()
+        exitProcess(ExitCode.success)
+    }
+
+    /// Files that mean something only while master runs.
+    func removeTraces() {
+        closeControl()
+        for service in services {
+            if let path = service?.hiddenPath { owner.perform(log) { try? removeFile(path) } }
+        }
     }
 }

@@ -6,6 +6,7 @@
 import Diagnostics
 import Events
 import MasterConfig
+import MasterControl
 import MasterPolicy
 import MasterProtocol
 import SystemCalls
@@ -32,13 +33,17 @@ final class Master {
     let frozen: FrozenSettings
     private let locks: MasterLocks
     private let processors = availableProcessors()
+    /// From `-v`; what is asked for later is about master alone.
+    private let areChildrenVerbose: Bool
     var reloadAttempt: ReloadAttempt?
     var reloadTimer: WatchID?
     /// What the last reload came to; nil before the first.
     var lastReload: ReloadReport?
     /// Whether master writes the log file itself, because its writer cannot.
     var isStandingIn = false
-    /// Processes that look names up, or did a moment ago: no service's children.
+    /// The control socket, and who waits for what.
+    var desk = ControlDesk()
+    /// Processes that look names up or check, or did a moment ago: no service's children.
     var helpers: Set<Int32> = []
     private var effects: [Effect] = []
     private var reloadNews: ReloadNews = []
@@ -67,6 +72,7 @@ final class Master {
         frozen = FrozenSettings(model.settings)
         spawner = Spawner(flow: flow)
         self.locks = locks
+        areChildrenVerbose = log.verbosity > 0
         policy.isVerbose = log.verbosity > 0
     }
 
@@ -106,6 +112,9 @@ final class Master {
     /// A log line that found its receiver busy is tried again soon.
     private var longestWait: Int64 { log.hasPending ? 50 : Self.longestWaitMilliseconds }
 
+    /// As SIGHUP does.
+    func askForReload() { reloadNews.insert(.asked) }
+
     private func handle(_ occurrence: Occurrence) {
         let token = occurrence.token
         turn.count(token.event)
@@ -116,6 +125,7 @@ final class Master {
         case .childEnded: isReapWanted = true
         case .endRequested: terminate(token.signal)
         case .exitTimeArrived:
+            removeTraces()
             log.info("master exit time has arrived")
             log.finish()
             exitProcess(ExitCode.success)
@@ -132,8 +142,20 @@ final class Master {
         case .lookDue: policy.timerFired(.look(token.service), now: now)
         case .retryDue: policy.timerFired(.retry(token.service), now: now)
         case .removalDeadline: policy.timerFired(.removalDeadline(token.service), now: now)
+        case .steeringLook: policy.timerFired(.steeringLook(token.service), now: now)
+        case .steeringDeadline: policy.timerFired(.steeringDeadline(token.service), now: now)
+        case .retirementStep: policy.timerFired(.retirementStep(token.service), now: now)
+        case .drainRequested:
+            log.info("draining all services, as SIGUSR1 asks")
+            drainAll(ControlRequest.Drain())
         case .wakeupReady: warn(wakeups.advance(token.slot, loop: &loop))
         case .wakeupDeadline: warn(wakeups.expire(token.slot, loop: &loop))
+        case .controlCalled: controlCalled()
+        case .controlRetry: controlListensAgain()
+        case .controlReady: controlReady(token.slot, occurrence.what)
+        case .controlDeadline: controlExpired(token.slot)
+        case .checkSpoke: checkSpoke(token.slot)
+        case .checkDeadline: checkExpired(token.slot)
         }
         carryOut()
     }
@@ -171,13 +193,15 @@ final class Master {
         while services.count <= Int(id.index) { services.append(nil) }
         services[Int(id.index)] = service
         tryOutCounting(service)
+        if let drain = desk.drainOfAll { policy.drainAsked(id, within: nil, refusing: drain.refuses, now: now) }
+        desk.stopping?.append(id)
         carryOut()
     }
 
     func prepareArguments(_ service: RunningService) {
         service.prepareArguments(
             isAttached: options.staysAttached,
-            isVerbose: log.verbosity > 0,
+            isVerbose: areChildrenVerbose,
             tellsStress: rules(of: service.plan).isStressEligible
         )
     }
@@ -204,10 +228,15 @@ final class Master {
     /// Reads what the children of a service have said; returns how many reports that were.
     @discardableResult
     func drain(_ id: ServiceID) -> Int {
-        guard let service = service(id), let channel = service.channel?.readerNumber else { return 0 }
-        let drained = statusReader.drain(channel, of: id, into: &policy, now: now)
-        for trouble in drained.troubles { report(trouble, service) }
-        return drained.reports
+        guard let service = service(id) else { return 0 }
+        var reports = 0
+        for channel in [service.formerChannel?.readerNumber, service.channel?.readerNumber] {
+            guard let channel else { continue }
+            let drained = statusReader.drain(channel, of: id, into: &policy, now: now)
+            for trouble in drained.troubles { report(trouble, service) }
+            reports += drained.reports
+        }
+        return reports
     }
 
     private func report(_ trouble: StatusReader.Trouble, _ service: RunningService) {
@@ -238,6 +267,7 @@ final class Master {
             policy.childExited(pid: pid, ExitKind(status), now: now)
             carryOut()
         }
+        tellProgress()
     }
 
     // MARK: what our own daemons count

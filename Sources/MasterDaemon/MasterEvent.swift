@@ -13,6 +13,7 @@ enum MasterEvent: UInt32 {
     case hangup = 1
     case childEnded
     case endRequested
+    case drainRequested
     case exitTimeArrived
     case reloadDue
     case namesArrived
@@ -24,8 +25,18 @@ enum MasterEvent: UInt32 {
     case lookDue
     case retryDue
     case removalDeadline
+    case steeringLook
+    case steeringDeadline
+    case retirementStep
     case wakeupReady
     case wakeupDeadline
+    // Of the control socket; the last four carry the client's slot.
+    case controlCalled
+    case controlRetry
+    case controlReady
+    case controlDeadline
+    case checkSpoke
+    case checkDeadline
 
     var token: EventToken { EventToken(kind: rawValue) }
 
@@ -57,6 +68,9 @@ extension PolicyTimer {
         case .look(let id): MasterEvent.lookDue.token(id)
         case .retry(let id): MasterEvent.retryDue.token(id)
         case .removalDeadline(let id): MasterEvent.removalDeadline.token(id)
+        case .steeringLook(let id): MasterEvent.steeringLook.token(id)
+        case .steeringDeadline(let id): MasterEvent.steeringDeadline.token(id)
+        case .retirementStep(let id): MasterEvent.retirementStep.token(id)
         }
     }
 }

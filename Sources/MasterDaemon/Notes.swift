@@ -43,6 +43,18 @@ extension PolicyNote {
                         + " -- sending SIGKILL"
                 )
             ]
+        case .cutOff(let pid, let id):
+            return [
+                (
+                    .warning,
+                    "service \(name(service(id))): process \(path(service(id))) pid \(pid) is cut off:"
+                        + " it was still at work at the deadline of the drain"
+                )
+            ]
+        case .drained(let id, let cutOff):
+            let how = cutOff > 0 ? ", \(cutOff) of them cut off" : ""
+            return [(.info, "service \(name(service(id))): all processes have left\(how)")]
+        case .resumed(let id): return [(.info, "service \(name(service(id))): served again")]
         case .unknownReporter(let pid, _): return [(.info, "master_status_event: process id not found: \(pid)")]
         case .starting(let id, let reason):
             return [(.info, "service \(name(service(id))): starting a process, because \(reason.text)")]
@@ -90,6 +102,7 @@ extension StartReason {
         case .clientCame: "a client came"
         case .queueIsLong: "more clients wait"
         case .queueStands: "idle processes do not react"
+        case .replacing: "another is to be replaced"
         }
     }
 }
@@ -98,6 +111,7 @@ extension Coverage {
     var text: String {
         switch self {
         case .leaving: "removed"
+        case .held: "drained or disabled, not watched"
         case .noChannel: "no status channel, not watched for a moment"
         case .throttled: "throttled, not watched"
         case .spawning: "a process is being started"

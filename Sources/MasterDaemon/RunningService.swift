@@ -21,6 +21,11 @@ final class RunningService {
     var endpointWatches: [WatchID] = []
     var channel: StatusChannel?
     var channelWatch: WatchID?
+    /// While fresh processes take the place of others: the channel of those others.
+    var formerChannel: StatusChannel?
+    var formerWatch: WatchID?
+    /// New clients find nobody.
+    var isRefusing = false
     /// For messages that the children can bring about again and again.
     var gates = MessageGates.ofService
     /// For ends of children: ten a second are logged on the average, so that a crash loop does not fill the disk.

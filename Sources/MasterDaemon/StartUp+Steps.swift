@@ -107,6 +107,7 @@ extension MasterMain {
                 _ = try loop.watchSignal(signal, token: MasterEvent.endRequested.token(signal))
             }
             _ = try loop.watchSignal(.hangup, token: MasterEvent.hangup.token)
+            _ = try loop.watchSignal(.user1, token: MasterEvent.drainRequested.token)
             _ = try loop.watchSignal(.child, token: MasterEvent.childEnded.token)
             try catchCrashes(wholeGroup: true)
             if let seconds = options.exitSeconds {

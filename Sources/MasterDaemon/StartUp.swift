@@ -123,6 +123,7 @@ package enum MasterMain {
         master.spawner.refreshEnvironment()
         master.carryOut()
         if let trouble = master.keepCopy(builder.acceptedMain) { log.warning(trouble.logged) }
+        master.openControl()
         log.info(
             "daemon started -- version \(model.settings.mailVersion), configuration \(model.settings.configDirectory)"
         )

@@ -34,6 +34,10 @@ struct Child: Sendable, Equatable {
     var since: PolicyTime
     /// It was asked to look at the queue, and was not heard of since.
     var isNudged = false
+    /// It is on the service's former channel, while fresh processes come on the present one.
+    var isFormer = false
+    /// It was ended at the deadline of a drain.
+    var isCutOff = false
 
     init(pid: Int32, generation: Generation, service: ServiceID, state: ChildState, started now: PolicyTime) {
         self.pid = pid
@@ -85,6 +89,14 @@ struct Child: Sendable, Equatable {
         switch state {
         case .busy, .retiredBusy: useCount &+ 1
         case .starting, .idle, .retiredIdle: useCount
+        }
+    }
+
+    /// Whether it was told to leave.
+    var isRetired: Bool {
+        switch state {
+        case .starting, .idle, .busy: false
+        case .retiredIdle, .retiredBusy: true
         }
     }
 

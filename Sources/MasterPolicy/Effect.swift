@@ -21,6 +21,20 @@ package enum Effect: Equatable, Sendable {
     case replaceStatusChannel(ServiceID)
     case closeStatusChannel(ServiceID)
     case closeEndpoints(ServiceID)
+    /// Open a second channel, for processes that start from now on; the present one becomes the former, and a former
+    /// one is closed. Answer with `channelAdded` or `channelNotAdded`.
+    case addStatusChannel(ServiceID)
+    /// Read what is left in the former channel, report it, and close it.
+    case closeFormerChannel(ServiceID)
+    /// New clients shall find nobody, and those in the queue stay there. When that cannot be had: `refusalFailed`.
+    case refuseClients(ServiceID)
+    /// Undo that, with the queue as it is. When that fails: `admissionFailed`.
+    case admitClients(ServiceID)
+    /// See whether any client waits, as for `lookAtQueue`, and answer with `emptinessSeen`.
+    case lookWhetherEmpty(ServiceID)
+    /// A drain has come to its end, or was taken back: whoever waits for it is told what `view(of:)` says.
+    case steeringEnded(ServiceID)
+    case retirementEnded(ServiceID, RetirementEnd)
     /// Count the clients that wait at the service's endpoints, and answer with `queueMeasured`, before anything but
     /// ends of children is told.
     case measureQueue(ServiceID)
@@ -51,10 +65,19 @@ package enum PolicyTimer: Hashable, Sendable {
     case retry(ServiceID)
     /// End of patience with the children of a removed service.
     case removalDeadline(ServiceID)
+    /// Next look at what a service that is drained waits for.
+    case steeringLook(ServiceID)
+    /// End of patience with the processes of a service that is drained.
+    case steeringDeadline(ServiceID)
+    /// Next step of a retirement.
+    case retirementStep(ServiceID)
 
     /// Every timer that a service can have.
     package static func all(of id: ServiceID) -> [PolicyTimer] {
-        [.throttle(id), .wakeup(id), .look(id), .retry(id), .removalDeadline(id)]
+        [
+            .throttle(id), .wakeup(id), .look(id), .retry(id), .removalDeadline(id), .steeringLook(id),
+            .steeringDeadline(id), .retirementStep(id),
+        ]
     }
 }
 

@@ -28,8 +28,8 @@ extension Policy {
         case .signaled(let signal):
             counters.killedExits += 1
             services[service].figures.killedExits += 1
-            // A removed service's children die of our own SIGTERM, which is nothing to tell.
-            if services[service].stage == .active || signal != Self.terminate {
+            // A removed service's children die of our own SIGTERM, which is nothing to tell; a drain has told already.
+            if !child.isCutOff, services[service].stage == .active || signal != Self.terminate {
                 services[service].suffered(.signal, pid: pid, number: signal, now)
                 note(.killedBy(pid: pid, child.service, signal: signal))
             }
@@ -44,7 +44,8 @@ extension Policy {
 
     /// A process that failed before it was of any use would fail again at once.
     private mutating func judgeStartup(of child: Child, _ service: Int, _ now: PolicyTime) {
-        guard child.useCount == 0, !services[service].isThrottled, services[service].stage == .active else { return }
+        guard child.useCount == 0, !child.isCutOff, !services[service].isThrottled, services[service].stage == .active
+        else { return }
         counters.badStartups += 1
         note(.badStartup(child.service))
         throttle(service, .failedStart, now)
@@ -54,12 +55,15 @@ extension Policy {
         services[service].account(until: now)
         services[service].total -= 1
         services[service].count(children[slot].state, -1)
+        let child = children[slot]
         children.remove(at: slot)
         // Whatever comes next begins from nothing, and perhaps with another program.
         if services[service].total == 0 { services[service].window.close() }
         // The child may have been woken for a client that it did not take any more.
         lookAfterEnd(service)
         settleWatch(service, now)
+        countFormer(child, service)
+        finishDrain(service)
         finishRemoval(service)
     }
 }

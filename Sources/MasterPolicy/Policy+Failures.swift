@@ -23,7 +23,7 @@ extension Policy {
         settleWatch(slot, now)
     }
 
-    private mutating func owe(_ deed: OwedDeeds, _ slot: Int, _ now: PolicyTime) {
+    mutating func owe(_ deed: OwedDeeds, _ slot: Int, _ now: PolicyTime) {
         services[slot].owed.insert(deed)
         if services[slot].retryDue != nil { return }
         services[slot].retryDue = now.advanced(byMilliseconds: PolicyLimit.retryMilliseconds)
@@ -36,6 +36,7 @@ extension Policy {
         let owed = services[slot].owed
         services[slot].owed = []
         if owed.contains(.channel) { want(.openStatusChannel(id)) }
+        if owed.contains(.admission), !services[slot].steering.isRefusing { want(.admitClients(id)) }
         if owed.contains(.watch), services[slot].watch != .none { want(.watchEndpoints(id)) }
         settleWatch(slot, now)
     }

@@ -26,24 +26,31 @@ extension Policy {
     /// Gives the service a new status channel, which retires its children.
     mutating func restart(_ slot: Int, _ now: PolicyTime) {
         stopWakeups(slot)
+        hastenRetirement(slot)
         retireChildren(slot, now)
         services[slot].owed.remove(.channel)
         want(.replaceStatusChannel(services[slot].id))
         startWakeups(slot, now)
     }
 
-    private mutating func retireChildren(_ slot: Int, _ now: PolicyTime) {
+    /// - Parameter formerOnly: of the former channel.
+    mutating func retireChildren(_ slot: Int, formerOnly: Bool = false, _ now: PolicyTime) {
         services[slot].account(until: now)
         var service = services[slot]
         var retired: UInt64 = 0
         children.updateEach(of: service.id) { child in
+            if formerOnly, !child.isFormer { return }
             let before = child.state
             guard child.apply(.channelReplaced, now) == .changed else { return }
             service.count(before, -1)
             service.count(child.state, 1)
             retired += 1
         }
-        if service.spawn == .onPresentChannel { service.spawn = .onReplacedChannel }
+        switch service.spawn {
+        case .onPresentChannel: if !formerOnly { service.spawn = .onReplacedChannel }
+        case .onFormerChannel: service.spawn = .onReplacedChannel
+        case .none, .onReplacedChannel: break
+        }
         services[slot] = service
         counters.retiredChildren += retired
     }
@@ -51,6 +58,8 @@ extension Policy {
     /// The service is no longer configured.
     package mutating func removeService(_ id: ServiceID, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
+        dropSteering(slot)
+        dropRetirement(slot)
         stopWakeups(slot)
         stopLooks(slot)
         stopRetries(slot)
@@ -77,7 +86,7 @@ extension Policy {
         children.forEach { if $0.service == id { want(.signal(pid: $0.pid, signal)) } }
     }
 
-    private func isEmpty(_ slot: Int) -> Bool { services[slot].total == 0 && services[slot].spawn == .none }
+    func isEmpty(_ slot: Int) -> Bool { services[slot].total == 0 && services[slot].spawn == .none }
 
     /// Looks whether the last child of a leaving service is gone.
     mutating func finishRemoval(_ slot: Int) {

@@ -30,6 +30,9 @@ extension Service {
         case .look: looks.due
         case .retry: retryDue
         case .removalDeadline: removalDue
+        case .steeringLook: steering.lookDue
+        case .steeringDeadline: steering.deadline
+        case .retirementStep: retirement?.stepDue
         }
     }
 }

@@ -35,7 +35,7 @@ extension Policy {
         // Nothing can be started for them, but whoever looks at master wants to know.
         case .saturated: return countSoon(slot, now)
         // The answer is out of date.
-        case .leaving, .noChannel, .throttled, .spawning: return
+        case .leaving, .held, .noChannel, .throttled, .spawning: return
         }
         startNext(slot, now)
     }
@@ -64,10 +64,12 @@ extension Policy {
     ///     clientCame  | master      | the queue that was measured wants it
     ///     queueIsLong | idle child  | below the limit, the queue wants more than accept, no stress begins
     ///     queueStands | idle child  | below the limit, no start that is younger than `PolicyLimit.patienceSeconds`
+    ///     replacing   | master or   | below the limit, no stress begins
+    ///                 | idle child  |
     ///
     /// A child that is started beside others must not bring about the stress that would retire them before they have
     /// served a client: it waits until they have.
-    private func mayStart(_ slot: Int, _ reason: StartReason, _ now: PolicyTime) -> Bool {
+    func mayStart(_ slot: Int, _ reason: StartReason, _ now: PolicyTime) -> Bool {
         let service = services[slot]
         let isWanted = service.window.wantsStart(accepting: service.idle, starting: service.starting)
         switch (service.coverageNow, reason) {
@@ -78,13 +80,15 @@ extension Policy {
             if service.starting == 0 { return true }
             let patience = service.lastSpawn?.advanced(bySeconds: PolicyLimit.patienceSeconds) ?? now
             return patience <= now && !beginsStress(slot, now)
+        case (.uncovered, .replacing), (.idleChild, .replacing):
+            return service.isBelowLimit && !beginsStress(slot, now)
         case (.uncovered, .queueIsLong), (.uncovered, .queueStands), (.idleChild, .clientCame), (.leaving, _),
-            (.noChannel, _), (.throttled, _), (.spawning, _), (.saturated, _):
+            (.held, _), (.noChannel, _), (.throttled, _), (.spawning, _), (.saturated, _):
             return false
         }
     }
 
-    private mutating func start(_ slot: Int, _ reason: StartReason, _ now: PolicyTime) {
+    mutating func start(_ slot: Int, _ reason: StartReason, _ now: PolicyTime) {
         counters.spawnsWanted += 1
         if isVerbose { note(.starting(services[slot].id, reason)) }
         let isUnderStress = keepStress(slot, now)
@@ -122,9 +126,13 @@ extension Policy {
         }
         forgetIfKnown(pid, now)
         let isRetired = services[slot].spawn == .onReplacedChannel
+        let isFormer = services[slot].spawn == .onFormerChannel
         let state = isRetired ? ChildState.retiredIdle : .starting
         services[slot].spawn = .none
-        children.insert(Child(pid: pid, generation: generation, service: id, state: state, started: now))
+        var child = Child(pid: pid, generation: generation, service: id, state: state, started: now)
+        child.isFormer = isFormer
+        children.insert(child)
+        if isFormer { services[slot].retirement?.former += 1 }
         services[slot].account(until: now)
         services[slot].figures.starts += 1
         services[slot].total += 1
@@ -139,6 +147,7 @@ extension Policy {
         services[slot].looks.isActive = true
         lookIfActive(slot, now)
         startNext(slot, now)
+        startReplacements(slot, now)
         settleWatch(slot, now)
     }
 
@@ -153,6 +162,7 @@ extension Policy {
         guard let slot = slot(of: id), services[slot].spawn != .none else { return }
         services[slot].spawn = .none
         counters.spawnFailures += 1
+        defer { finishDrain(slot) }
         switch (services[slot].stage, failure) {
         case (.active, .fork):
             services[slot].suffered(.forkFailed, now)
@@ -167,6 +177,7 @@ extension Policy {
     mutating func throttle(_ slot: Int, _ cause: Throttle.Cause, _ now: PolicyTime) {
         guard services[slot].stage == .active else { return }
         services[slot].window.close()
+        abandonRetirement(slot)
         if !services[slot].isThrottled {
             let seconds = Int(services[slot].rules.throttleSeconds)
             services[slot].throttle = Throttle(cause: cause, ends: now.advanced(bySeconds: seconds))

@@ -13,6 +13,9 @@ extension Policy {
         case .look(let id): lookDue(id)
         case .retry(let id): retryDue(id, now)
         case .removalDeadline(let id): removalDeadlinePassed(id, now)
+        case .steeringLook(let id): steeringLookDue(id, now)
+        case .steeringDeadline(let id): steeringDeadlinePassed(id, now)
+        case .retirementStep(let id): retirementStepDue(id, now)
         }
     }
 
@@ -28,9 +31,11 @@ extension Policy {
         note(.throttleReleased(services[slot].id))
     }
 
-    /// Sends a wake-up now and then one every wake-up time, unless there is none or the first client is awaited.
+    /// Sends a wake-up now and then one every wake-up time, unless there is none, the first client is awaited,
+    /// or the service is held.
     mutating func startWakeups(_ slot: Int, _ now: PolicyTime) {
-        guard services[slot].rules.wakeupSeconds > 0, !services[slot].isAwaitingFirstUse else { return }
+        let service = services[slot]
+        guard service.rules.wakeupSeconds > 0, !service.isAwaitingFirstUse, !service.steering.isHeld else { return }
         wakeup(slot, now)
     }
 

@@ -27,8 +27,18 @@ package struct ServiceView: Hashable, Sendable {
     package let isSpawnInFlight: Bool
     package let isAwaitingFirstUse: Bool
     package let stressUntil: PolicyTime?
+    package let steering: SteeringPhase
+    package let wishes: SteeringWishes
+    /// New clients are turned away.
+    package let isRefusing: Bool
+    /// Processes that the last drain has ended at its deadline.
+    package let cutOff: Int32
+    /// Processes that are being replaced and are still there; nil when none are.
+    package let former: Int32?
 
     package var isWatching: Bool { watch == .alone }
+    /// Drained or disabled: no process is started.
+    package var isHeld: Bool { coverage == .held }
 
     init(_ service: Service) {
         id = service.id
@@ -49,6 +59,11 @@ package struct ServiceView: Hashable, Sendable {
         isSpawnInFlight = service.spawn != .none
         isAwaitingFirstUse = service.isAwaitingFirstUse
         stressUntil = service.stressUntil
+        steering = service.steering.phase
+        wishes = service.steering.wishes
+        isRefusing = service.steering.isRefusing
+        cutOff = service.steering.cutOff
+        former = service.retirement?.former
     }
 }
 

@@ -48,6 +48,13 @@ package struct PolicyCounters: Equatable, Sendable {
     package var servicesUpdated: UInt64 = 0
     package var servicesRemoved: UInt64 = 0
     package var removalsForced: UInt64 = 0
+    /// Drains of a service that were asked for.
+    package var drains: UInt64 = 0
+    /// Times that a service began to turn clients away.
+    package var refusals: UInt64 = 0
+    /// Processes that were ended at the deadline of a drain.
+    package var processesCutOff: UInt64 = 0
+    package var retirements: UInt64 = 0
 
     package init() {}
 
@@ -90,6 +97,10 @@ package struct PolicyCounters: Equatable, Sendable {
             \.servicesUpdated,
             \.servicesRemoved,
             \.removalsForced,
+            \.drains,
+            \.refusals,
+            \.processesCutOff,
+            \.retirements,
         ]
     }
 }

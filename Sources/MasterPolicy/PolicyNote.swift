@@ -22,6 +22,12 @@ package enum PolicyNote: Equatable, Sendable {
     case removalForced(ServiceID, children: Int32)
     /// Clients stand in the queue, and idle children did not react to a nudge.
     case queueStands(ServiceID, idle: Int32)
+    /// A process was still at work at the deadline of a drain; it is ended.
+    case cutOff(pid: Int32, ServiceID)
+    /// The last process of a service that is drained or disabled has left; so many of them were ended.
+    case drained(ServiceID, cutOff: Int32)
+    /// A service that was drained or disabled is served again.
+    case resumed(ServiceID)
     /// Normal: the reporter is gone already. Verbose.
     case unknownReporter(pid: Int32, ServiceID)
     /// Verbose.
@@ -45,7 +51,8 @@ package enum PolicyNote: Equatable, Sendable {
     package var isVerbose: Bool {
         switch self {
         case .exitStatus, .killedBy, .stoppedBy, .badStartup, .processLimit, .staleReport, .unknownStatus,
-            .foreignReport, .unknownChild, .removalForced, .queueStands:
+            .foreignReport, .unknownChild, .removalForced, .queueStands, .cutOff,
+            .drained, .resumed:
             false
         case .unknownReporter, .starting, .spawned, .throttling, .throttleReleased, .conditionalTimerStarted, .covered,
             .stressBegan, .nudged:
@@ -62,4 +69,6 @@ package enum StartReason: UInt8, Sendable {
     case queueIsLong
     /// Clients stand in the queue beside idle children that do not react.
     case queueStands
+    /// A process of the same service is to be replaced.
+    case replacing
 }

@@ -28,8 +28,13 @@ package enum PolicyLimit {
     static let stressSeconds = 1000
     /// Shortest time between two process-limit warnings for a service.
     static let limitWarningSeconds = 1000
-    /// How long a removed service's children have between SIGTERM and SIGKILL.
+    /// How long children that are to end have between SIGTERM and SIGKILL.
     static let removalSeconds = 5
+    /// Between two looks of a drain, and two steps of a retirement.
+    static let steeringMilliseconds: Int64 = 250
+    /// How long fresh processes have to come up, before those that they replace are told to leave. A client that comes
+    /// to one that is not up yet waits for it; the time is for those who would fail.
+    static let settlingMilliseconds: Int64 = 1000
     /// How long a child may take to come up before another is started beside it. A start on a busy machine can take
     /// seconds, and more starts would make it slower still.
     static let patienceSeconds = 10

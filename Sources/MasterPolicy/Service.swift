@@ -5,17 +5,19 @@
 
 /// One service's counts and flags. Decides who looks after its endpoints; never touches another service or a child.
 ///
-///     leaving | channel | throttled | spawn answered | idle | total < limit | coverage     master watches
-///     --------+---------+-----------+----------------+------+---------------+--------------+--------------
-///     yes     | any     | any       | any            | any  | any           | leaving      | no
-///     no      | missing | any       | any            | any  | any           | noChannel    | no
-///     no      | open    | yes       | any            | any  | any           | throttled    | no
-///     no      | open    | no        | no, in flight  | any  | any           | spawning     | no
-///     no      | open    | no        | yes            | > 0  | any           | idleChild    | no, or stands by
-///     no      | open    | no        | yes            | 0    | no            | saturated    | no
-///     no      | open    | no        | yes            | 0    | yes, or none  | uncovered    | yes
+///     leaving | held | channel | throttled | spawn answered | idle | total < limit | coverage     master watches
+///     --------+------+---------+-----------+----------------+------+---------------+--------------+--------------
+///     yes     | any  | any     | any       | any            | any  | any           | leaving      | no
+///     no      | yes  | any     | any       | any            | any  | any           | held         | no
+///     no      | no   | missing | any       | any            | any  | any           | noChannel    | no
+///     no      | no   | open    | yes       | any            | any  | any           | throttled    | no
+///     no      | no   | open    | no        | no, in flight  | any  | any           | spawning     | no
+///     no      | no   | open    | no        | yes            | > 0  | any           | idleChild    | no, or stands by
+///     no      | no   | open    | no        | yes            | 0    | no            | saturated    | no
+///     no      | no   | open    | no        | yes            | 0    | yes, or none  | uncovered    | yes
 ///
-/// It stands by when looks have ended; see `QueueLooks`.
+/// It stands by when looks have ended; see `QueueLooks`. "Held" is a service that is drained or disabled; see
+/// `Steering`.
 struct Service: Sendable, Equatable {
     var id: ServiceID
     var stage = Stage.vacant
@@ -50,6 +52,8 @@ struct Service: Sendable, Equatable {
     /// When the patience with the children of a removed service ends.
     var removalDue: PolicyTime?
     var figures = ServiceFigures()
+    var steering = Steering()
+    var retirement: Retirement?
 
     enum Stage: UInt8, Sendable {
         /// The slot is free.
@@ -64,6 +68,8 @@ struct Service: Sendable, Equatable {
         case none
         case onPresentChannel
         case onReplacedChannel
+        /// Another channel has been added since.
+        case onFormerChannel
     }
 
     init(id: ServiceID, rules: ServiceRules) {
@@ -74,6 +80,7 @@ struct Service: Sendable, Equatable {
     /// The table above, from the present counts.
     var coverageNow: Coverage {
         if stage != .active { return .leaving }
+        if steering.isHeld { return .held }
         if owed.contains(.channel) { return .noChannel }
         if isThrottled { return .throttled }
         if spawn != .none { return .spawning }
@@ -86,7 +93,7 @@ struct Service: Sendable, Equatable {
         switch coverage {
         case .uncovered: .alone
         case .idleChild: looks.haveEnded && hasSubstitutes ? .standby : .none
-        case .leaving, .noChannel, .throttled, .spawning, .saturated: .none
+        case .leaving, .held, .noChannel, .throttled, .spawning, .saturated: .none
         }
     }
 
@@ -134,6 +141,8 @@ struct OwedDeeds: OptionSet, Sendable {
     static let channel = OwedDeeds(rawValue: 1)
     /// Endpoints that master should be watching may not be watched.
     static let watch = OwedDeeds(rawValue: 2)
+    /// Endpoints that turn clients away may not be opened to them again.
+    static let admission = OwedDeeds(rawValue: 4)
 }
 
 /// How master watches a service's endpoints.
@@ -149,6 +158,8 @@ package enum EndpointWatch: UInt8, Sendable {
 package enum Coverage: UInt8, Sendable {
     /// No process will: the service was removed.
     case leaving
+    /// No process will, until the service is resumed or enabled.
+    case held
     /// No process can be started until the kernel has room for a status channel; that is tried again soon.
     case noChannel
     /// No new process until the throttle is released.

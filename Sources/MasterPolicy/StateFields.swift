@@ -35,6 +35,33 @@ extension Service {
         try coder.code(&wakeupDue)
         try coder.code(&removalDue)
         try figures.code(with: &coder)
+        try steering.code(with: &coder)
+        try coder.code(&retirement, absent: Retirement(wanted: 0)) { coder, retirement throws(StateProblem) in
+            try retirement.code(with: &coder)
+        }
+    }
+}
+
+extension Steering {
+    mutating func code(with coder: inout some StateCoder) throws(StateProblem) {
+        try coder.code(&wishes)
+        try coder.code(&phase)
+        try coder.code(&isRefusing)
+        try coder.code(&deadline)
+        try coder.code(&isTerminated)
+        try coder.code(&lookDue)
+        try coder.code(&cutOff)
+    }
+}
+
+extension Retirement {
+    mutating func code(with coder: inout some StateCoder) throws(StateProblem) {
+        try coder.code(&phase)
+        try coder.code(&wanted)
+        try coder.code(&former)
+        try coder.code(&hasStarted)
+        try coder.code(&burst)
+        try coder.code(&stepDue)
     }
 }
 
@@ -48,6 +75,8 @@ extension Child {
         try coder.code(&isNudged)
         try coder.code(&started)
         try coder.code(&since)
+        try coder.code(&isFormer)
+        try coder.code(&isCutOff)
     }
 }
 

@@ -19,6 +19,7 @@ package struct Signal: Hashable, Sendable {
     package static let terminate = Signal(SIGTERM)
     package static let child = Signal(SIGCHLD)
     package static let urgent = Signal(SIGURG)
+    package static let user1 = Signal(SIGUSR1)
     package static let fileSize = Signal(SIGXFSZ)
 }
 

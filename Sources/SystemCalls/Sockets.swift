@@ -75,6 +75,8 @@ package struct DescriptorPair: ~Copyable, Sendable {
 /// Socket options by name; every value is an int.
 package enum SocketOption: Sendable {
     case reuseAddress, reusePort, keepAlive, sendBuffer, receiveBuffer, ipv6Only, priority
+    /// The number of the network interface that packets have to come from; 0 for any.
+    case boundInterface
 
     fileprivate var levelAndName: (CInt, CInt) {
         switch self {
@@ -84,8 +86,20 @@ package enum SocketOption: Sendable {
         case .sendBuffer: (SOL_SOCKET, SO_SNDBUF)
         case .receiveBuffer: (SOL_SOCKET, SO_RCVBUF)
         case .priority: (SOL_SOCKET, SO_PRIORITY)
+        case .boundInterface: (SOL_SOCKET, SO_BINDTOIFINDEX)
         case .ipv6Only: (CInt(IPPROTO_IPV6), IPV6_V6ONLY)
         }
+    }
+}
+
+/// The process at the other end of a connection, as the kernel knows it.
+package struct PeerCredentials: Equatable, Sendable {
+    package let processID: Int32
+    package let userID: UInt32
+
+    package init(processID: Int32, userID: UInt32) {
+        self.processID = processID
+        self.userID = userID
     }
 }
 
@@ -112,6 +126,14 @@ extension DescriptorNumber {
     package func pendingError() throws(SystemError) -> SystemError? {
         let code = try calling(.getsockopt) { cposix_get_option(rawValue, SOL_SOCKET, SO_ERROR) }
         return code == 0 ? nil : SystemError(.connect, Errno(rawValue: code))
+    }
+
+    /// getsockopt(2) SO_PEERCRED: who connected to a UNIX-domain socket of ours, at the time of the connect.
+    package func peerCredentials() throws(SystemError) -> PeerCredentials {
+        var (pid, uid): (Int32, UInt32) = (0, 0)
+        let number = rawValue
+        _ = try calling(.getsockopt) { unsafe cposix_peer(number, &pid, &uid) }
+        return PeerCredentials(processID: pid, userID: uid)
     }
 
     /// bind(2).

@@ -107,6 +107,9 @@ extension DescriptorNumber {
         try wait(for: CShort(POLLOUT), milliseconds: milliseconds)
     }
 
+    /// poll(2) for nothing but POLLHUP and POLLERR: whether the other side neither sends nor reads any more.
+    package func isHungUp() throws(SystemError) -> Bool { try wait(for: 0, milliseconds: 0) }
+
     /// The limit counts from the call on, however many signals interrupt the wait.
     private func wait(for events: CShort, milliseconds: CInt) throws(SystemError) -> Bool {
         let begun = milliseconds > 0 ? Clock.monotonicNanoseconds() : 0

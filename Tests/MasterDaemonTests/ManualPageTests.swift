@@ -47,6 +47,9 @@ import Testing
         "missing attribute name": ["missing attribute name: \"*\""],
         "missing '=' after attribute name": ["missing '=' after attribute name: \"*\""],
         "option \"-o\" without name and value": [],
+        // Reasons why there is no control socket.
+        "the path is too long": [],
+        "something that is no socket is in the way": [],
         "invalid \"-o *\" option value: *": [],
         "service *: * -- its processes will end as they start": [
             "service *: option \"-o\" without name and value -- its processes will end as they start",

@@ -86,6 +86,27 @@ private struct Walk {
         #expect(walk.seen.count >= (limit == 1 ? 4_000 : 50_000))
     }
 
+    /// What administrators ask for comes at any moment, beside forks, reports, exits, throttles, reloads and removal.
+    /// In each state the promises of `checkSteering` hold: held exactly when asked for, nobody is started then, a drain
+    /// ends when the last process is gone, clients are turned away as asked, what waits has a timer; and the state can
+    /// be written out and read back.
+    @Test(
+        "drains, retirements and their like keep the promises, in every order of events",
+        arguments: [Int32(0), 1, 2],
+        [Troubles(), .retirement]
+    )
+    func everyOrderOfSteering(limit: Int32, troubles: Troubles) {
+        let most = limit == 0 ? 2 : Int(limit)
+        let walk = Walk(from: World(limit: limit, scope: .steering, troubles: troubles, most: most)) { world in
+            if !world.withstandsGarbage() { return "garbage changed something" }
+            return world.isTheSameReadBack() ? nil : "reading the state back changed something"
+        }
+        #expect(walk.failure == nil)
+        #expect(walk.removals > 0)
+        // A single process at its limit is not replaced beside itself.
+        #expect(walk.seen.count >= (limit == 1 && troubles == .retirement ? 140 : 900))
+    }
+
     /// Three processes with all troubles have more states than can be walked through, so these are samples.
     @Test("the same with three processes and all troubles, on many random ways", arguments: [Int32(0), 2, 3])
     func everyClientIsServedSoonOnRandomWays(limit: Int32) {

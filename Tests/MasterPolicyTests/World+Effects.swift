@@ -27,13 +27,16 @@ extension World {
             registrations.isWatched = false
         case .replaceStatusChannel:
             registrations.hasChannel = false
-            if case .reload = trace.last {
-            } else {
-                expect(starting == 0, "stress retires no process before its first client")
+            if scope == .lives {
+                if case .reload = trace.last {
+                } else {
+                    expect(starting == 0, "stress retires no process before its first client")
+                }
             }
             readChannel()
-            for index in processes.indices { processes[index].isOnChannel = false }
+            for index in processes.indices { processes[index].leavesChannel() }
             pending?.isOnChannel = false
+            administrator.hasFormerChannel = false
             openChannel()
         case .openStatusChannel: openChannel()
         case .spawn(_, let generation, _):
@@ -41,11 +44,16 @@ extension World {
             expect(pending == nil, "one spawn at a time")
             let idle = idleCount
             let isStanding = newcomer.isInQueue || sight == .clients
-            expect(idle == 0 || idle < waiting || isStanding, "no spawn beside idle children enough for the queue")
-            expect(starting < concurrentStarts, "no more starting than may be")
+            let isReplacing = isReplacementDue
+            expect(
+                idle == 0 || idle < waiting || isStanding || isReplacing,
+                "no spawn beside idle children enough for the queue"
+            )
+            expect(starting < concurrentStarts || isReplacing, "no more starting than may be")
+            expect(!administrator.isHeld(policy.view(of: id)), "no spawn while held")
             expect(limit == 0 || processes.count < limit, "no spawn over the limit")
             expect(!isThrottleTimerRunning && !isRemoved, "no spawn while throttled or leaving")
-            pending = (generation, true)
+            pending = (generation, true, false)
         case .measureQueue:
             let isFull = limit > 0 && processes.count >= limit
             expect(
@@ -64,6 +72,10 @@ extension World {
         case .cancelTimer(let timer): registrations[timer] = nil
         case .closeStatusChannel: registrations.hasChannel = false
         case .serviceRemoved: isGone = true
+        case .addStatusChannel, .closeFormerChannel, .refuseClients, .admitClients, .lookWhetherEmpty, .steeringEnded,
+            .retirementEnded:
+            carryOutSteering(effect)
+        case .note(.cutOff(let pid, _)): administrator.cutOff.insert(pid)
         case .sendWakeup: expect(false, "there are no wake-ups")
         case .closeEndpoints, .signal, .note: break
         }
@@ -83,6 +95,9 @@ extension World {
     var isRetryTimerRunning: Bool { registrations[.retry(id)] != nil }
     var isThrottleTimerRunning: Bool { registrations[.throttle(id)] != nil }
     var isDeadlineRunning: Bool { registrations[.removalDeadline(id)] != nil }
+    var isSteeringLookRunning: Bool { registrations[.steeringLook(id)] != nil }
+    var isSteeringDeadlineRunning: Bool { registrations[.steeringDeadline(id)] != nil }
+    var isRetirementStepRunning: Bool { registrations[.retirementStep(id)] != nil }
     /// Master watches beside idle processes.
     var isStandby: Bool { policy.isStandingBy(id) }
 }
@@ -91,7 +106,7 @@ extension World {
 struct Registrations: Equatable {
     var isWatched = false
     var hasChannel = false
-    private var dues: [PolicyTime?] = [nil, nil, nil, nil, nil]
+    private var dues = [PolicyTime?](repeating: nil, count: 8)
 
     /// When a timer is due; nil while it is not running.
     subscript(timer: PolicyTimer) -> PolicyTime? {
@@ -106,6 +121,9 @@ struct Registrations: Equatable {
         case .look: 2
         case .retry: 3
         case .removalDeadline: 4
+        case .steeringLook: 5
+        case .steeringDeadline: 6
+        case .retirementStep: 7
         }
     }
 

@@ -41,8 +41,9 @@ extension World {
         expect(limit == 0 || processes.count <= max(limit, configuredLimit), "over the limit")
         let isCovered =
             idle > 0 || pending != nil || isWatched || isThrottleTimerRunning || isRemoved || isRetryTimerRunning
-            || (limit > 0 && processes.count >= limit)
+            || (limit > 0 && processes.count >= limit) || view.isHeld
         expect(isCovered, "no process accepts and master does not watch")
+        checkSteering(view)
         if case .channelRead = happening {
             let areBooksTrue = processes.allSatisfy {
                 !$0.isOnChannel || $0.isToldBusy == ($0.isBusy && !$0.isUnheard)
@@ -72,6 +73,9 @@ extension World {
         if !isLookTimerRunning { copy.policy.timerFired(.look(id), now: now) }
         if !isRetryTimerRunning { copy.policy.timerFired(.retry(id), now: now) }
         if !isThrottleTimerRunning { copy.policy.timerFired(.throttle(id), now: now) }
+        if !isSteeringLookRunning { copy.policy.timerFired(.steeringLook(id), now: now) }
+        if !isSteeringDeadlineRunning { copy.policy.timerFired(.steeringDeadline(id), now: now) }
+        if !isRetirementStepRunning { copy.policy.timerFired(.retirementStep(id), now: now) }
         copy.policy.timerFired(.wakeup(id), now: now)
         return copy.policy.effects.allSatisfy { if case .note = $0 { true } else { false } }
             && copy.policy.view(of: id) == policy.view(of: id) && copy.key == key
@@ -105,12 +109,13 @@ extension World {
             ] { flags = flags << 1 | (flag ? 1 : 0) }
             flags = flags << 2 | UInt64(view?.looks.standing ?? 0)
         }
-        return Key(processes: processes.map(part).sorted(), flags: flags)
+        return Key(processes: processes.map(part).sorted(), flags: flags, steering: steeringKey(view))
     }
 
     struct Key: Hashable {
         let processes: [UInt32]
         let flags: UInt64
+        let steering: [UInt8]
     }
 
     private func part(of process: Process) -> UInt32 {
@@ -119,6 +124,7 @@ extension World {
         for flag in [
             process.isBusy, process.isOnChannel, process.isToldUsed, process.isStuck, process.isPaused,
             newcomer == .inQueue(woken: process.pid), scope == .wakeups && view?.isNudged ?? false, process.isUnheard,
+            process.isFormer, administrator.cutOff.contains(process.pid),
         ] { part = part << 1 | (flag ? 1 : 0) }
         part = part << 3 | UInt32(view?.state.rawValue ?? 7)
         part = part << 2 | UInt32(process.unread.count)

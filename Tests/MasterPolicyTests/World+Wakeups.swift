@@ -76,7 +76,10 @@ extension World {
             registrations[.retry(id)] = nil
             policy.timerFired(.retry(id), now: now)
         case .readable, .queueMeasured, .spawnSucceeds, .spawnFails, .takes, .takesUnheard, .finishes, .channelRead,
-            .exitsWell, .exitsBadly, .reload, .throttleEnds, .stressEnds, .removal, .removalDeadline:
+            .exitsWell,
+            .exitsBadly, .reload, .throttleEnds, .stressEnds, .removal, .removalDeadline, .drainAsked, .resumeAsked,
+            .disableAsked, .enableAsked, .releaseAsked, .retireAsked, .steeringLookDue, .steeringDeadlinePassed,
+            .retirementStepDue:
             break
         }
     }

@@ -12,6 +12,8 @@ struct Process {
     let generation: Generation
     /// Its status channel is the service's present one.
     var isOnChannel: Bool
+    /// Its channel is the service's former one, which has not ended yet.
+    var isFormer = false
     var isBusy = false
     /// Written and not read yet, oldest first.
     var unread: [Availability] = []
@@ -31,6 +33,11 @@ struct Process {
 
     mutating func write(_ availability: Availability) {
         if isOnChannel { unread.append(availability) }
+    }
+
+    mutating func leavesChannel() {
+        isOnChannel = false
+        isFormer = false
     }
 
     mutating func told(_ availability: Availability) {
@@ -68,6 +75,16 @@ enum Happening: Hashable {
     case kernelRunsShort
     case kernelRecovers
     case retryDue
+    // Of administrators, see World+Steering.swift.
+    case drainAsked(seconds: Int?, refusing: Bool, last: Bool)
+    case resumeAsked
+    case disableAsked
+    case enableAsked
+    case releaseAsked
+    case retireAsked(isChannelThere: Bool)
+    case steeringLookDue(QueueSight)
+    case steeringDeadlinePassed
+    case retirementStepDue
 }
 
 /// What may go wrong beside the ordinary ends and failed starts; each multiplies the states.
@@ -79,6 +96,8 @@ struct Troubles: OptionSet {
     static let stuck = Troubles(rawValue: 2)
     /// Reports do not fit into the status channel, which is full when a process has two that were not read.
     static let fullChannel = Troubles(rawValue: 4)
+    /// In the scope of steering: retirements instead of drains.
+    static let retirement = Troubles(rawValue: 8)
 }
 
 /// Which events there are in a world: both walks together would not end.
@@ -87,6 +106,8 @@ enum Scope {
     case lives
     /// One client that is followed: whom the kernel woke for it, who loses that, and when master looks.
     case wakeups
+    /// Children, channels, reloads, removal, and what administrators ask for.
+    case steering
 }
 
 /// One service with at most three processes, a kernel's view of them, and a policy that has to keep up.
@@ -100,6 +121,8 @@ struct World {
     let concurrentStarts: Int32
     let scope: Scope
     let troubles: Troubles
+    /// Processes at the same time, however long the queue.
+    let most: Int
     var processes: [Process] = []
     private(set) var trace: [Happening] = []
     /// First broken promise.
@@ -107,7 +130,8 @@ struct World {
 
     private(set) var now = PolicyTime(milliseconds: 0)
     private var lastPID: Int32 = 100
-    var pending: (generation: Generation, isOnChannel: Bool)?
+    var pending: (generation: Generation, isOnChannel: Bool, isFormer: Bool)?
+    var administrator = Administrator()
     var isMeasureAsked = false
     var newcomer = Newcomer.none
     /// What the daemon has registered for the policy.
@@ -122,10 +146,11 @@ struct World {
     var isGone = false
     var buffer: [Effect] = []
 
-    init(limit: Int32, concurrentStarts: Int32 = 1, scope: Scope = .lives, troubles: Troubles = []) {
+    init(limit: Int32, concurrentStarts: Int32 = 1, scope: Scope = .lives, troubles: Troubles = [], most: Int = 3) {
         self.limit = limit
         self.troubles = troubles
         self.scope = scope
+        self.most = most
         self.concurrentStarts = concurrentStarts
         configuredLimit = limit
         id = policy.addService(Self.rules(limit, concurrentStarts, scope), now: now)
@@ -134,7 +159,7 @@ struct World {
 
     private static func rules(_ limit: Int32, _ concurrentStarts: Int32, _ scope: Scope) -> ServiceRules {
         // Stress has a place among the lives.
-        ServiceRules(processLimit: limit, isLocalOnly: scope == .wakeups, concurrentStarts: concurrentStarts)
+        ServiceRules(processLimit: limit, isLocalOnly: scope != .lives, concurrentStarts: concurrentStarts)
     }
 }
 
@@ -142,8 +167,7 @@ struct World {
 extension World {
     func possibilities(_ body: (Happening) -> Void) {
         if isGone { return }
-        // Never more processes than three, however long the queue.
-        let longest = Int32(3 - processes.count + idleCount)
+        let longest = Int32(max(most - processes.count, 0) + idleCount)
         if isMeasureAsked {
             for waiting in 0...longest { body(.queueMeasured(waiting: waiting)) }
             for index in processes.indices {
@@ -152,7 +176,7 @@ extension World {
             }
             return
         }
-        if isWatched && (processes.count < 3 || isStandby) { body(.readable) }
+        if isWatched && (processes.count < most || isStandby) { body(.readable) }
         if pending != nil {
             body(.spawnSucceeds)
             body(.spawnFails)
@@ -179,6 +203,11 @@ extension World {
             return body(.reload(limit: limit))
         }
         if isRemoved { return }
+        if scope == .steering {
+            steeringPossibilities(body)
+            body(.reload(limit: limit))
+            return body(.removal)
+        }
         if isUnderStress { body(.stressEnds) }
         body(.reload(limit: limit))
         if configuredLimit > 1 {
@@ -225,16 +254,21 @@ extension World {
         case .clientComes, .accepts, .pauses, .getsStuck, .pausesUnheard, .tellsLate, .lookDue, .kernelRunsShort,
             .kernelRecovers, .retryDue:
             happenToNewcomer(happening)
+        case .drainAsked, .resumeAsked, .disableAsked, .enableAsked, .releaseAsked, .retireAsked, .steeringLookDue,
+            .steeringDeadlinePassed, .retirementStepDue:
+            happenByAdministrator(happening)
         }
         carryOut()
         check(happening)
     }
 
     private mutating func spawnSucceeds() {
-        guard let (generation, isOnChannel) = pending else { return }
+        guard let (generation, isOnChannel, isFormer) = pending else { return }
         pending = nil
         lastPID += 1
-        processes.append(Process(pid: lastPID, generation: generation, isOnChannel: isOnChannel))
+        processes.append(
+            Process(pid: lastPID, generation: generation, isOnChannel: isOnChannel, isFormer: isFormer)
+        )
         comesUp(lastPID)
         policy.spawned(id, pid: lastPID, generation: generation, now: now)
     }
@@ -255,7 +289,8 @@ extension World {
         let wasThrottled = isThrottleTimerRunning
         policy.childExited(pid: process.pid, kind, now: now)
         let isThrottled = policy.view(of: id)?.isThrottled ?? false
-        let mustThrottle = kind != .exited(status: 0) && !process.isToldUsed && !isRemoved
+        let isCutOff = administrator.cutOff.remove(process.pid) != nil
+        let mustThrottle = kind != .exited(status: 0) && !process.isToldUsed && !isRemoved && !isCutOff
         expect(isThrottled == (wasThrottled || mustThrottle), "throttled exactly by a failed start")
         // Its last words may be read after its end.
         for availability in process.unread {

@@ -71,6 +71,12 @@ package final class Caller {
         return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
     }
 
+    /// Whether the other side has closed, however much of what it said is still to be read.
+    package var isHungUp: Bool {
+        var record = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&record, 1, 0) == 1 && Int32(record.revents) & POLLHUP != 0
+    }
+
     /// Says a line and returns the answer.
     package static func ask(_ place: Place, _ line: String = "hello") -> String? {
         guard let caller = try? Caller(place), caller.send(line + "\n") else { return nil }

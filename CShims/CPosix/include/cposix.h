@@ -114,6 +114,8 @@ int cposix_socket_name(int fd, int peer, void *_Nonnull address, unsigned *_Nonn
 /// Connections that wait for accept(2) at a listening socket (queue.c).
 int cposix_tcp_queue(int fd);
 int cposix_unix_queue(int fd);
+/// SO_PEERCRED of unix(7): who connected.
+int cposix_peer(int fd, int32_t *_Nonnull pid, uint32_t *_Nonnull uid);
 /// sendmsg(2) of one NUL byte with one descriptor (SCM_RIGHTS; the CMSG macros are C's).
 int cposix_send_descriptor(int socket, int descriptor);
 /// recvmsg(2) of one byte with one descriptor: the descriptor (close-on-exec), -EBADMSG when the

@@ -1,0 +1,137 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: one request to master, and its answer as it comes
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import ArgumentParser
+import ConfigLoading
+import MasterConfig
+import MasterControl
+import MasterProtocol
+import SystemCalls
+
+/// A connection to the control socket of the master of one configuration.
+struct Conversation {
+    private static let socketPath = "pid/master.control"
+    /// After so long without a word, the person who waits is told that this is so.
+    private static let patienceMilliseconds: Int32 = 10_000
+
+    private let queueDirectory: String
+
+    /// Finds the queue directory, and goes there: paths of sockets must be short.
+    init(configDirectory given: String?) throws {
+        let directory = given ?? configDirectory()
+        EnvironmentName.mailConfig.set(directory)
+        var loaded = loadMainConfig(directory: directory, processName: "master", waitsUntilSettled: false)
+        if loaded.bytes.isEmpty, let problem = loaded.problems.firstFatal { throw Self.failure(problem.message) }
+        queueDirectory = evaluateSettings(&loaded.dictionary, host: loaded.host).settings.queueDirectory
+        do throws(SystemError) {
+            try changeDirectory(queueDirectory)
+        } catch {
+            throw Self.failure("\(queueDirectory): \(error.reason)")
+        }
+    }
+
+    /// Asks, prints the answer, and throws the exit status that goes with it.
+    func hold(_ request: ControlRequest, asJSON: Bool) throws {
+        let socket = try ask(request)
+        var hasWaited = false
+        var rest: [UInt8] = []
+        while true {
+            if !hasWaited, try !socket.number.waitForInput(milliseconds: Self.patienceMilliseconds) {
+                hasWaited = true
+                complain("master is still at it; to interrupt this command does not undo what was asked for")
+                continue
+            }
+            guard let piece = try socket.number.read(atMost: 64 * 1024), !piece.isEmpty else {
+                throw Self.failure("master closed the connection without a result")
+            }
+            rest += piece
+            while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = String(decoding: rest[..<end], as: UTF8.self)
+                rest.removeSubrange(...end)
+                if let status = show(line, asJSON: asJSON) {
+                    if status == .ok { return }
+                    throw ExitCode.failure
+                }
+            }
+        }
+    }
+
+    private func ask(_ request: ControlRequest) throws(ExitCode) -> Descriptor {
+        do throws(SystemError) {
+            let socket = try makeSocket(.unix, .stream)
+            // The path is short.
+            if let address = SocketAddress(unixPath: Self.socketPath) { try socket.number.connect(to: address) }
+            try sendAll(request.line + Array("\n".utf8), to: socket.number)
+            return socket
+        } catch {
+            throw notReached(error)
+        }
+    }
+
+    private func sendAll(_ bytes: [UInt8], to number: DescriptorNumber) throws(SystemError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            guard case .bytes(let count) = try number.send(Array(rest), waiting: true) else { continue }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    private func notReached(_ error: SystemError) -> ExitCode {
+        switch error.code {
+        case .noSuchFileOrDirectory, .connectionRefused:
+            complain("no master that can be steered is running in \(queueDirectory)")
+            return .notRunning
+        case .permissionDenied:
+            complain("\(queueDirectory)/\(Self.socketPath): only root, and the user who runs this master, may steer it")
+            return .failure
+        default: return Self.failure("\(queueDirectory)/\(Self.socketPath): \(error.description)")
+        }
+    }
+
+    /// Prints a line of the answer; the result's status, if it is one.
+    private func show(_ line: String, asJSON: Bool) -> ControlReply.Status? {
+        let reply = ControlReply(json: line)
+        if asJSON { printLine(line) }
+        switch reply {
+        case .result(let status, let text)?:
+            if !asJSON { status == .ok ? printLine(text) : complain(text) }
+            return status
+        case let reply?: if !asJSON { printLine(reply.text) }
+        // Of a master that knows more than we do.
+        case nil: break
+        }
+        return nil
+    }
+
+    private static func failure(_ text: String) -> ExitCode {
+        complain(text)
+        return .failure
+    }
+}
+
+extension ControlReply {
+    /// For people.
+    fileprivate var text: String {
+        switch self {
+        case .problem(let problem):
+            let place = problem.file.map { file in
+                problem.line.map { ConfigProblem.Place.line($0, of: file) } ?? .file(file)
+            }
+            let text = problem.text
+            return switch problem.severity {
+            case .info: ConfigProblem.info(text, at: place, cure: problem.cure).report
+            case .warning: ConfigProblem.warning(text, at: place, cure: problem.cure).report
+            case .fatal: ConfigProblem.fatal(text, at: place, cure: problem.cure).report
+            }
+        case .change(let change, let service): return "\(change.rawValue) \(service)"
+        case .progress(let text): return text
+        case .result(_, let text): return text
+        }
+    }
+}
+
+func printLine(_ text: String) { _ = try? DescriptorNumber.standardOutput.write(Array((text + "\n").utf8)) }
+
+func complain(_ text: String) { _ = try? DescriptorNumber.standardError.write(Array("masterctl: \(text)\n".utf8)) }

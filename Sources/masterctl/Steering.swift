@@ -1,0 +1,163 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: masterctl's subcommands that ask master for something
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import ArgumentParser
+import MasterControl
+
+let steeringCommands: [any ParsableCommand.Type] = [
+    Reload.self, Check.self, Drain.self, Resume.self, Retire.self, Release.self, Disable.self, Enable.self,
+    Verbose.self, Stop.self, Version.self,
+]
+
+/// A subcommand that is one request to master.
+protocol SteeringCommand: ParsableCommand {
+    var common: CommonOptions { get }
+    var request: ControlRequest { get throws }
+}
+
+extension SteeringCommand {
+    func run() throws {
+        let request = try request
+        let configDirectory = common.configDirectory
+        let conversation = try Conversation(configDirectory: configDirectory)
+        try conversation.hold(request, asJSON: common.json)
+    }
+}
+
+struct Reload: SteeringCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Reads the configuration again, waits, and tells what changed or what is wrong."
+    )
+    @OptionGroup var common: CommonOptions
+
+    var request: ControlRequest { .reload }
+}
+
+struct Check: SteeringCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Looks for everything that a reload would refuse, and changes nothing.",
+        discussion: "What master --check does, for the running master, which goes on meanwhile."
+    )
+    @OptionGroup var common: CommonOptions
+
+    var request: ControlRequest { .check }
+}
+
+struct Release: SteeringCommand {
+    static let configuration = CommandConfiguration(abstract: "Ends a throttle: processes may be started again.")
+    @OptionGroup var common: CommonOptions
+    @Argument(help: serviceHelp) var service: String
+
+    var request: ControlRequest { get throws { .release(try reference(service)) } }
+}
+
+struct Drain: SteeringCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Lets the processes of a service leave, or of all services, and waits until they have.",
+        discussion: """
+            Processes finish what they are doing. New clients wait, or are turned
+            away with --refuse, until masterctl resume. When all services are
+            drained, those of type inet come first, and the one that writes the log
+            stays. The exit status is 1 when a process was cut off.
+            """
+    )
+    @OptionGroup var common: CommonOptions
+    @Argument(help: serviceHelp) var service: String?
+    @Option(help: ArgumentHelp("Ends processes that are still at work then.", valueName: "seconds")) var timeout: Int?
+    @Flag(help: "Turns new clients away; those in the queue are served first.") var refuse = false
+
+    var request: ControlRequest {
+        get throws {
+            .drain(
+                try service.map { try reference($0) },
+                ControlRequest.Drain(timeoutSeconds: try checked(timeout), refuses: refuse)
+            )
+        }
+    }
+}
+
+struct Resume: SteeringCommand {
+    static let configuration = CommandConfiguration(abstract: "Serves again what was drained.")
+    @OptionGroup var common: CommonOptions
+    @Argument(help: serviceHelp) var service: String?
+
+    var request: ControlRequest { get throws { .resume(try service.map { try reference($0) }) } }
+}
+
+struct Retire: SteeringCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Puts fresh processes in the place of those that run, and waits until all are replaced.",
+        discussion: "Fresh ones come first. When they fail, those that run stay."
+    )
+    @OptionGroup var common: CommonOptions
+    @Argument(help: serviceHelp) var service: String
+
+    var request: ControlRequest { get throws { .retire(try reference(service)) } }
+}
+
+struct Disable: SteeringCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Turns clients of a service away until it is enabled, or until the next reload."
+    )
+    @OptionGroup var common: CommonOptions
+    @Argument(help: serviceHelp) var service: String
+
+    var request: ControlRequest { get throws { .disable(try reference(service)) } }
+}
+
+struct Enable: SteeringCommand {
+    static let configuration = CommandConfiguration(abstract: "Serves again what was disabled.")
+    @OptionGroup var common: CommonOptions
+    @Argument(help: serviceHelp) var service: String
+
+    var request: ControlRequest { get throws { .enable(try reference(service)) } }
+}
+
+struct Stop: SteeringCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Drains all services, ends master, and waits until that has come.",
+        discussion: "The exit status is 1 when a process was cut off."
+    )
+    @OptionGroup var common: CommonOptions
+    @Option(help: ArgumentHelp("Ends processes that are still at work then.", valueName: "seconds")) var timeout: Int?
+
+    var request: ControlRequest { get throws { .stop(timeoutSeconds: try checked(timeout)) } }
+}
+
+struct Verbose: SteeringCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Has master log each decision and its reason, or stop doing so.",
+        discussion: "Its processes keep logging as they do."
+    )
+    enum State: String, ExpressibleByArgument, CaseIterable { case on, off }
+
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "on or off.") var state: State
+
+    var request: ControlRequest { .verbose(state == .on) }
+}
+
+struct Version: SteeringCommand {
+    static let configuration = CommandConfiguration(abstract: "Prints which master is running.")
+    @OptionGroup var common: CommonOptions
+
+    var request: ControlRequest { .version }
+}
+
+let serviceHelp: ArgumentHelp =
+    "The first field of the service's line in master.cf, with /TYPE behind it where two share it."
+
+/// A name that is one word, which is all that master.cf has.
+func reference(_ text: String) throws -> ServiceReference {
+    guard !text.isEmpty, text.utf8.allSatisfy({ $0 > 32 && $0 != 127 }) else {
+        throw ValidationError("\"\(text)\" is no name of a service")
+    }
+    return ServiceReference(text)
+}
+
+private func checked(_ seconds: Int?) throws -> Int? {
+    guard let seconds, !(0...ControlRequest.longestTimeout ~= seconds) else { return seconds }
+    throw ValidationError("--timeout wants seconds, from 0 to \(ControlRequest.longestTimeout)")
+}

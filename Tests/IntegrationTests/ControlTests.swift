@@ -1,0 +1,267 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of the control socket: reload and check, and clients that misbehave
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("The control socket", .timeLimit(.minutes(60))) struct ControlTests {
+    @Test("reload tells what was added, removed and changed, and its exit status is 0")
+    func reload() throws {
+        let system = try MailSystem([Line.unix("one", "serve"), Line.unix("two", "serve")])
+        defer { system.end() }
+        try system.start()
+        let idle = try system.masterctl("reload")
+        #expect(idle.succeeded && idle.output == "reload accepted\n", "\(idle)")
+        try system.setServices([Line.unix("one", "argv"), Line.unix("three", "serve")])
+        let result = try system.masterctl("reload")
+        #expect(result.succeeded, "\(result)")
+        #expect(result.output == "added three/unix\nremoved two/unix\nchanged one/unix\nreload accepted\n")
+        #expect(system.count("]: control socket: user \(geteuid()) (pid ") == 2, "\(system.log)")
+        #expect(system.count(") asks: reload") == 2)
+        #expect(system.count(" reload accepted: ") == 4, "\(system.log)")
+    }
+
+    @Test("a refused reload: every problem with file, line and cure, as text and as JSON, and exit status 1")
+    func refusedReload() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve")])
+        defer { system.end() }
+        try system.start()
+        try system.write("a tcp - - n - - c\nb unix x - n - - c\n\(Line.inet(port, "serve"))\n", to: system.masterCf)
+        let result = try system.masterctl("reload")
+        #expect(result.status == 1, "\(result)")
+        #expect(result.output.contains("fatal: \(system.masterCf), line 1: bad transport type: tcp\n"), "\(result)")
+        #expect(result.output.contains("fatal: \(system.masterCf), line 2: field \"private\": bad value: \"x\"\n"))
+        #expect(result.output.contains("\n    "), "a cure stands below its problem: \(result)")
+        #expect(
+            result.output.hasSuffix(
+                "masterctl: reload refused: everything keeps running on the previous configuration\n"
+            )
+        )
+        let json = try system.masterctl("reload", "--json")
+        #expect(json.status == 1)
+        let lines = json.output.split(separator: "\n").map { Data($0.utf8) }
+        let objects = lines.compactMap { try? JSONSerialization.jsonObject(with: $0) as? [String: Any] }
+        #expect(objects.count == lines.count && objects.count == 3, "\(json)")
+        #expect(objects[0]["severity"] as? String == "fatal")
+        #expect(objects[0]["file"] as? String == system.masterCf)
+        #expect(objects[0]["line"] as? Int == 1)
+        #expect((objects[0]["cure"] as? String)?.isEmpty == false)
+        #expect(objects[2]["status"] as? String == "refused")
+        #expect(Caller.pid(.port(port)) != nil)
+    }
+
+    @Test(
+        "several who ask for a reload while names are looked up all get its result; a signal beside them is one reload"
+    )
+    func severalAskers() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve")])
+        defer { system.end() }
+        let master = try system.start()
+        // A file that was edited just now is waited for.
+        let main = try String(contentsOfFile: system.mainCf, encoding: .utf8)
+        try main.write(toFile: system.mainCf, atomically: false, encoding: .utf8)
+        let askers = try (0..<5).map { _ in try system.beginMasterctl("reload") }
+        kill(master.pid, SIGHUP)
+        for asker in askers {
+            let result = asker.finish()
+            #expect(result.succeeded, "\(result)")
+            #expect(result.output.hasSuffix("reload accepted\n"))
+        }
+        #expect(system.count(") asks: reload") == 5)
+    }
+
+    @Test("check tells what master --check tells, and changes nothing")
+    func check() throws {
+        let system = try MailSystem([Line.unix("one", "serve")])
+        defer { system.end() }
+        let master = try system.start()
+        let good = try system.masterctl("check")
+        #expect(good.succeeded && good.output == "\(system.configDirectory): configuration is good\n", "\(good)")
+        try system.write("a tcp - - n - - c\n", to: system.masterCf)
+        let bad = try system.masterctl("check")
+        let alone = try system.runMaster("--check")
+        #expect(bad.status == 1)
+        #expect(
+            bad.output
+                == alone.output.replacing(
+                    "\(system.configDirectory): 1",
+                    with: "masterctl: \(system.configDirectory): 1"
+                )
+        )
+        #expect(Caller.pid(.path(system.queueDirectory + "/public/one")) != nil)
+        #expect(eventually { system.processes("master").map(\.pid) == [master.pid] }, "the helper has ended")
+        #expect(system.count("warning") == 0, "\(system.log)")
+    }
+
+    @Test("release ends a throttle; a name that is none, or of two, is refused with a hint")
+    func release() throws {
+        let system = try MailSystem(
+            [Line.unix("shaky", "crash"), Line.unix("twin", "serve"), "twin pass n - n - - test-child mode=serve"],
+            main: ["service_throttle_time": "1000s"]
+        )
+        defer { system.end() }
+        try system.start()
+        let client = try Caller(.path(system.queueDirectory + "/public/shaky"))
+        #expect(system.wait(for: ": bad command startup -- throttling"))
+        let result = try system.masterctl("release", "shaky")
+        #expect(result.succeeded && result.output == "shaky/unix is not throttled any more\n", "\(result)")
+        #expect(system.wait(for: ": bad command startup -- throttling", count: 2), "a process is started at once")
+        #expect(try system.masterctl("release", "shaky/unix").succeeded)
+        withExtendedLifetime(client) {}
+        let calm = try system.masterctl("release", "twin/pass")
+        #expect(calm.output == "twin/pass is not throttled\n", "\(calm)")
+        let both = try system.masterctl("release", "twin")
+        #expect(both.status == 1 && both.output.contains("twin may be any of twin/unix, twin/pass"), "\(both)")
+        let wrong = try system.masterctl("release", "shaki")
+        #expect(wrong.status == 1 && wrong.output.contains("no service shaki (did you mean shaky/unix?)"), "\(wrong)")
+    }
+
+    @Test("verbose on and off, for master alone")
+    func verbose() throws {
+        let system = try MailSystem([Line.unix("one", "argv")])
+        defer { system.end() }
+        try system.start()
+        let place = Place.path(system.queueDirectory + "/public/one")
+        #expect(try system.masterctl("verbose", "on").succeeded)
+        #expect(Caller.ask(place)?.contains(" -v") == false)
+        #expect(system.wait(for: "service one: starting a process, because a client came"), "\(system.log)")
+        #expect(try system.masterctl("verbose", "off").succeeded)
+        #expect(try system.reload())
+        let before = system.count("starting a process")
+        #expect(Caller.ask(place) != nil)
+        try system.settle()
+        #expect(system.count("starting a process") == before)
+        #expect(try system.masterctl("verbose", "maybe").status == 64)
+    }
+
+    @Test("no master, a dead one, another user's: the reason, and an exit status of its own")
+    func notThere() throws {
+        let system = try MailSystem([Line.unix("one", "serve")])
+        defer { system.end() }
+        #expect(try system.masterctl("reload").status == 2)
+        let master = try system.start()
+        #expect(try system.masterctl("version").output.hasPrefix("Quartermaster "))
+        if geteuid() == 0 {
+            let nobody = ["/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+            let result = try system.masterctl("version", prefix: nobody)
+            #expect(result.status == 1 && result.output.contains("only root"), "\(result)")
+            // Even if the file were open to all, the kernel tells who calls.
+            chmod(system.controlSocket, 0o666)
+            let refused = try system.masterctl("version", prefix: nobody)
+            #expect(refused.status == 1 && refused.output.contains("only root, and the user"), "\(refused)")
+            #expect(system.count("warning: control socket: refused user 65534 (pid ") == 1, "\(system.log)")
+        }
+        master.send(SIGKILL)
+        _ = master.finish()
+        let dead = try system.masterctl("version")
+        #expect(dead.status == 2 && dead.output.contains("no master that can be steered"), "\(dead)")
+        try system.start()
+        #expect(try system.masterctl("version").succeeded, "the socket of the dead one is out of the way")
+    }
+
+    @Test("the socket: of its owner only, gone at the end; what is no socket stays, and a reload tries again")
+    func file() throws {
+        let system = try MailSystem([Line.unix("one", "serve")])
+        defer { system.end() }
+        try system.write("precious\n", to: system.controlSocket)
+        let master = try system.start()
+        #expect(
+            system.count("warning: control socket pid/master.control: something that is no socket is in the way") == 1
+        )
+        #expect(try String(contentsOfFile: system.controlSocket, encoding: .utf8) == "precious\n")
+        #expect(try system.reload())
+        #expect(system.count("warning: control socket") == 1, "said once")
+        unlink(system.controlSocket)
+        #expect(try system.reload())
+        var facts = stat()
+        #expect(stat(system.controlSocket, &facts) == 0 && facts.st_mode == S_IFSOCK | 0o600)
+        #expect(try system.masterctl("version").succeeded)
+        master.send(SIGTERM)
+        _ = master.finish()
+        #expect(stat(system.controlSocket, &facts) != 0)
+    }
+
+    @Test("garbage, half lines and too much: refused or closed, and everybody else is served")
+    func misbehaviour() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve")])
+        defer { system.end() }
+        try system.start()
+        for (request, reason) in [
+            ("reboot", "unknown request"), ("reload\u{7}", "control characters"),
+            ("reload\nreload", "something behind"),
+            (String(repeating: "x", count: 5000), "too long"), ("\u{0}\u{1}\u{ff}", "control characters"),
+        ] {
+            #expect(
+                system.control(request)?.contains("\"status\":\"refused\",\"text\":\"") == true,
+                "\(request.prefix(9))"
+            )
+            #expect(system.control(request)?.contains(reason) == true, "\(request.prefix(9))")
+        }
+        // Seven who never finish their line: one place is left for others, and after ten seconds all are.
+        let silent = try (0..<7).map { _ in try Caller(.path(system.controlSocket)) }
+        for caller in silent { #expect(caller.send("rel")) }
+        #expect(system.control("version")?.contains("\"ok\"") == true)
+        #expect(Caller.pid(.port(port)) != nil)
+        for caller in silent { #expect(caller.readAll() == "", "closed without a word") }
+        #expect(system.count(") asks: version") == 1)
+        #expect(system.count("warning") == 0, "\(system.log)")
+    }
+
+    @Test("a hundred at once all get their answer, while clients are served")
+    func crowd() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve")])
+        defer { system.end() }
+        try system.start()
+        let clients = SteadyClients([.port(port)])
+        defer { clients.finish() }
+        #expect(clients.served(10))
+        let answered = Mutex(0)
+        DispatchQueue.concurrentPerform(iterations: 100) { _ in
+            if system.control("version")?.contains("\"status\":\"ok\"") == true { answered.withLock { $0 += 1 } }
+        }
+        #expect(answered.withLock { $0 } == 100)
+        #expect(clients.served(10))
+        let ledger = clients.finish()
+        #expect(ledger.losses == [:] && ledger.opened == ledger.answered, "\(ledger)")
+        #expect(system.count(") asks: version") == 50, "beyond fifty in ten seconds they are counted")
+    }
+
+    @Test("a client that does not read its long answer is closed, and holds up nobody")
+    func stalledReader() throws {
+        let system = try MailSystem([Line.unix("one", "serve")])
+        defer { system.end() }
+        try system.start()
+        // More problems than the kernel and master keep for a client.
+        let bad = (0..<4000).map { "service-number-\($0) tcp - - n - - c" }.joined(separator: "\n")
+        try system.write(bad + "\n", to: system.masterCf)
+        let stalled = try Caller(.path(system.controlSocket))
+        #expect(stalled.send("check\n"))
+        #expect(stalled.peek() || eventually { stalled.peek() })
+        for _ in 0..<3 { #expect(Caller.pid(.path(system.queueDirectory + "/public/one")) != nil) }
+        #expect(system.control("version")?.contains("\"ok\"") == true)
+        // It wakes up too late for the end of its answer.
+        #expect(system.isClosed(withinSeconds: 30, stalled))
+        // One who reads gets a result, whatever did not fit.
+        let result = try system.masterctl("check")
+        #expect(result.status == 1)
+        #expect(
+            result.output.hasSuffix("4000 problems: master would not accept this configuration\n"),
+            "\(result.output.suffix(300))"
+        )
+    }
+}
+
+extension MailSystem {
+    /// Whether master closes this connection, which it has to notice without any reading of ours.
+    fileprivate func isClosed(withinSeconds seconds: Int, _ caller: Caller) -> Bool {
+        eventually(within: .seconds(seconds), every: .milliseconds(100)) { caller.isHungUp }
+    }
+}

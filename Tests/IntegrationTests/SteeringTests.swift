@@ -1,0 +1,362 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of drains, retirements and their like, with clients
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Steering a master", .timeLimit(.minutes(60))) struct SteeringTests {
+    /// A system with one service, on either kind of socket.
+    private final class Scene {
+        let system: MailSystem
+        let place: Place
+        let service: String
+        let master: RunningProcess
+
+        init(
+            _ kind: Place.Kind,
+            mode: String = "serve",
+            maxproc: Int = 5,
+            programs: [String] = [],
+            owner: String = MailSystem.owner,
+            prefix: [String] = []
+        ) throws {
+            let port = try FreePort.next()
+            let line =
+                kind == .tcp ? Line.inet(port, mode, maxproc: maxproc) : Line.unix("talk", mode, maxproc: maxproc)
+            system = try MailSystem([line], programs: programs + ["masterctl"], owner: owner)
+            place = kind == .tcp ? .port(port) : .path(system.queueDirectory + "/public/talk")
+            service = kind == .tcp ? "127.0.0.1:\(port)" : "talk"
+            if !prefix.isEmpty { try run(["/bin/chown", "-R", owner, system.directory]) }
+            master = try system.start(prefix: prefix)
+        }
+
+        /// A client that has its process, and has not finished its line.
+        func holdingClient() throws -> Caller {
+            let before = system.servingChildren().count
+            let client = try Caller(place)
+            guard client.send("half "), eventually({ system.servingChildren().count > before }) else {
+                throw TestSupportError("not taken:\n\(system.log)")
+            }
+            try system.settle()
+            return client
+        }
+
+        /// Whether clients find nobody.
+        var isRefusing: Bool { (try? Caller(place)) == nil }
+    }
+
+    @Test(
+        "a drain waits for who is served; who comes waits, and is served when it is resumed",
+        arguments: Place.Kind.allCases
+    )
+    func drain(_ kind: Place.Kind) throws {
+        let scene = try Scene(kind)
+        let system = scene.system
+        defer { system.end() }
+        let client = try scene.holdingClient()
+        let drain = try system.beginMasterctl("drain", scene.service)
+        #expect(eventually { drain.output.contains("1 process left to wait for") }, "\(drain.output)")
+        let waiting = try Caller(scene.place)
+        #expect(waiting.send("patient\n"))
+        try system.settle()
+        #expect(drain.isRunning)
+        #expect(client.send("done\n"))
+        #expect(client.readAll()?.hasSuffix(" half done\n") == true)
+        let result = drain.finish()
+        #expect(result.succeeded && result.output.contains(" is drained: new clients wait\n"), "\(result)")
+        #expect(eventually { system.processes().isEmpty })
+        #expect(!waiting.peek())
+        let again = try system.masterctl("drain")
+        #expect(again.succeeded, "what is drained is drained: \(again)")
+        let resumed = try system.masterctl("resume", scene.service)
+        #expect(resumed.succeeded && resumed.output.contains(" is served again\n"), "\(resumed)")
+        #expect(waiting.readAll()?.hasSuffix(" patient\n") == true)
+        #expect(try system.masterctl("resume", scene.service).output.contains("was not drained"))
+        #expect(system.count("warning") == 0, "\(system.log)")
+    }
+
+    @Test(
+        "at the deadline a client that holds on is cut off, a process that ignores SIGTERM too, and it is told who it was"
+    )
+    func deadline() throws {
+        let scene = try Scene(.unix)
+        let system = scene.system
+        defer { system.end() }
+        let client = try scene.holdingClient()
+        let pid = try #require(system.servingChildren().first)
+        let result = try system.masterctl("drain", "talk", "--timeout", "1")
+        #expect(result.status == 1, "\(result)")
+        #expect(result.output.contains("masterctl: 1 process cut off: talk/unix pid \(pid)\n"), "\(result)")
+        #expect(client.readAll() != " half \n")
+        #expect(system.count(" pid \(pid) is cut off: it was still at work at the deadline of the drain") == 1)
+        #expect(system.count("killed by signal") == 0 && system.count("throttling") == 0, "\(system.log)")
+        try system.setServices([Line.unix("talk", "stubborn")])
+        #expect(try system.reload())
+        #expect(try system.masterctl("resume").output == "1 service resumed\n")
+        let second = try scene.holdingClient()
+        let stubborn = try #require(system.servingChildren().first)
+        let killed = try system.masterctl("drain", "talk", "--timeout", "0")
+        #expect(killed.status == 1 && killed.output.contains("pid \(stubborn)"), "\(killed)")
+        #expect(system.processes().isEmpty, "killed five seconds later")
+        withExtendedLifetime(second) {}
+    }
+
+    @Test(
+        "with --refuse clients are turned away at once, and those in the queue are served",
+        arguments: Place.Kind.allCases
+    )
+    func refuse(_ kind: Place.Kind) throws {
+        let scene = try Scene(kind, maxproc: 1)
+        let system = scene.system
+        defer { system.end() }
+        let client = try scene.holdingClient()
+        let queued = try (0..<5).map { _ in try Caller(scene.place) }
+        for (number, caller) in queued.enumerated() { #expect(caller.send("number \(number)\n")) }
+        let drain = try system.beginMasterctl("drain", scene.service, "--refuse")
+        #expect(eventually { scene.isRefusing }, "\(system.log)")
+        #expect(drain.isRunning)
+        #expect(client.send("done\n"))
+        #expect(client.readAll()?.hasSuffix(" half done\n") == true)
+        for (number, caller) in queued.enumerated() {
+            #expect(caller.readAll()?.hasSuffix(" number \(number)\n") == true)
+        }
+        let result = drain.finish()
+        #expect(result.succeeded && result.output.contains(": new clients are turned away\n"), "\(result)")
+        #expect(scene.isRefusing)
+        #expect(try system.masterctl("resume").succeeded)
+        #expect(Caller.pid(scene.place) != nil)
+        #expect(system.count("warning") == 0, "\(system.log)")
+    }
+
+    @Test(
+        "the same as an ordinary user, who steers a master of their own",
+        .enabled(if: geteuid() == 0, "SKIPPED: only root can become another user"),
+        arguments: Place.Kind.allCases
+    )
+    func ordinaryUser(_ kind: Place.Kind) throws {
+        let nobody = ["/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        let scene = try Scene(kind, owner: "nobody", prefix: nobody)
+        let system = scene.system
+        defer { system.end() }
+        #expect(Caller.pid(scene.place) != nil)
+        let drained = try system.masterctl("drain", "--refuse", prefix: nobody)
+        #expect(drained.succeeded, "\(drained)")
+        #expect(scene.isRefusing)
+        #expect(try system.masterctl("resume", prefix: nobody).succeeded)
+        #expect(Caller.pid(scene.place) != nil, "\(system.log)")
+        #expect(try system.masterctl("reload", prefix: nobody).succeeded)
+        let retired = try system.masterctl("retire", scene.service, prefix: nobody)
+        #expect(retired.succeeded, "\(retired)")
+        // Root is another user, and may.
+        #expect(try system.masterctl("drain", scene.service).succeeded)
+        let stopped = try system.masterctl("stop", prefix: nobody)
+        #expect(stopped.succeeded, "\(stopped)")
+        #expect(scene.master.finish().status == 0)
+        #expect(system.count("warning") == 0, "\(system.log)")
+    }
+
+    @Test(
+        "SIGUSR1 drains everything, of the services that others need the last ones, and not the one that writes the log"
+    )
+    func signal() throws {
+        let port = try FreePort.next()
+        let services = [
+            Line.unix("inner", "serve"), Line.inet(port, "serve"), "postlog unix-dgram n - n - 1 postlogd",
+        ]
+        let system = try MailSystem(services, programs: ["masterctl", "postlogd"])
+        defer { system.end() }
+        let master = try system.start()
+        let outer = try Caller(.port(port))
+        #expect(outer.send("half "))
+        #expect(eventually { system.servingChildren().count == 1 })
+        let inner = Place.path(system.queueDirectory + "/public/inner")
+        master.send(SIGUSR1)
+        #expect(system.wait(for: "draining all services, as SIGUSR1 asks"), "\(system.log)")
+        #expect(Caller.pid(inner) != nil, "the outer one may need it")
+        #expect(outer.send("done\n"))
+        #expect(outer.readAll()?.hasSuffix(" half done\n") == true)
+        #expect(system.wait(for: "service inner: all processes have left"), "\(system.log)")
+        #expect(eventually { system.processes().isEmpty })
+        let waiting = try Caller(inner)
+        #expect(waiting.send("patient\n"))
+        try system.setServices(services + [Line.unix("late", "serve")])
+        #expect(try system.masterctl("reload").succeeded, "a reload takes no drain back")
+        #expect(system.wait(for: "service late: all processes have left"), "what comes later is drained too")
+        #expect(!waiting.peek())
+        // Beside these three, the turnstile of the tests.
+        #expect(try system.masterctl("resume").output == "4 services resumed\n")
+        #expect(waiting.readAll()?.hasSuffix(" patient\n") == true)
+        #expect(Caller.pid(.port(port)) != nil)
+    }
+
+    @Test("disabled: turned away until it is enabled, or until a reload", arguments: Place.Kind.allCases)
+    func disable(_ kind: Place.Kind) throws {
+        let scene = try Scene(kind)
+        let system = scene.system
+        defer { system.end() }
+        let client = try scene.holdingClient()
+        #expect(try system.masterctl("disable", scene.service).succeeded)
+        #expect(scene.isRefusing)
+        #expect(client.send("done\n"))
+        #expect(client.readAll()?.hasSuffix(" half done\n") == true, "who is served is served to the end")
+        #expect(try system.masterctl("enable", scene.service).output.hasSuffix(" is served again\n"))
+        #expect(Caller.pid(scene.place) != nil)
+        #expect(try system.masterctl("disable", scene.service).succeeded)
+        #expect(scene.isRefusing)
+        #expect(try system.reload())
+        #expect(Caller.pid(scene.place) != nil)
+        #expect(try system.masterctl("enable", scene.service).output.hasSuffix(" was not disabled\n"))
+        // One that is removed while it is disabled leaves nothing behind.
+        #expect(try system.masterctl("disable", scene.service).succeeded)
+        try system.setServices([])
+        #expect(try system.reload())
+        let left = try FileManager.default.contentsOfDirectory(atPath: system.queueDirectory + "/public")
+        #expect(left.allSatisfy { !$0.hasSuffix(".refused") }, "\(left)")
+        #expect(system.count("warning") == 0, "\(system.log)")
+    }
+
+    @Test("a retirement under load replaces every process, and no client is lost", arguments: Place.Kind.allCases)
+    func retire(_ kind: Place.Kind) throws {
+        let scene = try Scene(kind, maxproc: 8)
+        let system = scene.system
+        defer { system.end() }
+        let clients = SteadyClients([scene.place], each: 3)
+        defer { clients.finish() }
+        #expect(clients.served(50))
+        for round in 1...5 {
+            let before = Set(system.processes().map(\.pid))
+            let result = try system.masterctl("retire", scene.service)
+            #expect(result.succeeded && result.output.contains("were replaced\n"), "\(result)")
+            #expect(before.isDisjoint(with: system.processes().map(\.pid)), "round \(round)")
+            #expect(clients.served(20))
+        }
+        let ledger = clients.finish()
+        #expect(ledger.losses == [:] && ledger.opened == ledger.answered, "\(ledger)")
+        #expect(system.count("warning") == 0, "\(system.log)")
+        let after = eventually { system.processes().count <= 8 }
+        #expect(after)
+    }
+
+    @Test("a retirement whose fresh processes fail: those that run stay")
+    func badRetirement() throws {
+        let scene = try Scene(.unix)
+        let system = scene.system
+        defer { system.end() }
+        let pid = try #require(Caller.pid(scene.place))
+        try system.install("/bin/false", as: "test-child")
+        let result = try system.masterctl("retire", "talk")
+        #expect(result.status == 1 && result.output.contains("fail, as the log tells: the old ones stay"), "\(result)")
+        #expect(Caller.pid(scene.place) == pid)
+        try system.install(BuiltProducts.path("test-child"), as: "test-child")
+        #expect(try system.masterctl("release", "talk").succeeded)
+        let retired = try system.masterctl("retire", "talk")
+        #expect(retired.succeeded, "\(retired)")
+        #expect(Caller.pid(scene.place).map { $0 != pid } == true)
+    }
+
+    @Test("drains, retirements and reloads beneath a storm of the load generator: its ledger adds up")
+    func storm() throws {
+        let system = try MailSystem(["echo unix n - n - 4 echo"], programs: ["masterctl", "echo"])
+        defer { system.end() }
+        try system.start()
+        let path = system.queueDirectory + "/public/echo"
+        let load = try RunningProcess([
+            BuiltProducts.path("bench-accept"), "storm", "--preset", "echo", "--unix", path, "--clients", "8",
+            "--count", "20000", "--timeout", "60",
+        ])
+        var rounds = 0
+        let isOver = eventually(within: patience * 4, every: .milliseconds(1)) {
+            guard load.isRunning else { return true }
+            rounds += 1
+            for words in [["drain", "echo", "timeout=60"], ["resume"], ["retire", "echo"], ["reload"]] {
+                let answer = system.control(words.joined(separator: " ")) ?? "none"
+                #expect(answer.contains("\"status\":\"ok\""), "\(words): \(answer)")
+            }
+            return false
+        }
+        #expect(isOver)
+        let result = load.finish()
+        #expect(result.succeeded, "\(result)")
+        #expect(rounds > 0)
+        #expect(system.count("warning") == 0, "\(system.logLines.filter { $0.contains("warning") }.prefix(5))")
+    }
+
+    @Test("stop waits for who is served, then master ends with status 0 and leaves nothing behind")
+    func stop() throws {
+        let scene = try Scene(.unix)
+        let system = scene.system
+        defer { system.end() }
+        let client = try scene.holdingClient()
+        let stop = try system.beginMasterctl("stop")
+        #expect(eventually { stop.output.contains("1 process left") })
+        #expect(scene.master.isRunning)
+        #expect(client.send("done\n"))
+        #expect(client.readAll()?.hasSuffix(" half done\n") == true)
+        let result = stop.finish()
+        #expect(result.succeeded && result.output.hasSuffix("all processes have left, and master ends\n"), "\(result)")
+        #expect(scene.master.finish().status == 0)
+        #expect(system.count("]: stopped, as was asked") == 1, "\(system.log)")
+        #expect(system.processes().isEmpty)
+        #expect(access(system.controlSocket, F_OK) != 0)
+        #expect(try system.masterctl("stop").status == 2)
+    }
+
+    @Test("stop with a deadline: who holds on is cut off, and the exit status says so; a resume takes a stop back")
+    func stopInTime() throws {
+        let scene = try Scene(.unix)
+        let system = scene.system
+        defer { system.end() }
+        let client = try scene.holdingClient()
+        let stop = try system.beginMasterctl("stop")
+        #expect(eventually { stop.output.contains("1 process left") })
+        #expect(try system.masterctl("resume").succeeded)
+        let back = stop.finish()
+        #expect(back.status == 1 && back.output.contains("the drain was taken back"), "\(back)")
+        #expect(scene.master.isRunning && Caller.pid(scene.place) != nil)
+        let result = try system.masterctl("stop", "--timeout", "1")
+        #expect(result.status == 1 && result.output.contains("1 process cut off: talk/unix pid "), "\(result)")
+        #expect(scene.master.finish().status == 0)
+        withExtendedLifetime(client) {}
+    }
+
+    @Test("a log writer that is drained itself: master writes to the file")
+    func drainedLogWriter() throws {
+        let services = [Line.unix("talk", "serve"), "postlog unix-dgram n - n - 1 postlogd"]
+        let system = try MailSystem(services, programs: ["masterctl", "postlogd"])
+        defer { system.end() }
+        let master = try system.start()
+        #expect(try system.masterctl("drain", "postlog").succeeded)
+        #expect(try system.masterctl("drain", "talk").succeeded)
+        #expect(system.wait(for: "service talk: all processes have left"), "\(system.log)")
+        #expect(try system.masterctl("stop").succeeded)
+        #expect(master.finish().status == 0)
+        #expect(system.count("stopped, as was asked") == 1)
+    }
+
+    @Test("eight who wait for a drain without end keep nobody out; what was asked for by one who left goes on")
+    func manyWait() throws {
+        let scene = try Scene(.unix)
+        let system = scene.system
+        defer { system.end() }
+        let client = try scene.holdingClient()
+        let waiting = try (0..<8).map { _ in try Caller(.path(system.controlSocket)) }
+        for caller in waiting {
+            #expect(caller.send("drain talk\n"))
+            #expect(caller.readLine()?.contains("1 process left") == true)
+        }
+        #expect(try system.masterctl("version").succeeded)
+        #expect(waiting[0].readAll()?.contains("others ask, too") == true)
+        for caller in waiting[1...] { #expect(!caller.peek()) }
+        let gone = try system.beginMasterctl("drain", "talk")
+        #expect(eventually { gone.output.contains("1 process left") })
+        gone.send(SIGKILL)
+        _ = gone.finish()
+        #expect(client.send("done\n"))
+        #expect(client.readAll()?.hasSuffix(" half done\n") == true)
+        for caller in waiting[2...] { #expect(caller.readAll()?.contains("\"status\":\"ok\"") == true) }
+        #expect(system.wait(for: "service talk: all processes have left"))
+    }
+}

@@ -1,0 +1,219 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of what administrators ask for, by value
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import MasterPolicy
+import MasterProtocol
+import Testing
+
+@Suite("Steering") struct SteeringTests {
+    private static let rules = ServiceRules(processLimit: 10, wakeupSeconds: 60, isLocalOnly: true, concurrentStarts: 2)
+
+    @Test("a drain: idle processes leave, a busy one finishes; clients wait, and are served when it is resumed")
+    func drain() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        let busy = script.client(id)
+        script.taken(id, busy)
+        let idle = script.client(id)
+        script.act { $0.drainAsked(id, within: nil, refusing: false, now: $1) }
+        #expect(script.effects == [.cancelTimer(.wakeup(id)), .replaceStatusChannel(id)])
+        #expect(script.view(id).steering == .leaving)
+        script.readable(id)
+        #expect(script.effects == [], "nobody is started")
+        script.exit(idle)
+        #expect(script.effects == [])
+        script.exit(busy)
+        #expect(script.effects == [.steeringEnded(id)])
+        #expect(script.loudNotes == [.drained(id, cutOff: 0)])
+        #expect(script.view(id).steering == .left)
+        script.act { $0.resumeAsked(id, now: $1) }
+        #expect(
+            script.effects == [
+                .sendWakeup(id), .startTimer(.wakeup(id), milliseconds: 60_000), .watchEndpoints(id),
+                .steeringEnded(id),
+            ]
+        )
+        #expect(script.loudNotes == [.resumed(id)])
+        script.readable(id)
+        #expect(script.wantedGeneration != nil)
+    }
+
+    @Test("the deadline: SIGTERM to who is busy, SIGKILL after five seconds; no throttle, and the log names them")
+    func deadline() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        let first = script.client(id)
+        script.taken(id, first)
+        let stubborn = script.client(id)
+        script.taken(id, stubborn)
+        script.act { $0.drainAsked(id, within: 30, refusing: false, now: $1) }
+        #expect(script.effects.contains(.startTimer(.steeringDeadline(id), milliseconds: 30_000)))
+        script.pass(seconds: 30)
+        script.fire(.steeringDeadline(id))
+        let signals = Set([first, stubborn])
+        #expect(Set(script.notes.compactMap { if case .cutOff(let pid, _) = $0 { pid } else { nil } }) == signals)
+        for pid in signals { #expect(script.effects.contains(.signal(pid: pid, .terminate))) }
+        #expect(script.effects.contains(.startTimer(.steeringDeadline(id), milliseconds: 5000)))
+        script.exit(first, .signaled(15))
+        #expect(script.loudNotes == [], "it was told to")
+        #expect(!script.view(id).isThrottled)
+        script.pass(seconds: 5)
+        script.fire(.steeringDeadline(id))
+        #expect(script.effects == [.signal(pid: stubborn, .kill)])
+        #expect(script.loudNotes == [], "it was named before")
+        script.exit(stubborn, .signaled(9))
+        #expect(script.loudNotes == [.drained(id, cutOff: 2)])
+        #expect(script.view(id).cutOff == 2)
+    }
+
+    @Test("with refuse: closed first, served until the queue is empty, then as ever; opened again at the end")
+    func refuse() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        let pid = script.client(id)
+        script.act { $0.drainAsked(id, within: nil, refusing: true, now: $1) }
+        #expect(script.effects == [.refuseClients(id), .startTimer(.steeringLook(id), milliseconds: 250)])
+        script.taken(id, pid)
+        script.readable(id)
+        #expect(script.spawnWanted(id) != nil, "who waits is served")
+        script.fire(.steeringLook(id))
+        #expect(script.effects == [.lookWhetherEmpty(id)])
+        script.act { $0.emptinessSeen(id, .clients, now: $1) }
+        #expect(script.effects == [.startTimer(.steeringLook(id), milliseconds: 250)])
+        script.fire(.steeringLook(id))
+        script.act { $0.emptinessSeen(id, .noClient, now: $1) }
+        #expect(script.effects.contains(.replaceStatusChannel(id)))
+        script.act { $0.resumeAsked(id, now: $1) }
+        #expect(script.effects.first == .admitClients(id))
+        script.act { $0.admissionFailed(id, now: $1) }
+        #expect(script.effects == [.startTimer(.retry(id), milliseconds: PolicyLimit.retryMilliseconds)])
+        script.fire(.retry(id))
+        #expect(script.effects == [.admitClients(id)])
+    }
+
+    @Test("a kernel that cannot turn clients away: they wait")
+    func refusalFails() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        script.act { $0.drainAsked(id, within: nil, refusing: true, now: $1) }
+        script.act { $0.refusalFailed(id, now: $1) }
+        #expect(script.view(id).steering == .left)
+        #expect(!script.view(id).isRefusing)
+        script.act { $0.resumeAsked(id, now: $1) }
+        #expect(!script.effects.contains(.admitClients(id)))
+    }
+
+    @Test("services that others need go on until those others have left and nobody among them is busy")
+    func order() {
+        var script = Script()
+        let (outer, inner, other) = (script.add(Self.rules), script.add(Self.rules), script.add(Self.rules))
+        let client = script.client(outer)
+        script.taken(outer, client)
+        let helper = script.client(inner)
+        script.act { $0.drainAsked(outer, within: nil, refusing: false, now: $1) }
+        for id in [inner, other] { script.act { $0.drainAsked(id, within: nil, refusing: false, last: true, now: $1) } }
+        script.fire(.steeringLook(inner))
+        #expect(script.effects == [.startTimer(.steeringLook(inner), milliseconds: 250)], "the outer one is at work")
+        script.taken(inner, helper)
+        script.exit(client)
+        #expect(script.view(outer).steering == .left)
+        script.fire(.steeringLook(inner))
+        #expect(script.view(inner).steering == .queued, "its own process is at work")
+        script.readable(other)
+        #expect(script.wantedGeneration != nil, "and may need the other")
+        let third = script.spawnWanted(other) ?? 0
+        script.available(inner, helper)
+        script.fire(.steeringLook(other))
+        #expect(script.view(inner).steering == .leaving)
+        #expect(script.view(other).steering == .leaving)
+        script.exit(helper)
+        script.exit(third)
+        #expect(script.view(other).steering == .left)
+    }
+
+    @Test("disabled: turned away until it is enabled; drained too, it takes both to serve again")
+    func disable() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        script.act { $0.disableAsked(id, now: $1) }
+        #expect(script.effects.first == .refuseClients(id))
+        script.fire(.steeringLook(id))
+        script.act { $0.emptinessSeen(id, .noClient, now: $1) }
+        script.act { $0.drainAsked(id, within: nil, refusing: false, now: $1) }
+        script.act { $0.resumeAsked(id, now: $1) }
+        #expect(script.view(id).isHeld && script.view(id).isRefusing)
+        script.act { $0.drainAsked(id, within: nil, refusing: false, now: $1) }
+        script.act { $0.enableAsked(id, now: $1) }
+        #expect(script.effects == [.admitClients(id)], "its clients wait now")
+        #expect(script.view(id).isHeld)
+        script.act { $0.resumeAsked(id, now: $1) }
+        #expect(script.view(id).isWatching)
+        script.act { $0.enableAsked(id, now: $1) }
+        #expect(script.effects == [], "nothing was asked for")
+    }
+
+    @Test("a service that is removed while it is drained: whoever waits is told")
+    func removal() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        let pid = script.client(id)
+        script.taken(id, pid)
+        script.act { $0.drainAsked(id, within: 9, refusing: true, now: $1) }
+        script.remove(id)
+        #expect(script.effects.contains(.steeringEnded(id)))
+        #expect(script.effects.contains(.cancelTimer(.steeringDeadline(id))))
+        script.fire(.steeringDeadline(id))
+        script.fire(.steeringLook(id))
+        #expect(script.effects == [])
+    }
+
+    @Test("a retirement: fresh ones come first, a few at a time; then the others leave")
+    func retire() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        let former = (0..<4).map { _ -> Int32 in
+            let pid = script.client(id)
+            script.taken(id, pid)
+            return pid
+        }
+        for pid in former.dropFirst() { script.available(id, pid) }
+        script.act { $0.retireAsked(id, now: $1) }
+        #expect(script.effects == [.addStatusChannel(id)])
+        script.act { $0.channelAdded(id, now: $1) }
+        let first = script.spawnWanted(id)
+        let second = script.spawnWanted(id)
+        #expect(first != nil && second != nil)
+        #expect(script.wantedGeneration == nil, "two at a time")
+        #expect(script.view(id).idle == 5, "nobody has left")
+        script.fire(.retirementStep(id))
+        #expect(script.spawnWanted(id) != nil, "as many as were idle")
+        #expect(script.effects == [.startTimer(.retirementStep(id), milliseconds: 1000)])
+        script.fire(.retirementStep(id))
+        #expect(script.effects.contains(.closeFormerChannel(id)))
+        #expect(script.view(id).idle == 3)
+        #expect(script.view(id).former == 4)
+        for pid in former.dropLast() { script.exit(pid) }
+        #expect(script.view(id).former == 1)
+        script.exit(former[3])
+        #expect(script.effects.contains(.retirementEnded(id, .done)))
+    }
+
+    @Test("fresh processes that fail: those that run stay")
+    func badRetirement() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        let former = script.client(id)
+        script.act { $0.retireAsked(id, now: $1) }
+        script.act { $0.channelAdded(id, now: $1) }
+        let fresh = script.spawnWanted(id) ?? 0
+        script.exit(fresh, .exited(status: 1))
+        #expect(script.effects.contains(.retirementEnded(id, .failedStart)))
+        #expect(script.view(id).idle == 1)
+        script.taken(id, former)
+        #expect(script.view(id).idle == 0, "it is still heard")
+        script.act { $0.releaseAsked(id, now: $1) }
+        #expect(script.effects == [.cancelTimer(.throttle(id)), .watchEndpoints(id)])
+    }
+}
