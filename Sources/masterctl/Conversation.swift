@@ -63,7 +63,12 @@ struct Conversation {
             let socket = try makeSocket(.unix, .stream)
             // The path is short.
             if let address = SocketAddress(unixPath: Self.socketPath) { try socket.number.connect(to: address) }
-            try sendAll(request.line + Array("\n".utf8), to: socket.number)
+            do throws(SystemError) {
+                try sendAll(request.line + Array("\n".utf8), to: socket.number)
+            } catch {
+                // Whom master does not let in, it tells why before it hangs up.
+                guard error.code == .brokenPipe || error.code == .connectionReset else { throw error }
+            }
             return socket
         } catch {
             throw notReached(error)

@@ -224,8 +224,9 @@ import Testing
         defer { clients.finish() }
         #expect(clients.served(10))
         let answered = Mutex(0)
+        let socket = Place.path(system.controlSocket)
         DispatchQueue.concurrentPerform(iterations: 100) { _ in
-            if system.control("version")?.contains("\"status\":\"ok\"") == true { answered.withLock { $0 += 1 } }
+            if Caller.ask(socket, "version")?.contains("\"status\":\"ok\"") == true { answered.withLock { $0 += 1 } }
         }
         #expect(answered.withLock { $0 } == 100)
         #expect(clients.served(10))
