@@ -68,8 +68,8 @@ extension PolicyNote {
         case .queueStands(let id, _): (id, .queueStands)
         case .exitStatus, .killedBy, .stoppedBy, .badStartup, .processLimit, .unknownChild, .removalForced, .starting,
             .spawned,
-            .throttling, .throttleReleased, .conditionalTimerStarted, .covered, .stressBegan, .nudged, .cutOff,
-            .drained, .resumed:
+            .throttling, .throttleReleased, .conditionalTimerStarted, .covered, .stressBegan, .stressEnded, .ready,
+            .ended, .nudged, .cutOff, .drained, .resumed:
             nil
         }
     }
@@ -82,7 +82,8 @@ extension PolicyNote {
         case .exitStatus(_, let id, _), .killedBy(_, let id, _), .stoppedBy(_, let id, _): id
         case .badStartup, .processLimit, .staleReport, .unknownStatus, .foreignReport, .unknownChild, .removalForced,
             .queueStands, .unknownReporter, .starting, .spawned, .throttling, .throttleReleased,
-            .conditionalTimerStarted, .covered, .stressBegan, .nudged, .cutOff, .drained, .resumed:
+            .conditionalTimerStarted, .covered, .stressBegan, .stressEnded, .ready, .ended, .nudged, .cutOff, .drained,
+            .resumed:
             nil
         }
     }

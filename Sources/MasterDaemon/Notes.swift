@@ -75,6 +75,17 @@ extension PolicyNote {
             return [
                 (.info, "service \(name(service(id))) comes near its process limit: processes run with stress=yes")
             ]
+        case .stressEnded(let id):
+            return [(.info, "service \(name(service(id))): no stress any more, processes run without stress=yes")]
+        case .ready(let pid, let id, let milliseconds):
+            return [
+                (
+                    .info,
+                    "service \(name(service(id))): process \(pid) has its first client, \(milliseconds) ms after its start"
+                )
+            ]
+        case .ended(let pid, let id, let uses):
+            return [(.info, "service \(name(service(id))): process \(pid) ended after \(uses) uses")]
         case .nudged(let id, let count):
             return [(.info, "service \(name(service(id))): clients wait -- telling \(count) idle processes to look")]
         case .conditionalTimerStarted(let id): return [(.info, "start conditional timer for \(name(service(id)))")]

@@ -9,6 +9,9 @@ import MasterProtocol
 /// shrinks, so that a steady population costs no allocation. It stores and finds; it decides nothing.
 struct ChildTable: Sendable {
     private(set) var count = 0
+    /// Rows that are taken, or were.
+    private(set) var rowCount = 0
+    private var freeRows: [Int32] = []
     /// A slot with pid 0 is vacant.
     private var slots: [Child]
     private var mask: Int { slots.count - 1 }
@@ -47,16 +50,25 @@ struct ChildTable: Sendable {
         _modify { yield &slots[slot] }
     }
 
-    /// Adds a process that is not in the table yet.
-    mutating func insert(_ child: Child) {
+    /// Adds a process that is not in the table yet, in a row of its own; returns its slot.
+    @discardableResult
+    mutating func insert(_ child: Child) -> Int {
         precondition(child.pid > 0, "a child has a positive pid")
         if (count + 1) * 4 > slots.count * 3 { grow() }
-        place(child)
+        var child = child
+        child.row = freeRows.popLast() ?? takeNewRow()
         count += 1
+        return place(child)
+    }
+
+    private mutating func takeNewRow() -> Int32 {
+        rowCount += 1
+        return Int32(rowCount - 1)
     }
 
     /// Takes a process out, and closes the gap it leaves in its neighbours' probe sequences.
     mutating func remove(at slot: Int) {
+        freeRows.append(slots[slot].row)
         var hole = slot
         var next = (slot + 1) & mask
         while slots[next].pid != 0 {
@@ -83,15 +95,22 @@ struct ChildTable: Sendable {
         for slot in slots.indices where slots[slot].pid != 0 && slots[slot].service == service { body(&slots[slot]) }
     }
 
+    /// The same for every child there is.
+    mutating func updateAll(_ body: (inout Child) -> Void) {
+        for slot in slots.indices where slots[slot].pid != 0 { body(&slots[slot]) }
+    }
+
     private func home(of pid: Int32) -> Int {
         // Multiplication spreads neighbouring pids; the high bits are the good ones.
         Int((UInt32(bitPattern: pid) &* 0x9E37_79B1) >> 8) & mask
     }
 
-    private mutating func place(_ child: Child) {
+    @discardableResult
+    private mutating func place(_ child: Child) -> Int {
         var slot = home(of: child.pid)
         while slots[slot].pid != 0 { slot = (slot + 1) & mask }
         slots[slot] = child
+        return slot
     }
 
     private mutating func grow() {

@@ -19,6 +19,7 @@ extension Policy {
         case .exited(status: 0):
             counters.normalExits += 1
             services[service].figures.cleanExits += 1
+            note(.ended(pid: pid, child.service, uses: child.useCount))
         case .exited(let status):
             counters.failedExits += 1
             services[service].figures.failedExits += 1
@@ -32,6 +33,8 @@ extension Policy {
             if !child.isCutOff, services[service].stage == .active || signal != Self.terminate {
                 services[service].suffered(.signal, pid: pid, number: signal, now)
                 note(.killedBy(pid: pid, child.service, signal: signal))
+            } else {
+                note(.ended(pid: pid, child.service, uses: child.useCount))
             }
             judgeStartup(of: child, service, now)
         }
@@ -56,6 +59,7 @@ extension Policy {
         services[service].total -= 1
         services[service].count(children[slot].state, -1)
         let child = children[slot]
+        if changes.isKept { changes.vacatedRows.append(children[slot].row) }
         children.remove(at: slot)
         // Whatever comes next begins from nothing, and perhaps with another program.
         if services[service].total == 0 { services[service].window.close() }

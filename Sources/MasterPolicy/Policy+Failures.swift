@@ -11,6 +11,7 @@ extension Policy {
         guard let slot = activeSlot(of: id), services[slot].watch != .none else { return }
         counters.watchFailures += 1
         services[slot].suffered(.noWatch, now)
+        tell(slot, .figures)
         owe(.watch, slot, now)
     }
 

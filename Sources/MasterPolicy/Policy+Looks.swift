@@ -73,6 +73,7 @@ extension Policy {
         guard let slot = activeSlot(of: id) else { return }
         counters.looks += 1
         services[slot].looked(sight, now)
+        tell(slot, .load)
         guard isLookWorthwhile(slot) else { return services[slot].looks.pause() }
         switch services[slot].looks.saw(sight) {
         case .nothing: return settleWatch(slot, now)
@@ -96,7 +97,7 @@ extension Policy {
         }
         for pid in nudged { want(.signal(pid: pid, .look)) }
         counters.nudges += UInt64(nudged.count)
-        if isVerbose { note(.nudged(id, children: Int32(clamping: nudged.count))) }
+        note(.nudged(id, children: Int32(clamping: nudged.count)))
     }
 }
 

@@ -12,6 +12,7 @@ extension Policy {
     package mutating func updateService(_ id: ServiceID, _ rules: ServiceRules, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
         counters.servicesUpdated += 1
+        tell(slot, .identity)
         services[slot].rules = rules
         services[slot].window.close()
         services[slot].isAwaitingFirstUse = rules.isWakeupConditional
@@ -38,6 +39,8 @@ extension Policy {
         services[slot].account(until: now)
         var service = services[slot]
         var retired: UInt64 = 0
+        var unlisted: [Int32] = []
+        let isTelling = changes.isKept
         children.updateEach(of: service.id) { child in
             if formerOnly, !child.isFormer { return }
             let before = child.state
@@ -45,6 +48,8 @@ extension Policy {
             service.count(before, -1)
             service.count(child.state, 1)
             retired += 1
+            if isTelling, !child.isListed { unlisted.append(child.pid) }
+            child.isListed = isTelling
         }
         switch service.spawn {
         case .onPresentChannel: if !formerOnly { service.spawn = .onReplacedChannel }
@@ -52,6 +57,7 @@ extension Policy {
         case .none, .onReplacedChannel: break
         }
         services[slot] = service
+        changes.children += unlisted
         counters.retiredChildren += retired
     }
 
@@ -97,6 +103,7 @@ extension Policy {
 
     private mutating func free(_ slot: Int) {
         services[slot].stage = .vacant
+        tell(slot, [.load, .figures, .identity])
         counters.servicesRemoved += 1
         want(.serviceRemoved(services[slot].id))
     }
@@ -107,6 +114,7 @@ extension Policy {
         counters.removalsForced += 1
         services[slot].removalDue = nil
         services[slot].suffered(.removalForced, number: services[slot].total, now)
+        tell(slot, .figures)
         note(.removalForced(id, children: services[slot].total))
         signalChildren(of: id, .kill)
     }

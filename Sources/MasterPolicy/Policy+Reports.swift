@@ -19,7 +19,7 @@ extension Policy {
         batch = nil
         guard let slot = slot(of: id) else { return }
         lookIfActive(slot, now)
-        settleWatch(slot, now)
+        settleWatch(slot, now, telling: .load)
     }
 
     /// One report was read from the channel of `id`.
@@ -35,7 +35,10 @@ extension Policy {
         let owner = children[child].service
         guard owner == id else {
             counters.foreignReports += 1
-            if let slot = slot(of: id) { services[slot].suffered(.foreignReport, pid: report.pid, now) }
+            if let slot = slot(of: id) {
+                services[slot].suffered(.foreignReport, pid: report.pid, now)
+                tell(slot, .figures)
+            }
             return note(.foreignReport(pid: report.pid, sender: id, owner: owner))
         }
         switch Availability(rawValue: report.availability) {
@@ -45,6 +48,7 @@ extension Policy {
             counters.unknownStatuses += 1
             if let slot = slot(of: id) {
                 services[slot].suffered(.unknownStatus, pid: report.pid, number: report.availability, now)
+                tell(slot, .figures)
             }
             note(.unknownStatus(value: report.availability, pid: report.pid, id))
         }
@@ -69,13 +73,20 @@ extension Policy {
         let heard = children[child].hear(event, now)
         counters.count(heard.change, event)
         services[slot].count(heard, event, now)
-        if heard.before == .starting, heard.change == .changed {
-            services[slot].figures.readyTimes.add(milliseconds: now.milliseconds - children[child].started.milliseconds)
-        }
+        tell(child: child)
+        if heard.before == .starting, heard.change == .changed { becameReady(child, slot, now) }
         if batch != services[slot].id {
             lookIfActive(slot, now)
-            settleWatch(slot, now)
+            settleWatch(slot, now, telling: .load)
         }
+    }
+
+    /// The first report of a child.
+    private mutating func becameReady(_ child: Int, _ slot: Int, _ now: PolicyTime) {
+        let milliseconds = now.milliseconds - children[child].started.milliseconds
+        services[slot].figures.readyTimes.add(milliseconds: milliseconds)
+        services[slot].untold.insert(.figures)
+        note(.ready(pid: children[child].pid, services[slot].id, milliseconds: milliseconds))
     }
 }
 
@@ -100,6 +111,7 @@ extension Service {
         count(heard.before, -1)
         count(heard.after, 1)
         guard event == .taken else { return }
+        figures.uses &+= 1
         // What others of its kind have done counts for nothing while one has just failed.
         window.clientTaken(byNewChild: heard.before == .starting, most: isThrottled ? 1 : rules.concurrentStarts)
     }

@@ -27,6 +27,7 @@ extension Policy {
         guard let slot = activeSlot(of: id) else { return }
         let coverage = services[slot].coverageNow
         services[slot].account(until: now)
+        tell(slot, .load)
         services[slot].figures.looked(waiting: waiting, isSaturated: coverage == .saturated, now)
         switch coverage {
         // An endpoint was readable: there is one client at least.
@@ -131,7 +132,7 @@ extension Policy {
         services[slot].spawn = .none
         var child = Child(pid: pid, generation: generation, service: id, state: state, started: now)
         child.isFormer = isFormer
-        children.insert(child)
+        tell(child: children.insert(child))
         if isFormer { services[slot].retirement?.former += 1 }
         services[slot].account(until: now)
         services[slot].figures.starts += 1

@@ -15,6 +15,9 @@ extension Policy {
                 restart(slot, now)
             }
             services[slot].stressUntil = now.advanced(bySeconds: PolicyLimit.stressSeconds)
+        } else if let end = services[slot].stressUntil, end <= now {
+            services[slot].stressUntil = nil
+            note(.stressEnded(services[slot].id))
         }
         return services[slot].stressUntil.map { $0 > now } ?? false
     }

@@ -61,6 +61,7 @@ extension Policy {
         }
         let seconds = Int(service.rules.wakeupSeconds)
         services[slot].wakeupDue = now.advanced(bySeconds: seconds)
+        tell(slot, .figures)
         want(.startTimer(.wakeup(service.id), milliseconds: Int64(seconds) * 1000))
     }
 

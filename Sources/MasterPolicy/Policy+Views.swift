@@ -10,6 +10,7 @@ package struct ServiceView: Hashable, Sendable {
     package let id: ServiceID
     package let coverage: Coverage
     package let processLimit: Int32
+    package let isStressEligible: Bool
     package let idle: Int32
     /// Those that serve a client, retired ones included.
     package let busy: Int32
@@ -44,6 +45,7 @@ package struct ServiceView: Hashable, Sendable {
         id = service.id
         coverage = service.coverage
         processLimit = service.rules.processLimit
+        isStressEligible = service.rules.isStressEligible
         idle = service.idle
         busy = service.busy
         retiredIdle = service.retiredIdle

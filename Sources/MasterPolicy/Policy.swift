@@ -22,6 +22,8 @@ package struct Policy: Sendable {
     var lastGeneration = Generation.none
     /// The service whose reports are being read; its watch is settled once, at the end.
     var batch: ServiceID?
+    /// What is to be told; `Policy+Changes.swift`.
+    var changes = ChangeList()
     /// Whether changes of coverage are noted. Off, they cost nothing.
     package var isVerbose = false
 
@@ -68,6 +70,7 @@ extension Policy {
         services[slot].figures = ServiceFigures(since: now)
         services[slot].isAwaitingFirstUse = rules.isWakeupConditional
         counters.servicesAdded += 1
+        tell(slot, [.load, .figures, .identity])
         want(.openStatusChannel(id))
         settleWatch(slot, now)
         startWakeups(slot, now)
@@ -85,7 +88,8 @@ extension Policy {
     }
 
     /// Brings the watch in line with the counts, after every event that can change them.
-    mutating func settleWatch(_ slot: Int, _ now: PolicyTime) {
+    mutating func settleWatch(_ slot: Int, _ now: PolicyTime, telling what: Untold = [.load, .figures]) {
+        tell(slot, what)
         let before = services[slot].coverage
         let after = services[slot].coverageNow
         if before != after { services[slot].account(until: now) }

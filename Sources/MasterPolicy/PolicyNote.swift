@@ -44,6 +44,12 @@ package enum PolicyNote: Equatable, Sendable {
     case covered(ServiceID, Coverage, idle: Int32, total: Int32)
     /// The present children leave when they can and come back in stress mode. Verbose.
     case stressBegan(ServiceID)
+    /// The time of stress is over, and a process is started that knows nothing of it. Verbose.
+    case stressEnded(ServiceID)
+    /// A child was heard of for the first time. Verbose.
+    case ready(pid: Int32, ServiceID, milliseconds: Int64)
+    /// A child ended as it should. Verbose.
+    case ended(pid: Int32, ServiceID, uses: UInt32)
     /// Idle children are asked to look at the queue. Verbose.
     case nudged(ServiceID, children: Int32)
 
@@ -55,7 +61,7 @@ package enum PolicyNote: Equatable, Sendable {
             .drained, .resumed:
             false
         case .unknownReporter, .starting, .spawned, .throttling, .throttleReleased, .conditionalTimerStarted, .covered,
-            .stressBegan, .nudged:
+            .stressBegan, .stressEnded, .ready, .ended, .nudged:
             true
         }
     }

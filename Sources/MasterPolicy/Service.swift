@@ -54,6 +54,9 @@ struct Service: Sendable, Equatable {
     var figures = ServiceFigures()
     var steering = Steering()
     var retirement: Retirement?
+    /// What is to be told of it, and whether it is on the list of changes. No part of the state.
+    var untold = Untold()
+    var isListed = false
 
     enum Stage: UInt8, Sendable {
         /// The slot is free.

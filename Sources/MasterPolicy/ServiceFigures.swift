@@ -30,6 +30,8 @@ package struct ServiceFigures: Hashable, Sendable {
     /// When that was; nil before the first look.
     package internal(set) var lookedAt: PolicyTime?
 
+    /// How often a process said TAKEN and became busy.
+    package internal(set) var uses: UInt64 = 0
     /// Processes that were started.
     package internal(set) var starts: UInt64 = 0
     /// From a process's fork to its first TAKEN: it is up and has work.
@@ -81,6 +83,8 @@ package struct TimeHistogram: Hashable, Sendable {
     package static var bucketCount: Int { 16 }
 
     private var counts = InlineArray<16, UInt64>(repeating: 0)
+    /// Milliseconds of all of them.
+    package internal(set) var sum: UInt64 = 0
 
     package init() {}
 
@@ -96,13 +100,15 @@ package struct TimeHistogram: Hashable, Sendable {
     mutating func add(milliseconds: Int64) {
         let bits = milliseconds <= 0 ? 0 : Int64.bitWidth - milliseconds.leadingZeroBitCount
         counts[min(bits, Self.bucketCount - 1)] &+= 1
+        sum &+= UInt64(max(milliseconds, 0))
     }
 
     package static func == (left: TimeHistogram, right: TimeHistogram) -> Bool {
-        left.counts.indices.allSatisfy { left.counts[$0] == right.counts[$0] }
+        left.sum == right.sum && left.counts.indices.allSatisfy { left.counts[$0] == right.counts[$0] }
     }
 
     package func hash(into hasher: inout Hasher) {
+        hasher.combine(sum)
         for bucket in counts.indices { hasher.combine(counts[bucket]) }
     }
 }
@@ -152,5 +158,6 @@ extension Service {
 
     mutating func suffered(_ kind: ServiceTrouble.Kind, pid: Int32 = 0, number: Int32 = 0, _ now: PolicyTime) {
         figures.lastTrouble = ServiceTrouble(kind: kind, pid: pid, number: number, time: now)
+        untold.insert(.figures)
     }
 }

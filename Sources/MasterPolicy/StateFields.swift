@@ -127,7 +127,9 @@ extension ServiceFigures {
         try coder.code(&isCrowded)
         try coder.code(&clientsWaiting)
         try coder.code(&lookedAt)
+        try coder.code(&uses)
         try coder.code(&starts)
+        try coder.code(&readyTimes.sum)
         for bucket in 0..<TimeHistogram.bucketCount { try coder.code(&readyTimes[bucket]) }
         try coder.code(&cleanExits)
         try coder.code(&failedExits)

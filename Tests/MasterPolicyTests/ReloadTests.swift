@@ -157,7 +157,7 @@ import Testing
         #expect(script.effects.last == .startTimer(.removalDeadline(id), milliseconds: 5_000))
 
         script.exit(first, .signaled(15))
-        #expect(script.notes.isEmpty, "our own signal")
+        #expect(script.loudNotes.isEmpty, "our own signal")
         #expect(script.effects.isEmpty)
 
         script.pass(seconds: 5)

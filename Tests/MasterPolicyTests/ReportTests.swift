@@ -129,7 +129,7 @@ import Testing
 
     @Test mutating func aNormalExitIsSilentAndMasterWatchesAgain() {
         script.exit(pid)
-        #expect(script.notes.isEmpty)
+        #expect(script.loudNotes.isEmpty)
         #expect(script.effects == [.watchEndpoints(id)])
         #expect(script.policy.childCount == 0)
     }

@@ -53,7 +53,7 @@ import Testing
         #expect(script.state(id) == .init(1, 2, false))
 
         script.taken(id, third)
-        #expect(script.notes.isEmpty, "the limit was noted a moment ago")
+        #expect(script.loudNotes.isEmpty, "the limit was noted a moment ago")
         #expect(script.state(id) == .init(0, 2, false))
 
         script.available(id, second)
