@@ -41,7 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
-    targets: lowRooms + agreements + master + skeletons + loadGeneration + microBenchmarks + tests
+    targets: lowRooms + agreements + master + views + skeletons + loadGeneration + microBenchmarks + tests
 )
 
 // What times single operations needs a package that nobody else has to fetch. Without its interposers, which count
@@ -116,6 +116,14 @@ var master: [Target] {
     ]
 }
 
+/// What people see of master, and what programs do: texts of what the status page says.
+var views: [Target] {
+    [
+        .target(name: "TerminalText", swiftSettings: settings),
+        .target(name: "MasterOverview", dependencies: ["StatusPage", "TerminalText"], swiftSettings: settings),
+    ]
+}
+
 var skeletons: [Target] {
     [
         .target(
@@ -141,7 +149,12 @@ var skeletons: [Target] {
 var loadGeneration: [Target] {
     [
         .target(name: "CLoad", path: "Benchmarks/CLoad"),
-        .target(name: "LoadReports", path: "Benchmarks/LoadReports", swiftSettings: settings),
+        .target(
+            name: "LoadReports",
+            dependencies: ["TerminalText"],
+            path: "Benchmarks/LoadReports",
+            swiftSettings: settings
+        ),
         .target(
             name: "ProcessWatching",
             dependencies: ["LoadReports", "SystemCalls"],
@@ -160,7 +173,7 @@ var loadGeneration: [Target] {
         .executableTarget(
             name: "bench-accept",
             dependencies: [
-                "LoadGeneration", "LoadReports", "ProcessWatching", "SystemCalls",
+                "LoadGeneration", "LoadReports", "ProcessWatching", "SystemCalls", "TerminalText",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/bench-accept",
@@ -183,7 +196,8 @@ var microBenchmarks: [Target] {
         .target(
             name: "MicroOperations",
             dependencies: [
-                "CPeers", "Events", "FixedMemory", "MasterPolicy", "MasterProtocol", "SystemCalls",
+                "CPeers", "Events", "FixedMemory", "MasterPolicy", "MasterProtocol",
+                "SystemCalls",
             ],
             path: "Benchmarks/MicroOperations",
             swiftSettings: spanSettings
@@ -224,6 +238,11 @@ var tests: [Target] {
         test("MasterProtocolTests", ["MasterProtocol"]),
         test("StatusPageTests", ["StatusPage", "SystemCalls", "TestSupport"]),
         test("WorkerPageTests", ["SystemCalls", "TestSupport", "WorkerPage"]),
+        test(
+            "MasterOverviewTests",
+            ["MasterOverview", "StatusPage", "TerminalText", "TestSupport"],
+            exclude: ["Golden"]
+        ),
         test("MasterPolicyTests", ["MasterPolicy", "MasterProtocol"]),
         test("MasterControlTests", ["MasterControl", "MasterProtocol"]),
         test(
@@ -244,7 +263,7 @@ var tests: [Target] {
         test("AnvilTests", ["AnvilRates"]),
         test(
             "LoadReportsTests",
-            ["LoadReports", "ProcessWatching", "SystemCalls", "TestSupport"],
+            ["LoadReports", "ProcessWatching", "SystemCalls", "TerminalText", "TestSupport"],
             exclude: ["Golden"]
         ),
         test("BenchAcceptTests", ["LoadGeneration", "LoadReports", "SystemCalls", "TestSupport", "bench-accept"]),

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import Foundation
+import TerminalText
 
 /// Where a value stands between the ends, 0 to 1, and what is written along it.
 struct Axis {

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 /// Lines over two axes. Colours are the page's classes `c0` to `c5`.
 struct Chart {
     struct Line {

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 package struct ComparedFigure: Codable, Equatable, Sendable {
     package enum Name: String, Codable, CaseIterable, Sendable {
         case rate, p50, p99

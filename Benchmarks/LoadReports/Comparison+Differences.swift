@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 extension Comparison {
     /// Two loads that are measured by turns differ on purpose.
     static func differences(_ baseline: LoadRecord, _ candidate: LoadRecord, _ order: Order) -> [String] {

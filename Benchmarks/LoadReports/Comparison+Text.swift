@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 extension Comparison {
     package var table: String {
         var lines = [

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 /// Why a text is no condition; says what would be one.
 package struct FailureConditionProblem: Error, Equatable, CustomStringConvertible {
     package let text: String

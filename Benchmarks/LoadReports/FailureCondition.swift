@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 /// A condition of the command line, such as `p99>10ms`: if it is true of any run, the measurement has failed.
 package struct FailureCondition: Equatable, Sendable {
     /// What is looked at.

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+package import TerminalText
+
 /// Draws a run in progress over its own last picture. It only makes the text: write it out in one piece.
 package struct LiveView: Sendable {
     package var style: LiveStyle

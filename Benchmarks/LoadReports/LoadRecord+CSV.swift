@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 /// A row for each interval of each run, as RFC 4180 has it: a header, lines that end with CR LF, quotes where needed.
 extension LoadRecord {
     package var csv: String {

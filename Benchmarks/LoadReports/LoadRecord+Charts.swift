@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import Foundation
+import TerminalText
 
 extension LoadRecord {
     /// Answers a second over time, a line for each run.

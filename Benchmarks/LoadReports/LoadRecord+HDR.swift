@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import Foundation
+import TerminalText
 
 /// A line for each phase of each run, in version 1.3 of HdrHistogram's log format. The tag is the phase. Values are
 /// nanoseconds; the column of the maximum is milliseconds, as the format's other writers have it.

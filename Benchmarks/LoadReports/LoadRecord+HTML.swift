@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 /// One HTML file that needs nothing else: no network, no script. What a reader wants first stands first.
 extension LoadRecord {
     package var html: String {

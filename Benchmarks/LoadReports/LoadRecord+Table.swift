@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 /// What was asked for and what came of it, as lines for a terminal or a log. Several runs: a line each with median and
 /// spread, then the run with the median rate in full.
 extension LoadRecord {

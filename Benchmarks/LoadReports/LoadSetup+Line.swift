@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 extension LoadSetup {
     package var isDatagrams: Bool { shape == "datagrams" }
 

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 /// What HTML and SVG have in common.
 enum Markup {
     /// Fit for an element and for an attribute in double quotes. A control character, which HTML has no way to say,

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 extension RunReport {
     /// Outcomes, phases by percentiles, and what it cost. Datagrams are sent, not answered.
     func details(sending: Bool) -> [String] {

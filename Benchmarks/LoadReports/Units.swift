@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 /// Why a text is no number with a unit.
 package struct UnitProblem: Error, Equatable, CustomStringConvertible {
     package let description: String

@@ -6,6 +6,7 @@
 import ArgumentParser
 import LoadGeneration
 import LoadReports
+import TerminalText
 
 /// The command and its subcommands. Exit status 0: everything was answered, or refused by name; 1: something failed,
 /// no exchange was answered, or the ledger does not add up; 2: a condition of `--fail-if` holds, or a comparison shows

@@ -5,6 +5,7 @@
 
 import ArgumentParser
 import LoadReports
+import TerminalText
 
 /// A number as it was typed: `10k`, `500ms`. What it means depends on the option, which also complains.
 struct Quantity: ExpressibleByArgument {

@@ -8,6 +8,7 @@ import Glibc
 import LoadGeneration
 import LoadReports
 import SystemCalls
+import TerminalText
 
 /// Draws the live view on standard error, where it does not mix with a report on standard output.
 struct Screen {

@@ -7,6 +7,7 @@ import ArgumentParser
 import LoadGeneration
 import LoadReports
 import SystemCalls
+import TerminalText
 
 /// A load that is written as one argument of `compare`.
 struct TurnLoad {

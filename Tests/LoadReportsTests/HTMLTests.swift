@@ -5,6 +5,7 @@
 
 import Foundation
 import FoundationXML
+import TerminalText
 import Testing
 
 @testable import LoadReports

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import LoadReports
+import TerminalText
 import Testing
 
 /// Knows the few commands that the view uses, and wraps long lines as terminals do.

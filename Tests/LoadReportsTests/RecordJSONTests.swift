@@ -5,6 +5,7 @@
 
 import Foundation
 import LoadReports
+import TestSupport
 import Testing
 
 @Suite("records as JSON")

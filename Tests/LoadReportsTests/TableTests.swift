@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import Foundation
+import TerminalText
 import Testing
 
 @testable import LoadReports

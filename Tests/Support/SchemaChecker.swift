@@ -3,32 +3,31 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import Foundation
-import TestSupport
+package import Foundation
 
 /// Knows what our schemas use, and refuses a schema that uses anything else, so that nothing goes unchecked.
-struct SchemaChecker {
+package struct SchemaChecker {
     private static let keywords: Set = [
         "$schema", "$comment", "$defs", "$ref", "title", "description", "type", "properties", "required",
         "additionalProperties", "items", "enum", "const", "minimum", "minItems", "maxItems",
     ]
     private let root: [String: Any]
 
-    init(contentsOf url: URL) throws {
+    package init(contentsOf url: URL) throws {
         guard let root = try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any] else {
             throw TestSupportError("\(url.path): no object")
         }
         self.root = root
     }
 
-    func complaints(about data: Data) throws -> [String] {
+    package func complaints(about data: Data) throws -> [String] {
         var complaints: [String] = []
         try check(JSONSerialization.jsonObject(with: data), against: root, at: "$") { complaints.append($0) }
         return complaints
     }
 
     /// Members that the schema lists and none of the documents has.
-    func unused(by documents: [Data]) throws -> [String] {
+    package func unused(by documents: [Data]) throws -> [String] {
         var (listed, seen) = (Set<String>(), Set<String>())
         for document in documents {
             try walk(JSONSerialization.jsonObject(with: document), root, &listed, &seen)

@@ -18,7 +18,7 @@ package func fixed(_ value: Double, _ decimals: Int) -> String {
 }
 
 /// Nanoseconds in the unit that suits them, with three digits that count: `12.3 µs`.
-func duration(_ nanoseconds: Int64) -> String {
+package func duration(_ nanoseconds: Int64) -> String {
     let units: [(scale: Double, name: String)] = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns")]
     let value = Double(nanoseconds)
     let unit = units.first { abs(value) >= $0.scale * 0.9995 } ?? units[3]
@@ -26,7 +26,7 @@ func duration(_ nanoseconds: Int64) -> String {
 }
 
 /// Bytes in the unit that suits them: `12.3 MB` (of 1024 × 1024 bytes).
-func size(_ bytes: Int) -> String {
+package func size(_ bytes: Int) -> String {
     let units: [(scale: Double, name: String)] = [(1_073_741_824, "GB"), (1_048_576, "MB"), (1024, "kB")]
     let value = Double(bytes)
     guard let unit = units.first(where: { abs(value) >= $0.scale }) else { return "\(bytes) B" }
@@ -34,7 +34,7 @@ func size(_ bytes: Int) -> String {
 }
 
 /// A rate or count, short: `987`, `12.3k`, `4.56M`.
-func short(_ value: Double) -> String {
+package func short(_ value: Double) -> String {
     let units: [(scale: Double, name: String)] = [(1e9, "G"), (1e6, "M"), (1e3, "k")]
     guard let unit = units.first(where: { abs(value) >= $0.scale * 0.9995 }) else {
         return fixed(value, abs(value) < 10 && value != value.rounded() ? 1 : 0)
@@ -43,7 +43,7 @@ func short(_ value: Double) -> String {
 }
 
 /// A share as per cent with its sign: `+1.2 %`.
-func signedPercent(_ share: Double) -> String {
+package func signedPercent(_ share: Double) -> String {
     let text = fixed(share * 100, 1)
     return (share > 0 && text != "0.0" ? "+" : "") + text + " %"
 }
@@ -70,7 +70,7 @@ package func printable(_ text: String) -> String {
 }
 
 /// The middle one, or the mean of the two in the middle; 0 of none.
-func median(_ values: [Double]) -> Double {
+package func median(_ values: [Double]) -> Double {
     if values.isEmpty { return 0 }
     let sorted = values.sorted()
     let middle = sorted.count / 2

@@ -4,22 +4,22 @@
 //===----------------------------------------------------------------------===//
 
 /// Pieces of text with a look each.
-struct LiveLine {
-    enum Look: String {
+package struct LiveLine: Sendable {
+    package enum Look: String, Sendable {
         case plain = "", bold = "1", dim = "2", red = "31", green = "32", yellow = "33"
     }
 
-    private(set) var pieces: [(text: String, look: Look)] = []
-    private(set) var width = 0
+    package private(set) var pieces: [(text: String, look: Look)] = []
+    package private(set) var width = 0
     private let columns: Int
 
     /// The last column stays free: a terminal that has written it may be on either line.
-    init(columns: Int) { self.columns = max(columns - 1, 0) }
+    package init(columns: Int) { self.columns = max(columns - 1, 0) }
 
-    var room: Int { columns - width }
+    package var room: Int { columns - width }
 
     /// Adds as much as fits.
-    mutating func add(_ text: String, _ look: Look = .plain) {
+    package mutating func add(_ text: String, _ look: Look = .plain) {
         var piece = ""
         for character in text {
             let columns = Self.columns(of: character)
@@ -31,11 +31,11 @@ struct LiveLine {
     }
 
     /// Adds all of it or nothing: half a figure is a wrong figure.
-    mutating func addWhole(_ text: String, _ look: Look = .plain) {
+    package mutating func addWhole(_ text: String, _ look: Look = .plain) {
         if text.reduce(0, { $0 + Self.columns(of: $1) }) <= room { add(text, look) }
     }
 
-    func text(colors: Bool) -> String {
+    package func text(colors: Bool) -> String {
         pieces.map { piece in
             colors && piece.look != .plain ? "\u{1b}[\(piece.look.rawValue)m\(piece.text)\u{1b}[0m" : piece.text
         }.joined()

@@ -3,12 +3,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-enum SparkLine {
+package enum SparkLine {
     private static let bars = Array("▁▂▃▄▅▆▇█")
     private static let letters = Array("_.-:=+*#")
 
     /// The last `columns` values, from 0 at the foot to the largest at the top.
-    static func text(_ values: [Double], columns: Int, unicode: Bool) -> String {
+    package static func text(_ values: [Double], columns: Int, unicode: Bool) -> String {
         let shown = values.suffix(max(columns, 0))
         let steps = unicode ? bars : letters
         let top = shown.max() ?? 0

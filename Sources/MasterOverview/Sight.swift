@@ -1,0 +1,112 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what is known about master at one moment
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+package import StatusPage
+
+/// A status page and what its reader found around it. Everything that is shown is made of this.
+package struct Sight: Equatable, Sendable {
+    package var overview: Overview
+    /// The reader's CLOCK_MONOTONIC when the page was read, in milliseconds.
+    package var now: Int64
+    package var life: MasterLife
+
+    package init(_ overview: Overview, now: Int64, life: MasterLife) {
+        self.overview = overview
+        self.now = now
+        self.life = life
+    }
+
+    /// master is awake every 10 seconds at least, and has a right to be late.
+    package static let longestSilence: Int64 = 30_000
+
+    /// Time since master was awake last.
+    package var silence: Int64 { max(now - overview.heartbeat, 0) }
+
+    /// Whether what the page says is what is the case now.
+    package var isCurrent: Bool {
+        switch life {
+        case .runs: silence <= Self.longestSilence
+        case .isStopped, .isGone: false
+        }
+    }
+
+    /// The moment for which lasting states are counted: that of a dead or stopped master stays where it was.
+    package var shownMoment: Int64 { isCurrent ? now : overview.heartbeat }
+
+    /// Milliseconds since 1970 of a moment of CLOCK_MONOTONIC.
+    package func realTime(_ moment: Int64) -> Int64 {
+        overview.master.realClock &+ (moment &- overview.master.monotonicClock)
+    }
+}
+
+/// What became of the process that writes the page.
+package enum MasterLife: Equatable, Sendable {
+    /// It holds its lock.
+    case runs
+    /// It holds its lock, and is stopped by a signal or a debugger.
+    case isStopped
+    /// Nobody holds its lock.
+    case isGone
+
+    package var name: String {
+        switch self {
+        case .runs: "running"
+        case .isStopped: "stopped"
+        case .isGone: "dead"
+        }
+    }
+}
+
+extension Sight {
+    /// In one word: that of the page, or what is the matter with its writer.
+    package var stateName: String {
+        switch life {
+        case .isGone: "dead"
+        case .isStopped: "stopped"
+        case .runs: isCurrent ? overview.master.state.name : "silent"
+        }
+    }
+
+    /// How a service is called: as in master.cf, with its type; by its path where another has the same name and type.
+    package func name(of service: ServiceOverview) -> String {
+        let texts = service.texts
+        let isAmbiguous = overview.services.contains {
+            $0.row != service.row && $0.texts.name == texts.name && $0.texts.type == texts.type
+        }
+        return (isAmbiguous ? texts.canonicalName : texts.name) + "/" + texts.type
+    }
+
+    /// The services that `name` may mean: `smtp`, `smtp/inet`, or a path.
+    package func services(named name: String) -> [ServiceOverview] {
+        overview.services.filter {
+            let texts = $0.texts
+            return name == texts.name || name == texts.canonicalName || name == texts.name + "/" + texts.type
+                || name == texts.canonicalName + "/" + texts.type
+        }
+    }
+}
+
+extension ServiceOverview {
+    /// Sums of times go on while what they measure lasts.
+    func busyTime(at moment: Int64) -> Int64 {
+        load.busyTime &+ Int64(max(load.busy, 0)) &* max(moment &- load.counted, 0)
+    }
+
+    func saturatedTime(at moment: Int64) -> Int64 {
+        load.saturatedTime &+ (load.cover == .saturated ? max(moment &- load.counted, 0) : 0)
+    }
+
+    func crowdedTime(at moment: Int64) -> Int64 {
+        load.crowdedTime &+ (load.cover == .saturated && load.waiting > 0 ? max(moment &- load.counted, 0) : 0)
+    }
+
+    var ends: UInt64 { counts.cleanEnds &+ counts.failedEnds &+ counts.killedEnds }
+
+    /// Share of the processes there may be that are busy, where there is a limit; else of those there are.
+    var utilisation: Double {
+        let most = counts.processLimit > 0 ? counts.processLimit : total
+        return most > 0 ? Double(load.busy) / Double(most) : 0
+    }
+}
