@@ -100,19 +100,11 @@ var master: [Target] {
             name: "MasterDaemon",
             dependencies: [
                 "ByteText", "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterControl",
-                "MasterPolicy", "MasterProtocol", "SystemCalls", "WorkerPage",
+                "MasterPolicy", "MasterProtocol", "StatusPage", "SystemCalls", "WorkerPage",
             ],
             swiftSettings: settings
         ),
         .executableTarget(name: "master", dependencies: ["MasterDaemon"], swiftSettings: settings),
-        .executableTarget(
-            name: "masterctl",
-            dependencies: [
-                "ConfigLoading", "Diagnostics", "MasterConfig", "MasterControl", "SystemCalls",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            swiftSettings: settings
-        ),
     ]
 }
 
@@ -121,6 +113,15 @@ var views: [Target] {
     [
         .target(name: "TerminalText", swiftSettings: settings),
         .target(name: "MasterOverview", dependencies: ["StatusPage", "TerminalText"], swiftSettings: settings),
+        .executableTarget(
+            name: "masterctl",
+            dependencies: [
+                "ByteText", "ConfigLoading", "Diagnostics", "MasterConfig", "MasterControl", "MasterOverview",
+                "MasterProtocol", "StatusPage", "SystemCalls", "TerminalText",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
     ]
 }
 
@@ -196,7 +197,7 @@ var microBenchmarks: [Target] {
         .target(
             name: "MicroOperations",
             dependencies: [
-                "CPeers", "Events", "FixedMemory", "MasterPolicy", "MasterProtocol",
+                "CPeers", "Events", "FixedMemory", "MasterDaemon", "MasterPolicy", "MasterProtocol",
                 "SystemCalls",
             ],
             path: "Benchmarks/MicroOperations",
@@ -270,9 +271,8 @@ var tests: [Target] {
         test(
             "IntegrationTests",
             [
-                "CSpawn", "TestSupport", "WorkerPage", "master", "masterctl", "postlogd", "echo", "bench-accept",
-                "test-child",
-                "test-service",
+                "CSpawn", "StatusPage", "TestSupport", "WorkerPage", "master", "masterctl", "postlogd", "echo",
+                "bench-accept", "test-child", "test-service",
             ]
         ),
         test("InteropTests", ["TestSupport", "wire-probe", "master", "anvil", "postlogd"]),

@@ -5,6 +5,7 @@
 
 import CPeers
 import FixedMemory
+import MasterDaemon
 import MasterPolicy
 import MasterProtocol
 import SystemCalls
@@ -24,6 +25,12 @@ extension Comparison {
             },
             Comparison("status-net-effect-512", times: 100) {
                 OurWorkload(StatusNetEffect(StatusSample.records))
+            } peer: {
+                PeerWorkload(CPEERS_STATUS_NET_EFFECT, input: StatusSample.records)
+            },
+            // What telling others of it adds to that.
+            Comparison("status-publish-512", times: 100) {
+                OurWorkload(try StatusNetEffect(StatusSample.records, publishes: true))
             } peer: {
                 PeerWorkload(CPEERS_STATUS_NET_EFFECT, input: StatusSample.records)
             },
@@ -94,6 +101,24 @@ private struct StatusNetEffect: ~Copyable, Subject {
     private let service: ServiceID
     private var effects: [Effect] = []
     private let now = PolicyTime(milliseconds: 0)
+    private var board: StatusBoard?
+
+    /// - Parameter publishes: whether the effect of each read is told in a status page, as master does.
+    init(_ records: [UInt8], publishes: Bool) throws {
+        self.init(records)
+        if publishes { try openBoard() }
+    }
+
+    private mutating func openBoard() throws {
+        let path = "/tmp/quartermaster-micro-counts.\(processID())"
+        var board = StatusBoard(path: path)
+        try board.makePage(services: 1, processes: StatusSample.childCount, now: 0).get()
+        try board.appear(now: 0)
+        // It is mapped; nobody needs its name.
+        try removeFile(path)
+        policy.tellsChanges = true
+        self.board = consume board
+    }
 
     init(_ records: [UInt8]) {
         self.records = FixedBytes(copying: records)
@@ -123,6 +148,7 @@ private struct StatusNetEffect: ~Copyable, Subject {
             Self.apply(records, of: service, now, to: &policy)
             policy.endReports(now: now)
             policy.takeEffects(into: &effects)
+            if board != nil { board?.tell(&policy, reportsOnly: true) { _, _ in nil } }
         }
         return Int(policy.counters.taken + policy.counters.available - before)
     }

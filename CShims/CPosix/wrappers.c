@@ -133,6 +133,11 @@ int cposix_processors(void) {
 int cposix_kill(int pid, int signal) { return CPOSIX_RESULT(kill(pid, signal)); }
 int cposix_setsid(void) { return CPOSIX_RESULT(setsid()); }
 int cposix_fork(void) { CPOSIX_VALUE(int, fork()); }
+int64_t cposix_real_milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 int64_t cposix_monotonic_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

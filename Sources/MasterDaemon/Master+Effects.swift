@@ -8,6 +8,7 @@ import Events
 import MasterConfig
 import MasterPolicy
 import MasterProtocol
+import StatusPage
 import SystemCalls
 
 extension Master {
@@ -62,6 +63,7 @@ extension Master {
             service.say(.shortage, log, now) {
                 "service \(service.name): cannot watch for clients: \(error) -- trying again"
             }
+            publish(.shortage, id)
             policy.watchFailed(id, now: now)
         }
     }
@@ -102,6 +104,7 @@ extension Master {
             service.say(.shortage, log, now) {
                 "service \(service.name): no status channel: \(error) -- no process can be started; trying again"
             }
+            publish(.shortage, service.id)
             policy.channelFailed(service.id, now: now)
         }
     }
@@ -158,12 +161,14 @@ extension Master {
 
     private func sendWakeup(_ id: ServiceID) {
         guard let service = service(id) else { return }
+        publish(.wakeup, id)
         warn(wakeups.send(to: service.plan, owner: owner, loop: &loop, log: log))
     }
 
     // MARK: notes
 
     private func say(_ note: PolicyNote) {
+        publishEvent(note)
         if note.isVerbose && log.verbosity == 0 { return }
         // Process 1 inherits orphans, whose ends are of no interest.
         if case .unknownChild = note, options.isInit { return }

@@ -7,6 +7,7 @@ import ConfigLoading
 import Diagnostics
 import MasterConfig
 import MasterPolicy
+import StatusPage
 import SystemCalls
 
 extension Master {
@@ -70,6 +71,7 @@ extension Master {
         lastReload = report
         for line in report.lines { line.level == .warning ? log.warning(line.text) : log.info(line.text) }
         tellReloadResult(report)
+        publishReload(report.isAccepted ? .accepted : .refused, problems: problems.count { $0.severity != .info })
     }
 
     /// Takes the model up, at start as at a reload: kept services get a new channel, new ones start, the others go.

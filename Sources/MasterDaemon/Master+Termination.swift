@@ -5,6 +5,7 @@
 
 import Diagnostics
 import MasterPolicy
+import StatusPage
 import SystemCalls
 
 /// How long the last words of a master that was told to end may take.
@@ -15,6 +16,8 @@ extension Master {
     /// that its exit status tells. It waits for no child; those that survive see the end of their status channel.
     func terminate(_ signal: Signal) -> Never {
         armSelfDestruct(seconds: lastWordsSeconds)
+        board.master.state = .stopping
+        publishMaster()
         try? Signal.terminate.ignore()
         do throws(SystemError) {
             try sendSignal(.terminate, to: options.isInit ? -1 : -processID())

@@ -9,6 +9,7 @@ import MasterConfig
 import MasterControl
 import MasterPolicy
 import MasterProtocol
+import StatusPage
 import SystemCalls
 
 /// The master process after start-up: one loop, one policy, and the deeds that follow from its decisions. It never
@@ -32,6 +33,10 @@ final class Master {
     /// Settings that only a restart can change, as they were at start.
     let frozen: FrozenSettings
     private let locks: MasterLocks
+    /// What others see of all this.
+    var board: StatusBoard
+    /// What was said last about why there is no page.
+    var boardProblem: String?
     private let processors = availableProcessors()
     /// From `-v`; what is asked for later is about master alone.
     private let areChildrenVerbose: Bool
@@ -73,6 +78,8 @@ final class Master {
         spawner = Spawner(flow: flow)
         self.locks = locks
         areChildrenVerbose = log.verbosity > 0
+        board = StatusBoard(path: Self.statusPath(processName))
+        board.master.started = self.loop.now.milliseconds
         policy.isVerbose = log.verbosity > 0
     }
 
@@ -80,7 +87,8 @@ final class Master {
 
     // MARK: the loop
 
-    /// Each turn: wait, handle what happened, then re-read the configuration if asked, then bury the dead.
+    /// Each turn: wait, handle what happened, then re-read the configuration if asked, then bury the dead, and tell what
+    /// has changed.
     func run() -> Never {
         while true {
             Watchdog.waitBegins()
@@ -104,13 +112,12 @@ final class Master {
             }
             if log.hasPending { log.flush() }
             restAfterTurn()
+            publish()
         }
     }
 
-    private static let longestWaitMilliseconds: Int64 = 500_000
-
     /// A log line that found its receiver busy is tried again soon.
-    private var longestWait: Int64 { log.hasPending ? 50 : Self.longestWaitMilliseconds }
+    private var longestWait: Int64 { log.hasPending ? 50 : StatusBoard.heartbeatMilliseconds }
 
     /// As SIGHUP does.
     func askForReload() { reloadNews.insert(.asked) }

@@ -124,6 +124,8 @@ package enum MasterMain {
         master.carryOut()
         if let trouble = master.keepCopy(builder.acceptedMain) { log.warning(trouble.logged) }
         master.openControl()
+        master.describeBoard()
+        master.publish()
         log.info(
             "daemon started -- version \(model.settings.mailVersion), configuration \(model.settings.configDirectory)"
         )

@@ -133,6 +133,8 @@ package struct ChildLine: Sendable, Equatable {
 /// The load of a service in a few numbers.
 package struct ServiceLine: Sendable, Equatable {
     package let coverage: Coverage
+    /// Of those that are held: it is disabled, and not only drained.
+    package let isDisabled: Bool
     package let starting: Int32
     package let idle: Int32
     package let busy: Int32
@@ -159,6 +161,7 @@ extension Service {
     fileprivate var line: ServiceLine {
         ServiceLine(
             coverage: coverage,
+            isDisabled: steering.wishes.contains(.disabled),
             starting: starting,
             idle: idle - starting,
             busy: busy,

@@ -57,7 +57,9 @@ package enum EventKind: UInt16, CaseIterable, Sendable {
     /// A reload was accepted, or refused; value: how many problems were found.
     case reload
     case reloadRefused
+    /// A service has been drained or disabled, and its last process has left; value: how many were ended for it.
     case drain
+    /// It is served again.
     case resume
     case upgrade
     /// The kernel refused something; it is tried again.

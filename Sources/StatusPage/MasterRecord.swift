@@ -112,6 +112,7 @@ package enum MasterCounter: Int, CaseIterable, Sendable {
     case wakeups, wakeupsSkipped, normalExits, failedExits, killedExits, stops, unknownChildren, retiredChildren
     case servicesAdded, servicesUpdated, servicesRemoved, removalsForced
     case reloads, reloadsRefused
+    case drains, refusals, processesCutOff, retirements
 
     /// How many of them reports change.
     package static let reportCount = 7

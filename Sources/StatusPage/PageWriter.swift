@@ -10,6 +10,7 @@ package import SystemCalls
 package struct PageWriter: ~Copyable {
     package let layout: PageLayout
     private let memory: SharedMemory
+    private let file: FileFacts
     /// The next number of a record: even, and used once.
     private var ticket: UInt64 = 2
 
@@ -17,23 +18,30 @@ package struct PageWriter: ~Copyable {
     ///
     /// - Parameter path: a file that nobody else makes; an old one is removed.
     package init(_ layout: PageLayout, at path: String) throws(SystemError) {
-        memory = try Self.makeMemory(path, byteCount: layout.pageSize)
+        let descriptor = try Self.makeFile(path, byteCount: layout.pageSize)
+        let file = try descriptor.number.facts()
+        let memory = try SharedMemory(mapping: descriptor.number, byteCount: layout.pageSize)
         self.layout = layout
+        self.file = file
+        self.memory = memory
     }
 
-    private static func makeMemory(_ path: String, byteCount: Int) throws(SystemError) -> SharedMemory {
+    private static func makeFile(_ path: String, byteCount: Int) throws(SystemError) -> Descriptor {
         try removeFile(path)
         let file = try openFile(path, [.readWrite, .create, .exclusive, .noFollow], mode: 0o600)
         do throws(SystemError) {
             try file.number.allocate(byteCount: byteCount)
             // Readable for all when it has its size, whatever the umask says.
             try file.number.changeMode(0o644)
-            return try SharedMemory(mapping: file.number, byteCount: byteCount)
+            return file
         } catch {
             try? removeFile(path)
             throw error
         }
     }
+
+    /// Whether these are facts about the file of this page.
+    package func isFile(_ facts: FileFacts) -> Bool { facts.device == file.device && facts.inode == file.inode }
 
     /// Whether the file is gone from under us.
     package var isLost: Bool { memory.isLost }

@@ -11,6 +11,9 @@ package enum Clock {
     /// clock_gettime(2) CLOCK_MONOTONIC, in nanoseconds since some moment.
     package static func monotonicNanoseconds() -> Int64 { cposix_monotonic_nanoseconds() }
 
+    /// clock_gettime(2) CLOCK_REALTIME, in milliseconds since 1970.
+    package static func millisecondsSince1970() -> Int64 { cposix_real_milliseconds() }
+
     /// time(2): seconds since 1970.
     package static func secondsSince1970() -> Int64 { Int64(time(nil)) }
 

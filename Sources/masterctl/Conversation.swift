@@ -136,7 +136,3 @@ extension ControlReply {
         }
     }
 }
-
-func printLine(_ text: String) { _ = try? DescriptorNumber.standardOutput.write(Array((text + "\n").utf8)) }
-
-func complain(_ text: String) { _ = try? DescriptorNumber.standardError.write(Array("masterctl: \(text)\n".utf8)) }

@@ -5,18 +5,18 @@
 
 import ArgumentParser
 
-/// The command and its subcommands. Exit status 0: done; 1: refused, or not come out as asked; 2: no master is running
-/// here; 64: the command line makes no sense.
+/// The command and its subcommands. Exit status 0: done, or nothing wrong; 1: refused, not come out as asked, or something
+/// is wrong; 2: no master is running here, or it has no status page; 64: the command line makes no sense.
 @main
 struct Masterctl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "masterctl",
-        abstract: "Steers a running master.",
+        abstract: "Shows what a master does, and steers it.",
         discussion: """
             Which master is meant is told by its configuration directory, -c. The
             manual is masterctl(8). Completions: --generate-completion-script SHELL.
             """,
-        subcommands: steeringCommands
+        subcommands: viewingCommands + steeringCommands
     )
 }
 
@@ -29,7 +29,7 @@ struct CommonOptions: ParsableArguments {
     )
     var configDirectory: String?
 
-    @Flag(help: "Print JSON lines.")
+    @Flag(help: "Print JSON.")
     var json = false
 }
 

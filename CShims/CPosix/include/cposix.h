@@ -10,7 +10,7 @@
 // Longer, because Swift cannot say it: `sockets.c` (the macros of ancillary data), `queue.c` (one question to the
 // kernel's sock_diag(7): its records, too, are read with macros), `epoll.c` (what a number is, told by two calls),
 // `memory.c` (dl_iterate_phdr(3) calls back).
-// With state, because a signal handler or a forked child needs it: `watchdog.c`, `mapping.c` and `spawn.c`.
+// With state, because a signal handler or a forked child needs it: `watchdog.c`, `mapping.c`, `terminal.c` and `spawn.c`.
 
 #ifndef CPOSIX_H
 #define CPOSIX_H
@@ -216,6 +216,8 @@ void cposix_self_destruct(unsigned seconds);
 // MARK: clocks and names
 
 int64_t cposix_monotonic_nanoseconds(void);
+/// CLOCK_REALTIME, in milliseconds since 1970.
+int64_t cposix_real_milliseconds(void);
 /// strftime(3) of local time into `buffer`: bytes written.
 size_t cposix_format_time(char *_Nonnull buffer, size_t size, const char *_Nonnull format, int64_t seconds);
 /// Message of strerror(3) for a positive error number: bytes written.
@@ -240,5 +242,15 @@ int cposix_epoll_delete(int epoll, int fd);
 /// the pages of programs and libraries that are mapped but not written to (madvise(2) MADV_DONTNEED); those that are
 /// used again come back from the page cache.
 void cposix_forget_start(void);
+
+// MARK: a terminal to draw on (terminal.c)
+
+/// Keys from `input` come at once and unseen, and `output` shows another screen, until cposix_terminal_leave or a signal
+/// that ends the process.
+int cposix_terminal_enter(int input, int output);
+void cposix_terminal_leave(void);
+/// What Control-Z does: stops the process, with the terminal as it was before; it comes back with SIGCONT.
+void cposix_terminal_suspend(void);
+int cposix_terminal_size(int fd, int *_Nonnull columns, int *_Nonnull rows);
 
 #endif

@@ -1,0 +1,145 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: telling others what master does
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import MasterConfig
+import MasterPolicy
+import MasterProtocol
+import StatusPage
+import SystemCalls
+
+// At the end of each turn, what has changed in it is stored in the status page: no system call, and nobody is waited for.
+// Only when the file has to be made there are calls.
+extension Master {
+    func publish() {
+        let moment = now.milliseconds
+        switch board.need(services: policy.serviceIndices.upperBound, processes: policy.childRows, now: moment) {
+        case .nothing: break
+        case .page: makeBoard(moment)
+        case .replacement: loseBoard("was cut off, or its disk is full", moment)
+        }
+        guard board.isOpen else { return }
+        if board.beat(now: moment) {
+            board.write(policy.counters, now: moment, realTime: Clock.millisecondsSince1970())
+            if !board.isIntact { return loseBoard("was emptied", moment) }
+        }
+        if policy.hasChanges { tellChanges() }
+        let state: MasterState = desk.drainOfAll == nil ? .running : .draining
+        if board.master.state != state {
+            board.master.state = state
+            publishMaster()
+        }
+    }
+
+    private func tellChanges() {
+        board.tell(&policy, reportsOnly: turn.isQuiet) { view, trouble in
+            service(view.id).map { ServiceTexts(view, $0.plan, trouble) }
+        }
+    }
+
+    // MARK: the file
+
+    private func makeBoard(_ moment: Int64) {
+        let (services, processes) = (policy.serviceIndices.upperBound, policy.childRows)
+        do throws(SystemError) {
+            try board.makePage(services: services, processes: processes, now: moment).get()
+            policy.tellsChanges = true
+            tellChanges()
+            board.write(policy.counters, now: moment, realTime: Clock.millisecondsSince1970())
+            try board.appear(now: moment)
+            boardProblem = nil
+        } catch {
+            if !board.isOpen { policy.tellsChanges = false }
+            warnOfBoard("cannot make the status page \(statusPath): \(error) -- masterctl shows nothing; trying again")
+        }
+    }
+
+    private func loseBoard(_ what: String, _ moment: Int64) {
+        board.giveUp(now: moment)
+        policy.tellsChanges = false
+        warnOfBoard("the status page \(statusPath) \(what) -- making another one soon")
+    }
+
+    /// The same problem is said once.
+    private func warnOfBoard(_ text: String) {
+        if boardProblem != text { log.warning(text) }
+        boardProblem = text
+    }
+
+    var statusPath: String { Self.statusPath(processName) }
+
+    static func statusPath(_ processName: String) -> String { "pid/\(processName).status" }
+
+    // MARK: master itself
+
+    /// What does not change while this master runs, but for a reload.
+    func describeBoard() {
+        board.master.pid = processID()
+        board.master.version = BuildMark.version
+        board.master.mailVersion = settings.mailVersion
+        board.master.processName = processName
+        board.master.configDirectory = settings.configDirectory
+        board.master.queueDirectory = settings.queueDirectory
+    }
+
+    /// Tells of `board.master` at once: its writer may be about to end.
+    func publishMaster() {
+        board.write(policy.counters, now: now.milliseconds, realTime: Clock.millisecondsSince1970())
+    }
+
+    /// A reload has ended.
+    func publishReload(_ result: ReloadOutcome.Result, problems: Int) {
+        board.look()
+        if !board.isOpen { policy.tellsChanges = false }
+        publish()
+        var outcome = ReloadOutcome()
+        (outcome.ended, outcome.cause, outcome.result) = (now.milliseconds, .signal, result)
+        outcome.problems = UInt64(problems)
+        board.master.lastReload = outcome
+        board.master[result == .accepted ? .reloads : .reloadsRefused] += 1
+        describeBoard()
+        publishMaster()
+        publish(result == .accepted ? .reload : .reloadRefused, value: Int64(problems))
+    }
+
+    // MARK: events
+
+    func publish(_ kind: EventKind, _ id: ServiceID? = nil, pid: Int32 = 0, value: Int64 = 0) {
+        guard board.isOpen else { return }
+        var event = EventEntry()
+        (event.kind, event.pid, event.value) = (kind, pid, value)
+        event.time = Clock.millisecondsSince1970()
+        if let id {
+            event.service = UInt32(bitPattern: id.index)
+            if let entry = service(id)?.plan.entry {
+                event.serviceName = "\(entry.nameAsWritten)/\(entry.type.rawValue)"
+            }
+        }
+        board.write(event)
+    }
+
+    /// Of what the policy notes, that which is an event for others.
+    func publishEvent(_ note: PolicyNote) {
+        switch note {
+        case .spawned(let pid, let id): publish(.start, id, pid: pid)
+        case .ready(let pid, let id, let milliseconds): publish(.ready, id, pid: pid, value: milliseconds)
+        case .ended(let pid, let id, let uses): publish(.end, id, pid: pid, value: Int64(uses))
+        case .exitStatus(let pid, let id, let status): publish(.fail, id, pid: pid, value: Int64(status))
+        case .killedBy(let pid, let id, let signal): publish(.fail, id, pid: pid, value: -Int64(signal))
+        case .throttling(let id):
+            publish(.throttle, id, value: service(id).map { Int64($0.plan.settings.throttleSeconds) } ?? 0)
+        case .throttleReleased(let id): publish(.release, id)
+        case .processLimit(let id, let limit): publish(.limit, id, value: Int64(limit))
+        case .stressBegan(let id): publish(.stress, id)
+        case .stressEnded(let id): publish(.calm, id)
+        case .drained(let id, let cutOff): publish(.drain, id, value: Int64(cutOff))
+        case .resumed(let id): publish(.resume, id)
+        case .nudged(let id, let children): publish(.nudge, id, value: Int64(children))
+        case .badStartup, .stoppedBy, .staleReport, .unknownStatus, .foreignReport, .unknownChild, .removalForced,
+            .queueStands, .cutOff, .unknownReporter, .starting, .conditionalTimerStarted, .covered:
+            break
+        }
+    }
+}

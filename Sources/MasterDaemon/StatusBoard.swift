@@ -1,0 +1,217 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: the status page of a running master
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+package import MasterPolicy
+package import StatusPage
+package import SystemCalls
+
+/// Keeps pid/master.status: makes the file, makes a larger one when there are more services or processes than it has room
+/// for, and another one when it was lost. What stands in it is decided in `Master+Publishing.swift`.
+///
+/// Whatever goes wrong here costs the page and nothing else: it is tried again.
+package struct StatusBoard: ~Copyable {
+    /// The loop waits no longer than this, so that a reader can tell a master without work from one that hangs.
+    static let heartbeatMilliseconds: Int64 = 10_000
+    /// Between two tries to make the file.
+    static let retryMilliseconds: Int64 = 60_000
+    private static let eventRoom = 1024
+
+    /// Behind a reference, because an optional value that cannot be copied cannot be looked at in place.
+    private final class Page {
+        var writer: PageWriter
+        init(_ writer: consuming PageWriter) { self.writer = writer }
+    }
+
+    private let path: String
+    private var page: Page? {
+        didSet { if page == nil { (serviceRoom, processRoom) = (0, 0) } }
+    }
+    /// Rows that it has.
+    private var serviceRoom = 0
+    private var processRoom = 0
+    /// The page has no room for all; a larger one could not be had.
+    private var isFull = false
+    private var nextTry: Int64 = .min
+    private var nextClock: Int64 = .min
+    private var lastEvent: UInt64 = 0
+    /// Of each row, the trouble that is told in it.
+    private var troubles: [ServiceTrouble?] = []
+    /// What is said of master itself, without its clock and counters.
+    var master = MasterFigures()
+
+    package init(path: String) { self.path = path }
+
+    /// Whether what changes is to be written down.
+    var isOpen: Bool { page != nil }
+
+    // MARK: the file
+
+    /// What is to be done about the file.
+    enum Need {
+        case nothing
+        /// There is none, or it is too small, and it is time for a try.
+        case page
+        /// It is gone from under us.
+        case replacement
+    }
+
+    func need(services: Int, processes: Int, now: Int64) -> Need {
+        guard let page else { return now >= nextTry ? .page : .nothing }
+        if page.writer.isLost { return .replacement }
+        if serviceRoom >= services, processRoom >= processes { return .nothing }
+        return isFull && now < nextTry ? .nothing : .page
+    }
+
+    /// Makes a page with room for so many and half as many again. Readers find it when `appear` is called, until which it
+    /// has to be filled.
+    package mutating func makePage(services: Int, processes: Int, now: Int64) -> Result<Void, SystemError> {
+        nextTry = now + Self.retryMilliseconds
+        let layout = PageLayout(
+            services: max(64, services + services / 2),
+            processes: max(512, processes + processes / 2),
+            events: Self.eventRoom
+        )
+        do throws(SystemError) {
+            var new = try PageWriter(layout, at: draftPath)
+            if let old = page, !old.writer.isLost { new.takeEvents(from: old.writer) }
+            retired = page
+            page = Page(new)
+        } catch {
+            try? removeFile(draftPath)
+            isFull = page != nil
+            return .failure(error)
+        }
+        isFull = false
+        (serviceRoom, processRoom) = (layout.services.count, layout.processes.count)
+        troubles = Array(repeating: nil, count: layout.services.count)
+        return .success(())
+    }
+
+    /// The page before, until the new one has its name.
+    private var retired: Page?
+
+    private var draftPath: String { path + ".new" }
+
+    /// The page is whole: readers find it from now on.
+    package mutating func appear(now: Int64) throws(SystemError) {
+        page?.writer.appear(now: now)
+        defer { retired = nil }
+        do throws(SystemError) {
+            try renameFile(draftPath, to: path)
+        } catch {
+            page = nil
+            try? removeFile(draftPath)
+            throw error
+        }
+        retired?.writer.markSuperseded()
+    }
+
+    /// Somebody may have removed the file, or put another in its place: then it is time to make one. Costs a system call.
+    mutating func look() {
+        if let page, let found = try? facts(ofPath: path, followingLinks: false), page.writer.isFile(found) { return }
+        page = nil
+        nextTry = .min
+    }
+
+    /// Gives the page up; another one is made later.
+    mutating func giveUp(now: Int64) {
+        page = nil
+        nextTry = now + Self.heartbeatMilliseconds
+    }
+
+    // MARK: what is told
+
+    /// master is awake. Every now and then, the two clocks are told again, and somebody may have emptied the file.
+    mutating func beat(now: Int64) -> Bool {
+        page?.writer.beat(now: now)
+        guard now >= nextClock else { return false }
+        nextClock = now + Self.heartbeatMilliseconds
+        return true
+    }
+
+    var isIntact: Bool { page?.writer.isIntact ?? false }
+
+    mutating func write(_ counters: PolicyCounters, now: Int64, realTime: Int64) {
+        (master.monotonicClock, master.realClock) = (now, realTime)
+        for counter in MasterCounter.allCases {
+            if let value = counters.value(counter) { master[counter] = value }
+        }
+        page?.writer.write(master)
+    }
+
+    /// Those that a turn has changed: with reports alone, only a few.
+    private mutating func write(_ counters: PolicyCounters, reportsOnly: Bool) {
+        var words = InlineArray<64, UInt64>(repeating: 0)
+        let count = reportsOnly ? MasterCounter.reportCount : MasterCounter.allCases.count
+        for index in 0..<count {
+            let counter = MasterCounter(rawValue: index) ?? .taken
+            words[index] = counters.value(counter) ?? master[counter]
+        }
+        page?.writer.write(counters: words.span.extracting(0..<count))
+    }
+
+    /// Takes what the policy has to tell, and writes it down.
+    ///
+    /// - Parameters:
+    ///   - reportsOnly: nothing happened but reports.
+    ///   - texts: what a service is, if it is known.
+    package mutating func tell(
+        _ policy: inout Policy,
+        reportsOnly: Bool,
+        texts: (ServiceView, ServiceTrouble?) -> ServiceTexts?
+    ) {
+        while let (index, what) = policy.nextChangedService() {
+            // Nobody sees the figures of one service under the name of another.
+            if what.contains(.identity) { vacate(serviceRow: index) }
+            if what.contains(.load) { write(policy.line(at: index), row: index) }
+            if !what.isDisjoint(with: [.figures, .identity]), let view = policy.view(at: index) {
+                write(view, policy.plainFigures(at: index), isNew: what.contains(.identity), row: index, texts)
+            }
+        }
+        while let row = policy.nextVacatedRow() {
+            if hasProcessRow(row) { page?.writer.write(ProcessOverview(), row: row) }
+        }
+        while let child = policy.nextChangedChild() {
+            if hasProcessRow(child.row) { page?.writer.write(ProcessOverview(child), row: child.row) }
+        }
+        write(policy.counters, reportsOnly: reportsOnly)
+    }
+
+    private mutating func write(_ line: ServiceLine, row: Int) {
+        if hasRow(row) { page?.writer.write(ServiceLoad(line), row: row) }
+    }
+
+    private mutating func write(
+        _ view: ServiceView,
+        _ figures: ServiceFigures,
+        isNew: Bool,
+        row: Int,
+        _ texts: (ServiceView, ServiceTrouble?) -> ServiceTexts?
+    ) {
+        guard hasRow(row) else { return }
+        page?.writer.write(ServiceCounts(view, figures), row: row)
+        guard isNew || troubles[row] != figures.lastTrouble, let texts = texts(view, figures.lastTrouble) else {
+            return
+        }
+        troubles[row] = figures.lastTrouble
+        page?.writer.write(texts, row: row)
+    }
+
+    private mutating func vacate(serviceRow row: Int) {
+        guard hasRow(row) else { return }
+        page?.writer.write(ServiceTexts(), row: row)
+        troubles[row] = nil
+    }
+
+    private func hasRow(_ row: Int) -> Bool { row < serviceRoom }
+    private func hasProcessRow(_ row: Int) -> Bool { row < processRoom }
+
+    mutating func write(_ event: EventEntry) {
+        var event = event
+        lastEvent += 1
+        event.number = lastEvent
+        page?.writer.write(event)
+    }
+}
