@@ -33,6 +33,7 @@ let package = Package(
         .executable(name: "anvil", targets: ["anvil"]),
         .executable(name: "postlogd", targets: ["postlogd"]),
         .executable(name: "echo", targets: ["echo"]),
+        .executable(name: "exporter", targets: ["exporter"]),
         .executable(name: "masterctl", targets: ["masterctl"]),
         .executable(name: "bench-accept", targets: ["bench-accept"]),
     ],
@@ -112,7 +113,11 @@ var master: [Target] {
 var views: [Target] {
     [
         .target(name: "TerminalText", swiftSettings: settings),
-        .target(name: "MasterOverview", dependencies: ["StatusPage", "TerminalText"], swiftSettings: settings),
+        .target(
+            name: "MasterOverview",
+            dependencies: ["StatusPage", "TerminalText", "WorkerPage"],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "masterctl",
             dependencies: [
@@ -136,6 +141,7 @@ var skeletons: [Target] {
             swiftSettings: spanSettings
         ),
         .target(name: "ServiceLogging", dependencies: ["ServerSkeleton", logging], swiftSettings: settings),
+        .target(name: "HTTPRequests", dependencies: ["ServerSkeleton"], swiftSettings: settings),
         .target(name: "AnvilRates", dependencies: ["FixedMemory"], swiftSettings: settings),
         .executableTarget(name: "anvil", dependencies: ["AnvilRates", "ServerSkeleton"], swiftSettings: settings),
         .executableTarget(
@@ -144,6 +150,13 @@ var skeletons: [Target] {
             swiftSettings: settings
         ),
         .executableTarget(name: "echo", dependencies: ["ServerSkeleton"], swiftSettings: settings),
+        .executableTarget(
+            name: "exporter",
+            dependencies: [
+                "HTTPRequests", "MasterOverview", "ServerSkeleton", "StatusPage", "SystemCalls", "WorkerPage",
+            ],
+            swiftSettings: settings
+        ),
     ]
 }
 
@@ -183,7 +196,7 @@ var loadGeneration: [Target] {
         // Only to be measured: a worker that answers over HTTP, beside servers that do nothing else.
         .executableTarget(
             name: "http-answer",
-            dependencies: ["ServerSkeleton"],
+            dependencies: ["HTTPRequests", "ServerSkeleton"],
             path: "Benchmarks/http-answer",
             swiftSettings: settings
         ),
@@ -241,7 +254,7 @@ var tests: [Target] {
         test("WorkerPageTests", ["SystemCalls", "TestSupport", "WorkerPage"]),
         test(
             "MasterOverviewTests",
-            ["MasterOverview", "StatusPage", "TerminalText", "TestSupport"],
+            ["MasterOverview", "StatusPage", "TerminalText", "TestSupport", "WorkerPage"],
             exclude: ["Golden"]
         ),
         test("MasterPolicyTests", ["MasterPolicy", "MasterProtocol"]),
@@ -257,8 +270,8 @@ var tests: [Target] {
             "ServerSkeletonTests",
             [
                 "ByteText", "CSpawn", "ConfigLoading", "Diagnostics", "MasterProtocol", "ServerSkeleton",
-                "ServiceLogging", "SystemCalls", "TestSupport", "WorkerPage", "test-service", "echo", "anvil",
-                "postlogd", "http-answer", logging,
+                "ServiceLogging", "StatusPage", "SystemCalls", "TestSupport", "WorkerPage", "exporter", "test-service",
+                "echo", "anvil", "postlogd", "http-answer", logging,
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),
@@ -272,6 +285,7 @@ var tests: [Target] {
             "IntegrationTests",
             [
                 "CSpawn", "StatusPage", "TestSupport", "WorkerPage", "master", "masterctl", "postlogd", "echo",
+                "exporter",
                 "bench-accept", "test-child", "test-service",
             ]
         ),

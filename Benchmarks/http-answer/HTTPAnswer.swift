@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import HTTPRequests
 import ServerSkeleton
 
 /// Answers every GET with three bytes, as nginx does with `return 200 "ok\n"`. For measuring: it shows what a worker on
@@ -25,9 +26,10 @@ struct HTTPAnswer: StreamService {
         switch HTTPRequest.parse(input) {
         case .emptyLine(let size): return size
         case .incomplete where input.byteCount < Self.maximumRequestSize: return 0
-        case .whole(let size, let isLast) where size <= Self.maximumRequestSize:
-            answer(isLast: isLast, &reply)
-            return size
+        case .whole(let head) where head.size <= Self.maximumRequestSize && head.method == .get:
+            answer(isLast: head.isLast, &reply)
+            return head.size
+        case .whole(let head) where head.method != .get: refuse(.method, &reply)
         case .refused(let why): refuse(why, &reply)
         case .incomplete, .whole: refuse(.tooLarge, &reply)
         }
@@ -47,12 +49,8 @@ struct HTTPAnswer: StreamService {
     /// Where the next request would begin is not known, so the connection ends with this.
     private mutating func refuse(_ why: HTTPRefusal, _ reply: inout Reply) {
         reply.append("HTTP/1.1 ")
-        switch why {
-        case .malformed: reply.append("400 Bad Request\r\n")
-        case .method: reply.append("405 Method Not Allowed\r\nAllow: GET\r\n")
-        case .tooLarge: reply.append("431 Request Header Fields Too Large\r\n")
-        case .version: reply.append("505 HTTP Version Not Supported\r\n")
-        }
+        reply.append(why.status)
+        reply.append(why == .method ? "\r\nAllow: GET\r\n" : "\r\n")
         reply.append("Server: http-answer\r\nDate: ")
         reply.append(unsafe date.text(reply.time).span.bytes)
         reply.append("\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

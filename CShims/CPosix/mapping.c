@@ -12,11 +12,12 @@
 #include <sys/mman.h>
 
 static struct guard {
+    int taken;
     char *volatile base;
-    /// 0: the guard is free.
+    /// 0 until the rest is right.
     volatile size_t size;
     volatile int needed;
-} guards[4];
+} guards[16];
 
 long cposix_map_shared(int fd, size_t size, int64_t offset) {
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
@@ -27,7 +28,8 @@ int cposix_unmap(void *base, size_t size) { return CPOSIX_RESULT(munmap(base, si
 
 int cposix_guard(void *base, size_t size) {
     for (int i = 0; i < (int)(sizeof guards / sizeof *guards); i++) {
-        if (guards[i].size != 0)
+        // Tests have several threads.
+        if (__atomic_exchange_n(&guards[i].taken, 1, __ATOMIC_ACQ_REL) != 0)
             continue;
         guards[i].base = base;
         guards[i].needed = 0;
@@ -39,7 +41,10 @@ int cposix_guard(void *base, size_t size) {
 
 int cposix_guard_was_needed(int guard) { return guards[guard].needed; }
 
-void cposix_end_guard(int guard) { guards[guard].size = 0; }
+void cposix_end_guard(int guard) {
+    guards[guard].size = 0;
+    __atomic_store_n(&guards[guard].taken, 0, __ATOMIC_RELEASE);
+}
 
 int cposix_replace_mapping(void *address) {
     int saved = errno;

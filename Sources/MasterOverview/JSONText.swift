@@ -57,7 +57,8 @@ struct JSONText {
         literal(sign + String(size / 1000) + (size % 1000 == 0 ? "" : "." + digits))
     }
 
-    private mutating func literal(_ literal: String) {
+    /// A number or a word as it stands.
+    mutating func literal(_ literal: String) {
         separate()
         text += literal
         needsComma = true

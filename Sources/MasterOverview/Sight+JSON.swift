@@ -41,6 +41,7 @@ extension Sight {
                 json.name("events")
                 json.array(overview.events.filter { isAbout($0.service, services) }) { $1.write(&$0) }
             }
+            writeWork(&json)
             if !overview.unreadable.isEmpty {
                 json.name("unreadable")
                 json.array(overview.unreadable) { $0.value($1) }

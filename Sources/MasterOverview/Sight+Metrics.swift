@@ -19,6 +19,7 @@ extension Sight {
         var text = MetricsText(format)
         writeMaster(&text)
         writeServices(&text)
+        writeWork(&text)
         return text.finish()
     }
 

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 package import StatusPage
+package import WorkerPage
 
 /// A status page and what its reader found around it. Everything that is shown is made of this.
 package struct Sight: Equatable, Sendable {
@@ -11,6 +12,8 @@ package struct Sight: Equatable, Sendable {
     /// The reader's CLOCK_MONOTONIC when the page was read, in milliseconds.
     package var now: Int64
     package var life: MasterLife
+    /// What daemons on our skeletons have counted; nil where that is not known, or not wanted.
+    package var workers: WorkerOverview?
 
     package init(_ overview: Overview, now: Int64, life: MasterLife) {
         self.overview = overview

@@ -16,7 +16,7 @@ import Glibc
     private let guardNumber: CInt?
 
     /// mmap(2) MAP_SHARED of `byteCount` bytes, a multiple of eight, of a file that is as long, from `offset` on, a
-    /// multiple of the page size. There are four in a process at most.
+    /// multiple of the page size. There are 16 in a process at most.
     package init(mapping file: DescriptorNumber, from offset: Int = 0, byteCount: Int) throws(SystemError) {
         precondition(byteCount > 0 && byteCount % 8 == 0)
         let address = try calling(.mmap) { cposix_map_shared(file.rawValue, byteCount, Int64(offset)) }

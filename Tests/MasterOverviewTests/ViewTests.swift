@@ -7,6 +7,7 @@ import Foundation
 import StatusPage
 import TestSupport
 import Testing
+import WorkerPage
 
 @testable import MasterOverview
 
@@ -59,9 +60,11 @@ import Testing
         requested.overview.unreadable = ["process 3"]
         var fresh = sight
         fresh.overview.master.lastReload = ReloadOutcome()
+        var worked = sight
+        worked.workers = Sample.workers
         let documents = [
             sight.json([.services, .processes, .events]), requested.json([.services]), fresh.json(),
-            sight.json(only: sight.services(named: "smtp")), sight.json([]),
+            sight.json(only: sight.services(named: "smtp")), sight.json([]), worked.json([]),
         ]
         for document in documents {
             #expect(try checker.complaints(about: Data(document.utf8)) == [])
@@ -86,6 +89,18 @@ import Testing
     @Test("metrics in the older format differ where they have to")
     func olderMetrics() throws {
         try Golden.expect(sight.metrics(.prometheus), equals: "metrics-older.txt")
+    }
+
+    @Test("what daemons count is in the metrics, in either format, and in JSON")
+    func work() throws {
+        var sight = sight
+        sight.workers = Sample.workers
+        let plain = Sample.sight
+        let text = sight.metrics().dropFirst(plain.metrics().count - "# EOF\n".count)
+        let older = sight.metrics(.prometheus).dropFirst(plain.metrics(.prometheus).count)
+        let json = sight.json([]).replacing("},{", with: "},\n{")
+        let work = json[(json.range(of: ",\"work\"")?.lowerBound ?? json.startIndex)...]
+        try Golden.expect(text + "\n" + older + "\n" + work + "\n", equals: "work.txt")
     }
 
     @Test("services are found by name, by name and type, and by path")

@@ -73,7 +73,7 @@ int cposix_allocate_file(int fd, int64_t size);
 long cposix_map_shared(int fd, size_t size, int64_t offset);
 int cposix_unmap(void *_Nonnull base, size_t size);
 /// From now on, where the file behind this range is cut off or its disk has no room, memory of our own takes the place
-/// of the whole range. The number of the guard, or -ENOSPC when there are four already. Works from cposix_catch_crashes
+/// of the whole range. The number of the guard, or -ENOSPC when there are 16 already. Works from cposix_catch_crashes
 /// or cposix_catch_bus_errors on.
 int cposix_guard(void *_Nonnull base, size_t size);
 int cposix_guard_was_needed(int guard);

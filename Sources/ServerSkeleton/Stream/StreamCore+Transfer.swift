@@ -133,7 +133,7 @@ extension StreamCore {
     /// All replies are sent: what is left of its input is the beginning of a request.
     private mutating func keepRest(_ rest: RawSpan, of slot: SlotID) -> Settled {
         if rest.byteCount == 0 {
-            patience.end(for: &connections[slot])
+            owesNothing(slot)
             return .stays
         }
         if rest.byteCount >= requestLimit {
@@ -194,7 +194,7 @@ extension StreamCore {
         connections[id.slot].unsent = nil
         connections[id.slot].unsentOffset = 0
         if connections[id.slot].closesWhenSent { return .lost(id) }
-        patience.end(for: &connections[id.slot])
+        owesNothing(id.slot)
         if let writing = connections[id.slot].writing { life.loop.stop(writing) }
         if let reading = connections[id.slot].reading { try life.loop.start(reading) }
         return .resumed(id)

@@ -36,6 +36,8 @@ import WorkerPage
     let log: Log
     let requestLimit: Int
     private let ignoresPassAttributes: Bool
+    /// Whether a client that owes nothing is waited for as well.
+    private let limitsSilence: Bool
     var life: ChildLife
     var connections: Slab<Connection>
     var blocks: BlockPool
@@ -62,12 +64,14 @@ import WorkerPage
         blockSize: Int,
         batch: Int,
         woken: ChildLife.Woken,
-        ignoresPassAttributes: Bool
+        ignoresPassAttributes: Bool,
+        limitsSilence: Bool = false
     ) {
         let capacity = circumstances.isOneShot ? 0 : Self.initialCapacity
         log = circumstances.log
         self.requestLimit = requestLimit
         self.ignoresPassAttributes = ignoresPassAttributes
+        self.limitsSilence = limitsSilence
         life = ChildLife(circumstances, counts, capacity: max(capacity, 1), batch: batch, woken: woken)
         connections = Slab(capacity: capacity)
         blocks = BlockPool(blockSize: blockSize)
@@ -193,6 +197,7 @@ import WorkerPage
         if connections.count == connections.capacity { connections.reserve(connections.count + 1) }
         guard let slot = connections.insert(Connection(descriptor)) else { return nil }
         life.counts.count(.accepted)
+        owesNothing(slot)
         switch inFlowDelay.judge() {
         case .later: inFlowDelay.holdBack(slot, &life.loop)
         case .atOnce:
@@ -216,6 +221,15 @@ import WorkerPage
         } catch {
             life.warn(.watch, "watch client: \(error.reason)")
             return .leaves
+        }
+    }
+
+    /// The client may ask next, or stay silent.
+    mutating func owesNothing(_ slot: SlotID) {
+        if limitsSilence {
+            patience.wait(for: &connections[slot], &life.loop)
+        } else {
+            patience.end(for: &connections[slot])
         }
     }
 

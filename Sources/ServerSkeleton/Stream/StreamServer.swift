@@ -44,7 +44,8 @@ import MasterProtocol
             blockSize: max(input.capacity, reply.room),
             batch: StreamBuffers.clientsAtOnce,
             woken: .one,
-            ignoresPassAttributes: !S.usesPassAttributes
+            ignoresPassAttributes: !S.usesPassAttributes,
+            limitsSilence: S.limitsSilence
         )
         service = started.service
     }

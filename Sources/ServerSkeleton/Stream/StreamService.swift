@@ -23,6 +23,10 @@ public protocol StreamService: Service, ~Copyable {
     /// Whether the service looks at what the sender of a passed connection says about it. Default: false.
     static var usesPassAttributes: Bool { get }
 
+    /// Whether a client that asks nothing for `ServiceContext.clientTimeout` is disconnected, even though it owes nothing.
+    /// Default: false, so that a client may stay for as long as it likes.
+    static var limitsSilence: Bool { get }
+
     /// A client connected. A service that speaks first appends its greeting.
     mutating func clientArrived(_ client: Client, reply: inout Reply) -> ClientState
 
@@ -43,6 +47,7 @@ extension StreamService where Self: ~Copyable {
         StreamBuffers.receiveSize(maximumRequestSize: maximumRequestSize)
     }
     public static var usesPassAttributes: Bool { false }
+    public static var limitsSilence: Bool { false }
     @inlinable public mutating func clientLeft(_ client: consuming ClientState) {}
 }
 

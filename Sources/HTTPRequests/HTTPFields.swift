@@ -5,15 +5,19 @@
 
 import ServerSkeleton
 
-/// Looks at each field of a head once; keeps none of them.
+/// Looks at each field of a head once; keeps none of them but places.
 struct HTTPFields {
     private(set) var hosts = 0
     private(set) var hasBody = false
     private(set) var wantsClose = false
     private(set) var wantsKeeping = false
+    /// Where the value of the first `Accept` is in the input.
+    private(set) var accept: Range<Int>?
 
     /// False: this is no `name: value`.
-    mutating func add(_ line: borrowing RawSpan) -> Bool {
+    ///
+    /// - Parameter start: where the line is in the input.
+    mutating func add(_ line: borrowing RawSpan, at start: Int) -> Bool {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { return false }
         for index in 0..<colon where !Self.isTokenByte(line.byte(at: index)) { return false }
         // A lone CR is where another program might see the end of the line.
@@ -21,6 +25,10 @@ struct HTTPFields {
         let value = line.extracting(colon + 1..<line.byteCount)
         switch colon {
         case 4: if Self.matches(line, 0..<4, "host") { hosts += 1 }
+        case 6:
+            if accept == nil, Self.matches(line, 0..<6, "accept") {
+                accept = start + colon + 1..<start + line.byteCount
+            }
         case 10: if Self.matches(line, 0..<10, "connection") { addOptions(value) }
         case 14: if Self.matches(line, 0..<14, "content-length") { hasBody = hasBody || !Self.isZero(value) }
         case 17: if Self.matches(line, 0..<17, "transfer-encoding") { hasBody = true }

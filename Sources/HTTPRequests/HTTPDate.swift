@@ -4,16 +4,18 @@
 //===----------------------------------------------------------------------===//
 
 import Glibc
-import ServerSkeleton
+package import ServerSkeleton
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`, written anew once a second.
-struct HTTPDate {
+package struct HTTPDate {
     private var bytes: [UInt8] = []
     /// Of the clock that turns are counted with, which costs nothing to look at.
     private var writtenAt: Int64?
 
+    package init() {}
+
     /// The text for this turn.
-    mutating func text(_ time: ServiceTime) -> [UInt8] {
+    package mutating func text(_ time: ServiceTime) -> [UInt8] {
         if writtenAt != time.seconds {
             bytes = Self.written(WallClock.seconds)
             writtenAt = time.seconds
