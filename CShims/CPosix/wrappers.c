@@ -69,6 +69,9 @@ int cposix_facts_of_path(const char *_Nonnull path, int follow, struct cposix_fi
 int cposix_flock(int fd, int operation) { return CPOSIX_RESULT(flock(fd, operation)); }
 int cposix_rename(const char *_Nonnull from, const char *_Nonnull to) { return CPOSIX_RESULT(rename(from, to)); }
 int cposix_unlink(const char *_Nonnull path) { return CPOSIX_RESULT(unlink(path)); }
+long cposix_readlink(const char *_Nonnull path, char *_Nonnull text, size_t size) {
+    CPOSIX_VALUE(long, readlink(path, text, size));
+}
 int cposix_mkfifo(const char *_Nonnull path, uint32_t mode) { return CPOSIX_RESULT(mkfifo(path, mode)); }
 int cposix_chmod(const char *_Nonnull path, uint32_t mode) { return CPOSIX_RESULT(chmod(path, mode)); }
 int cposix_fchmod(int fd, uint32_t mode) { return CPOSIX_RESULT(fchmod(fd, mode)); }

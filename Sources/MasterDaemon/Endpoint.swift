@@ -42,7 +42,7 @@ enum Endpoint {
         for address in addresses { _ = try inet(address, backlog: 0, windowSize: 0, listening: false) }
     }
 
-    private static func inet(
+    static func inet(
         _ address: SocketAddress,
         backlog: Int,
         windowSize: Int,

@@ -26,9 +26,13 @@ struct EndpointStore {
 
     private var running: [ServiceIdentity: RunningService]
     private var made: [ServiceIdentity: RunningService] = [:]
+    private let offered: OfferedSockets?
 
-    /// - Parameter running: the services that hold sockets; none at start.
-    init(running: [RunningService]) {
+    /// - Parameters:
+    ///   - running: the services that hold sockets; none at start.
+    ///   - offered: what a service manager has opened for us; only at start.
+    init(running: [RunningService], offered: OfferedSockets? = nil) {
+        self.offered = offered
         self.running = Dictionary(running.map { ($0.plan.identity, $0) }) { first, _ in first }
     }
 
@@ -41,7 +45,11 @@ struct EndpointStore {
             let path = plan.endpoint.path.flatMap { taken.contains($0) ? $0 + ".new" : nil }
             let failure: EndpointFailure
             do throws(EndpointFailure) {
-                made[plan.identity] = try RunningService.make(plan, at: path, owner: owner, model.settings, log)
+                if let offered, let service = try RunningService.adopt(plan, from: offered, model.settings, log) {
+                    made[plan.identity] = service
+                } else {
+                    made[plan.identity] = try RunningService.make(plan, at: path, owner: owner, model.settings, log)
+                }
                 continue
             } catch {
                 failure = error

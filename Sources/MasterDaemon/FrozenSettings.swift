@@ -15,8 +15,12 @@ struct FrozenSettings: Sendable {
     /// The families that `inet_interfaces` stood for at start.
     let addressFamilies: AddressFamilies
     private let inetInterfaces: String
+    /// What an administrator stops and starts.
+    private let program: String
 
-    init(_ settings: MainSettings) {
+    /// - Parameter isForPostfix: whether Postfix's daemons run here, so that its name means something.
+    init(_ settings: MainSettings, isForPostfix: Bool = true) {
+        program = isForPostfix ? "Postfix" : "master"
         configDirectory = settings.configDirectory
         queueDirectory = settings.queueDirectory
         dataDirectory = settings.dataDirectory
@@ -38,7 +42,7 @@ struct FrozenSettings: Sendable {
                 .warning(
                     "ignoring \(name) parameter value change -- old value: \"\(old)\", new value: \"\(new)\"",
                     at: main.place(of: name),
-                    cure: Self.restart(name)
+                    cure: restart(name)
                 )
             )
         }
@@ -47,7 +51,7 @@ struct FrozenSettings: Sendable {
                 .warning(
                     "master keeps its lock in the old data_directory, \(dataDirectory)",
                     at: main.place(of: "data_directory"),
-                    cure: Self.restart("data_directory")
+                    cure: restart("data_directory")
                 )
             )
         }
@@ -69,11 +73,11 @@ struct FrozenSettings: Sendable {
                 .warning(
                     "service \(name): ignoring inet_interfaces change",
                     at: main.place(of: "inet_interfaces"),
-                    cure: Self.restart("inet_interfaces")
+                    cure: restart("inet_interfaces")
                 )
             )
         }
     }
 
-    private static func restart(_ name: String) -> String { "To change \(name), stop and start Postfix." }
+    private func restart(_ name: String) -> String { "To change \(name), stop and start \(program)." }
 }

@@ -20,9 +20,8 @@ struct Turn {
         case .reportsArrived, .restEnds: break
         case .hangup, .childEnded, .endRequested, .exitTimeArrived, .reloadDue, .namesArrived, .endpointReadable,
             .throttleEnds, .wakeupDue, .lookDue, .retryDue, .removalDeadline, .wakeupReady, .wakeupDeadline,
-            .controlCalled,
-            .controlRetry, .controlReady, .controlDeadline, .checkSpoke, .checkDeadline, .drainRequested, .steeringLook,
-            .steeringDeadline, .retirementStep:
+            .controlCalled, .controlRetry, .controlReady, .controlDeadline, .checkSpoke, .checkDeadline, .drainRequested,
+            .steeringLook, .steeringDeadline, .retirementStep, .keepAliveDue, .managerDue:
             isQuiet = false
         }
     }

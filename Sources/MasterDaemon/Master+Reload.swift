@@ -41,6 +41,7 @@ extension Master {
         exportLogTag(settings)
         takeLogSettings()
         spawner.refreshEnvironment()
+        tellManagerOfReload(isAccepted: true)
     }
 
     /// Processes that start while main.cf has a mistake can fall back to what was accepted last. Returns what stood in
@@ -62,6 +63,7 @@ extension Master {
     func refuse(_ problems: [ConfigProblem]) {
         attendToLogBeforeRefusal()
         conclude(.refused, problems)
+        tellManagerOfReload(isAccepted: false)
     }
 
     /// The end of every reload.
@@ -108,7 +110,7 @@ extension Master {
         return changes
     }
 
-    private func isActive(_ service: RunningService) -> Bool {
+    func isActive(_ service: RunningService) -> Bool {
         policy.view(of: service.id).map { !$0.isLeaving } ?? false
     }
 

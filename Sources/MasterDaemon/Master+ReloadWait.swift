@@ -13,6 +13,7 @@ extension Master {
     /// Takes a reload as far as it can go now; `ReloadAttempt` draws the way.
     func goOnWithReload(_ news: ReloadNews) {
         if news.contains(.asked) {
+            tellManager(.reloading(microseconds: Clock.monotonicNanoseconds() / 1000))
             log.info("reload -- version \(settings.mailVersion), configuration \(settings.configDirectory)")
             reloadAttempt?.isAskedAgain = reloadAttempt?.isLookingUp ?? false
             if reloadAttempt == nil { reloadAttempt = ReloadAttempt() }

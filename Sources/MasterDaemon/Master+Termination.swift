@@ -18,6 +18,7 @@ extension Master {
         armSelfDestruct(seconds: lastWordsSeconds)
         board.master.state = .stopping
         publishMaster()
+        tellManager(.stopping(reason: "terminating on signal \(signal.rawValue)"))
         try? Signal.terminate.ignore()
         do throws(SystemError) {
             try sendSignal(.terminate, to: options.isInit ? -1 : -processID())

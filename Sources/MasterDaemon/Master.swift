@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ConfigLoading
 import Diagnostics
 import Events
 import MasterConfig
@@ -58,6 +59,9 @@ final class Master {
     /// Channels that are not listened to for a moment.
     var resting: [ServiceID] = []
     var restTimer: WatchID?
+    var manager: ServiceManager
+    var keepAliveTimer: WatchID?
+    var managerTimer: WatchID?
 
     init(
         options: MasterOptions,
@@ -66,7 +70,8 @@ final class Master {
         loop: consuming EventLoop,
         model: Model,
         flow: consuming DescriptorPair,
-        locks: consuming MasterLocks
+        locks: consuming MasterLocks,
+        manager: ServiceManagerOffer
     ) {
         self.options = options
         self.processName = processName
@@ -74,12 +79,13 @@ final class Master {
         self.loop = loop
         settings = model.settings
         owner = MailOwner(model.owner)
-        frozen = FrozenSettings(model.settings)
+        frozen = FrozenSettings(model.settings, isForPostfix: isForPostfix(model.settings))
         spawner = Spawner(flow: flow)
         self.locks = locks
         areChildrenVerbose = log.verbosity > 0
         board = StatusBoard(path: Self.statusPath(processName))
         board.master.started = self.loop.now.milliseconds
+        self.manager = ServiceManager(manager)
         policy.isVerbose = log.verbosity > 0
     }
 
@@ -133,6 +139,7 @@ final class Master {
         case .endRequested: terminate(token.signal)
         case .exitTimeArrived:
             removeTraces()
+            tellManager(.stopping(reason: "exit time has arrived"))
             log.info("master exit time has arrived")
             log.finish()
             exitProcess(ExitCode.success)
@@ -163,6 +170,8 @@ final class Master {
         case .controlDeadline: controlExpired(token.slot)
         case .checkSpoke: checkSpoke(token.slot)
         case .checkDeadline: checkExpired(token.slot)
+        case .keepAliveDue: keepAliveDue()
+        case .managerDue: managerDue()
         }
         carryOut()
     }

@@ -37,6 +37,8 @@ enum MasterEvent: UInt32 {
     case controlDeadline
     case checkSpoke
     case checkDeadline
+    case keepAliveDue
+    case managerDue
 
     var token: EventToken { EventToken(kind: rawValue) }
 

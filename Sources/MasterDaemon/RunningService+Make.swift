@@ -31,6 +31,32 @@ extension RunningService {
         return RunningService(plan, listeners: listeners, channel: channel, temporaryPath: temporaryPath)
     }
 
+    /// A service on sockets that a service manager has opened; nil when there is none for it.
+    static func adopt(
+        _ plan: ServicePlan,
+        from offered: OfferedSockets,
+        _ settings: MainSettings,
+        _ log: Log
+    ) throws(EndpointFailure) -> RunningService? {
+        let window = settings.tcpWindowSize
+        let selection = try offered.select(for: plan, queueDirectory: settings.queueDirectory) {
+            address throws(EndpointFailure) in
+            try Endpoint.inet(address, backlog: plan.backlog, windowSize: window, listening: true)
+        }
+        guard let selection else { return nil }
+        let channel = try Endpoint.step("socketpair") { () throws(SystemError) in try StatusChannel() }
+        for text in selection.texts {
+            log.info("service \(plan.entry.nameAsWritten): the service manager has opened \(text)")
+        }
+        return RunningService(
+            plan.listening(on: selection.endpoint),
+            listeners: selection.listeners,
+            channel: channel,
+            temporaryPath: nil,
+            isAdopted: true
+        )
+    }
+
     /// Puts an endpoint that was made beside its path where it belongs.
     func settle(_ owner: MailOwner, _ log: Log) throws(EndpointFailure) {
         guard let temporary = temporaryPath, let path = plan.endpoint.path else { return }
@@ -42,7 +68,7 @@ extension RunningService {
 
     /// Removes the file of an endpoint that will not be served.
     func removeFile(_ owner: MailOwner, _ log: Log) {
-        guard let path = temporaryPath ?? plan.endpoint.path else { return }
+        guard !isAdopted, let path = temporaryPath ?? plan.endpoint.path else { return }
         owner.perform(log) { try? SystemCalls.removeFile(path) }
     }
 }

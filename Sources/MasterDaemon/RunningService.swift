@@ -32,18 +32,23 @@ final class RunningService {
     var endGate = MessageGate(intervalSeconds: 10, limit: 100)
     /// Where the endpoint is for now, while its path belongs to another service that may yet stay.
     var temporaryPath: String?
+    /// Whether a service manager has opened its sockets. They stay what they are, whatever main.cf says of addresses by
+    /// now, and their files are the manager's.
+    let isAdopted: Bool
     private var vector: ArgumentVector?
 
     init(
         _ plan: ServicePlan,
         listeners: consuming DescriptorList,
         channel: consuming StatusChannel,
-        temporaryPath: String?
+        temporaryPath: String?,
+        isAdopted: Bool = false
     ) {
         self.plan = plan
         self.listeners = listeners
         self.channel = consume channel
         self.temporaryPath = temporaryPath
+        self.isAdopted = isAdopted
     }
 
     /// Builds the children's argument vector; the socket count is that of the sockets we hold, whatever the

@@ -57,4 +57,9 @@ struct ServicePlan: Equatable, Sendable {
             settings: settings
         )
     }
+
+    /// This plan on sockets that were opened elsewhere.
+    func listening(on endpoint: EndpointPlan) -> ServicePlan {
+        ServicePlan(entry: entry, identity: identity, endpoint: endpoint, backlog: backlog, settings: settings)
+    }
 }

@@ -99,6 +99,7 @@ extension MasterMain {
         _ processName: String,
         _ model: Model,
         _ locks: consuming MasterLocks,
+        _ offer: ServiceManagerOffer,
         _ log: Log
     ) -> Master {
         do throws(SystemError) {
@@ -122,7 +123,8 @@ extension MasterMain {
                 loop: loop,
                 model: model,
                 flow: flow,
-                locks: locks
+                locks: locks,
+                manager: offer
             )
         } catch {
             log.fatal("\(error.call.rawValue): \(error.reason)")
@@ -139,13 +141,14 @@ extension MasterMain {
     }
 
     /// Every socket of the model, or the end: the first one that cannot be had is named.
-    static func startServices(_ model: Model, _ master: Master) {
-        var store = EndpointStore(running: [])
+    static func startServices(_ model: Model, _ offered: OfferedSockets, _ master: Master) {
+        var store = EndpointStore(running: [], offered: offered)
         do throws(EndpointStore.Failure) {
             try store.prepare(model, master.log)
         } catch {
             master.log.fatal(error.problem.logged)
         }
+        for line in offered.closeRest() { master.log.warning(line) }
         var troubles: [ConfigProblem] = []
         _ = master.apply(model, &store, troubles: &troubles)
         for trouble in troubles { master.log.warning(trouble.logged) }

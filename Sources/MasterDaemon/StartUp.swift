@@ -25,7 +25,8 @@ package enum MasterMain {
         // Until its handler stands, a reload request must not end us; and our starter may have blocked signals.
         try? Signal.hangup.ignore()
         try? unblockAllSignals()
-        try? closeAll(from: 3)
+        let offer = ServiceManagerOffer.take()
+        let offered = OfferedSockets(adopting: offer)
         Detach.fillStandardDescriptors()
         try? raiseDescriptorLimit()
         let log = Log(
@@ -47,7 +48,7 @@ package enum MasterMain {
         case .test: log.witness = nil
         case .run: break
         }
-        start(options, processName: processName, log).run()
+        start(options, offer, offered, processName: processName, log).run()
     }
 
     private static func readOptions(_ commandLine: [String], program: String, _ log: Log) -> MasterOptions {
@@ -87,7 +88,13 @@ package enum MasterMain {
     }
 
     /// From the options to the master that is ready to run.
-    private static func start(_ options: MasterOptions, processName: String, _ log: Log) -> Master {
+    private static func start(
+        _ options: MasterOptions,
+        _ offer: ServiceManagerOffer,
+        _ offered: OfferedSockets,
+        processName: String,
+        _ log: Log
+    ) -> Master {
         var ready: Descriptor? = options.waitsForReadiness ? Monitor.split(log) : nil
         let witness = options.staysAttached || options.task == .test ? nil : keepWitness(log)
         if !options.staysAttached {
@@ -114,10 +121,11 @@ package enum MasterMain {
             log
         )
         requireLogWriter(model, log)
+        for problem in offer.problems { log.warning(problem) }
         for note in model.notes where log.verbosity > 0 { log.info(note) }
-        let master = makeMaster(options, processName, model, locks, log)
+        let master = makeMaster(options, processName, model, locks, offer, log)
         master.startCounting()
-        startServices(model, master)
+        startServices(model, offered, master)
         adoptLogDestination(model.settings, log)
         master.takeLogSettings()
         master.spawner.refreshEnvironment()
@@ -129,6 +137,7 @@ package enum MasterMain {
         log.info(
             "daemon started -- version \(model.settings.mailVersion), configuration \(model.settings.configDirectory)"
         )
+        master.beginTellingManager()
         log.witness = nil
         if let witness { _ = Descriptor(owning: witness) }
         if let ready = ready.take() { _ = try? ready.number.write([0]) }

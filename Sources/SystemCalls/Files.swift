@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ByteText
 import CPosix
 import Glibc
 
@@ -171,6 +172,18 @@ package func changeDirectory(_ path: String) throws(SystemError) {
 /// chroot(2).
 package func changeRoot(_ path: String) throws(SystemError) {
     _ = try calling(.chroot) { unsafe withPath(path) { unsafe cposix_chroot($0) } }
+}
+
+/// readlink(2); at most 4096 bytes of it.
+package func linkTarget(_ path: String) throws(SystemError) -> String {
+    try unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) {
+        (buffer: UnsafeMutableBufferPointer<CChar>) throws(SystemError) -> String in
+        let base = buffer.baseAddress!
+        let length = try calling(.readlink) {
+            unsafe withPath(path) { unsafe cposix_readlink($0, base, 4096) }
+        }
+        return unsafe String(rawBytes: UnsafeRawBufferPointer(start: base, count: Int(length)))
+    }
 }
 
 /// access(2) for execution.

@@ -6,7 +6,7 @@
 import ByteText
 import Glibc
 
-/// An address that bind(2) and connect(2) take: IPv4, IPv6 or a UNIX path.
+/// An address that bind(2) and connect(2) take: IPv4, IPv6, a UNIX path, or a name in Linux' abstract namespace.
 package struct SocketAddress: Equatable, Sendable {
     package enum Family: Comparable, Sendable { case ipv4, ipv6, unix }
 
@@ -23,6 +23,16 @@ package struct SocketAddress: Equatable, Sendable {
         guard path.count <= Self.longestUnixPath else { return nil }
         family = .unix
         bytes = Self.familyBytes(AF_UNIX) + path + [0]
+    }
+
+    /// A name of unix(7)'s abstract namespace, which leaves no file.
+    ///
+    /// - Returns: nil when the name does not fit, or is empty.
+    package init?(abstractName name: String) {
+        let name = name.rawBytes
+        guard (1...Self.longestUnixPath).contains(name.count) else { return nil }
+        family = .unix
+        bytes = Self.familyBytes(AF_UNIX) + [0] + name
     }
 
     package init(ipv4 address: [UInt8], port: UInt16) {
@@ -98,7 +108,7 @@ package struct SocketAddress: Equatable, Sendable {
         }
     }
 
-    /// The host in numbers, as inet_ntop(3) writes it; the path for UNIX.
+    /// The host in numbers, as inet_ntop(3) writes it; the path for UNIX, with `@` before an abstract name.
     package var hostText: String {
         switch family {
         case .ipv4: Array(hostBytes).map { String($0) }.joined(separator: ".")
@@ -111,6 +121,7 @@ package struct SocketAddress: Equatable, Sendable {
                     return unsafe strlen(buffer)
                 }
             }
+        case .unix where bytes.count > 3 && bytes[2] == 0: "@" + String(rawBytes: bytes.dropFirst(3))
         case .unix: String(rawBytes: bytes.dropFirst(2).prefix { $0 != 0 })
         }
     }

@@ -16,6 +16,11 @@ package enum SocketKind: Sendable {
         case .datagram: CInt(SOCK_DGRAM.rawValue)
         }
     }
+
+    fileprivate init?(rawValue: CInt) {
+        guard let kind = [SocketKind.stream, .datagram].first(where: { $0.rawValue == rawValue }) else { return nil }
+        self = kind
+    }
 }
 
 /// socket(2), close-on-exec.
@@ -77,6 +82,8 @@ package enum SocketOption: Sendable {
     case reuseAddress, reusePort, keepAlive, sendBuffer, receiveBuffer, ipv6Only, priority
     /// The number of the network interface that packets have to come from; 0 for any.
     case boundInterface
+    /// Only to be read: whether listen(2) was called, and the kind of socket.
+    case isListening, kind
 
     fileprivate var levelAndName: (CInt, CInt) {
         switch self {
@@ -87,6 +94,8 @@ package enum SocketOption: Sendable {
         case .receiveBuffer: (SOL_SOCKET, SO_RCVBUF)
         case .priority: (SOL_SOCKET, SO_PRIORITY)
         case .boundInterface: (SOL_SOCKET, SO_BINDTOIFINDEX)
+        case .isListening: (SOL_SOCKET, SO_ACCEPTCONN)
+        case .kind: (SOL_SOCKET, SO_TYPE)
         case .ipv6Only: (CInt(IPPROTO_IPV6), IPV6_V6ONLY)
         }
     }
@@ -121,6 +130,9 @@ extension DescriptorNumber {
         let (level, name) = option.levelAndName
         return try calling(.getsockopt) { cposix_get_option(rawValue, level, name) }
     }
+
+    /// getsockopt(2) SO_TYPE; nil for a kind that we do not make.
+    package func socketKind() throws(SystemError) -> SocketKind? { SocketKind(rawValue: try option(.kind)) }
 
     /// getsockopt(2) SO_ERROR: the result of a connect that was still under way; nil when it worked.
     package func pendingError() throws(SystemError) -> SystemError? {

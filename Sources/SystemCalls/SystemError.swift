@@ -39,7 +39,7 @@ package enum SystemCall: String, Sendable {
     case getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, mmap, open, pipe, poll, pread, read, recv
     case recvmmsg, recvmsg, rename, send, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit, setsid
     case setsockopt, setuid, sigaction, sigprocmask, sockDiag = "sock_diag", socket, socketpair
-    case spawn = "fork and exec", stat, tcsetattr, unlink, waitpid, write, writev
+    case readlink, spawn = "fork and exec", stat, tcsetattr, unlink, waitpid, write, writev
     case timerfdCreate = "timerfd_create", timerfdSettime = "timerfd_settime"
 }
 

@@ -241,12 +241,12 @@ import Testing
         for text in [
             ": ignoring queue_directory parameter value change"
                 + " -- old value: \"\(system.queueDirectory)\", new value: \"\(other)\"",
-            "(To change queue_directory, stop and start Postfix.)",
+            "(To change queue_directory, stop and start master.)",
             ": ignoring inet_protocols parameter value change",
             ": service 127.0.0.1:\(port): ignoring inet_interfaces change",
             ": service 127.0.0.1:\(added): ignoring inet_interfaces change",
         ] { #expect(system.count(text) == 1, "\(text) in \(system.log)") }
-        #expect(system.count("(To change inet_interfaces, stop and start Postfix.)") == 2)
+        #expect(system.count("(To change inet_interfaces, stop and start master.)") == 2)
         let places = system.logLines.filter {
             $0.contains(": warning: \(system.mainCf), line ") && $0.contains("ignoring")
         }

@@ -65,6 +65,51 @@ import Testing
         #expect(SocketAddress(numeric: "localhost", port: 1) == nil)
     }
 
+    @Test("a name in the abstract namespace is bound and found, and shown with a sign in front")
+    func abstractName() throws {
+        #expect(SocketAddress(abstractName: "") == nil)
+        #expect(SocketAddress(abstractName: String(repeating: "x", count: 108)) == nil)
+        let address = try #require(SocketAddress(abstractName: "quartermaster-test-\(UUID().uuidString)"))
+        let receiver = try makeSocket(.unix, .datagram)
+        try receiver.number.bind(to: address)
+        #expect(try receiver.number.name(ofPeer: false) == address)
+        #expect(address.hostText.hasPrefix("@quartermaster-test-"))
+        let sender = try makeSocket(.unix, .datagram)
+        try sender.number.connect(to: address)
+        #expect(try sender.number.send(Array("hello".utf8)) == .bytes(5))
+        #expect(try receiver.number.read(atMost: 10) == Array("hello".utf8))
+        try receiver.close()
+        try sender.close()
+    }
+
+    @Test("a socket tells its kind, and whether it listens; what is no socket tells neither")
+    func kinds() throws {
+        let stream = try makeSocket(.ipv4, .stream)
+        #expect(try stream.number.socketKind() == .stream)
+        let datagrams = try makeSocket(.unix, .datagram)
+        #expect(try datagrams.number.socketKind() == .datagram)
+        try datagrams.close()
+        #expect(try stream.number.option(.isListening) == 0)
+        try stream.number.bind(to: SocketAddress(ipv4: [127, 0, 0, 1], port: 0))
+        try stream.number.listen(backlog: 1)
+        #expect(try stream.number.option(.isListening) == 1)
+        try stream.close()
+        let pipe = try makePipe(nonBlocking: true).keepingFirst()
+        let number = pipe.number
+        #expect(throws: SystemError(.getsockopt, .notSocket)) { _ = try number.socketKind() }
+        try pipe.close()
+    }
+
+    @Test("a link says where it leads; what is none is an error of readlink(2)")
+    func links() throws {
+        let home = try TemporaryDirectory("qm-link")
+        try makeFifo(home.file("fifo"), mode: 0o600)
+        let fifo = try openFile(home.file("fifo"), [.readWrite, .nonBlocking])
+        #expect(try linkTarget("/proc/self/fd/\(fifo.number.rawValue)") == home.file("fifo"))
+        try fifo.close()
+        #expect(throws: SystemError(.readlink, .invalidArgument)) { _ = try linkTarget(home.file("fifo")) }
+    }
+
     @Test("accepting from an empty queue is no error")
     func emptyQueue() throws {
         let listener = try makeSocket(.ipv4, .stream)

@@ -27,6 +27,8 @@
  *   start-blocked    with every signal blocked
  *   start-closed     with descriptors 0 to 2 closed
  *   start-limited    with room for 150 descriptors, for ever
+ *   start-offered    as a service manager does that hands over descriptors: 3 listens on port OFFER_PORT of loopback,
+ *                    4 on the path OFFER_PATH, 5 is a socket that does not listen, 6 is none; 7 is a stray
  *
  * It serves until the status channel ends, as the children of master do. A busy child says TAKEN before and AVAIL
  * after each request.
@@ -34,6 +36,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -42,6 +45,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { status_fd = 5, first_listener = 6, longest_line = 4096 };
@@ -140,6 +144,24 @@ static int pass_gate(const char *path) {
     return 0;
 }
 
+/* False: something was in the way. */
+static int offer(void) {
+    struct sockaddr_in port = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(getenv("OFFER_PORT")))};
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    int made[] = {socket(AF_INET, SOCK_STREAM, 0), socket(AF_UNIX, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0),
+                  open("/dev/null", O_RDONLY), open("/dev/null", O_RDONLY)};
+    char pid[16];
+    port.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    strncpy(path.sun_path, getenv("OFFER_PATH"), sizeof path.sun_path - 1);
+    if (bind(made[0], (struct sockaddr *)&port, sizeof port) == -1 || listen(made[0], 5) == -1) return 0;
+    if (bind(made[1], (struct sockaddr *)&path, sizeof path) == -1 || listen(made[1], 5) == -1) return 0;
+    for (int i = 0; i < 5; i++) made[i] = fcntl(made[i], F_DUPFD, 20);
+    for (int i = 0; i < 5; i++) dup2(made[i], 3 + i);
+    for (int i = 0; i < 5; i++) close(made[i]);
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    return setenv("LISTEN_FDS", "4", 1) == 0 && setenv("LISTEN_PID", pid, 1) == 0;
+}
+
 /* Returns only when there is no such word, or no such program. */
 static void start_another(const char *word, char **command) {
     if (strcmp(word, "start-blocked") == 0) {
@@ -151,6 +173,8 @@ static void start_another(const char *word, char **command) {
     } else if (strcmp(word, "start-limited") == 0) {
         struct rlimit limit = {150, 150};
         if (setrlimit(RLIMIT_NOFILE, &limit) == -1) return;
+    } else if (strcmp(word, "start-offered") == 0) {
+        if (!offer()) return;
     } else {
         return;
     }

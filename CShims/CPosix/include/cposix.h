@@ -55,6 +55,8 @@ int cposix_facts_of_path(const char *_Nonnull path, int follow, struct cposix_fi
 int cposix_flock(int fd, int operation);
 int cposix_rename(const char *_Nonnull from, const char *_Nonnull to);
 int cposix_unlink(const char *_Nonnull path);
+/// The length of the text, which ends without a NUL.
+long cposix_readlink(const char *_Nonnull path, char *_Nonnull text, size_t size);
 int cposix_mkfifo(const char *_Nonnull path, uint32_t mode);
 int cposix_chmod(const char *_Nonnull path, uint32_t mode);
 int cposix_fchmod(int fd, uint32_t mode);
