@@ -289,7 +289,11 @@ var tests: [Target] {
                 "bench-accept", "test-child", "test-service",
             ]
         ),
-        test("InteropTests", ["TestSupport", "wire-probe", "master", "anvil", "postlogd"]),
+        test(
+            "InteropTests",
+            ["TestSupport", "wire-probe", "master", "anvil", "postlogd", "echo", "masterctl", "bench-accept"],
+            exclude: ["System"]
+        ),
     ]
 }
 
