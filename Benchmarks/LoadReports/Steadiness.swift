@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import TerminalText
+
 /// Whether the differences of the rounds, in the order of time, come to the same in each quarter of them.
 ///
 /// The signed-rank test takes rounds for independent of each other. On a busy machine they are not: one of two servers
