@@ -141,9 +141,10 @@ private final class Scene {
             loop: try EventLoop(capacity: 64),
             model: model,
             flow: try makePipe(nonBlocking: true).moved(atLeast: ChildImage.lowestSource),
-            locks: locks
+            locks: locks,
+            manager: ServiceManagerOffer(pid: 2) { _ in nil }
         )
-        MasterMain.startServices(model, master)
+        MasterMain.startServices(model, OfferedSockets(), master)
         return master
     }
 
