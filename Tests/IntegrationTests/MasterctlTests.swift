@@ -30,7 +30,7 @@ extension MailSystem {
         #expect(one.status == 0 && one.output.contains("talk/unix (public/talk), program test-child"), "\(one)")
 
         kill(master.pid, SIGSTOP)
-        #expect(eventually { ProcessSnapshot(pid: master.pid)?.state == "T" })
+        #expect(eventually { ProcessSnapshot(master.pid)?.state == "T" })
         let stopped = try system.masterctl("status")
         #expect(stopped.status == 1 && stopped.output.hasPrefix("master is stopped"), "\(stopped)")
         #expect(try system.masterctl("why", "talk").output.contains("talk/unix: master is stopped"))

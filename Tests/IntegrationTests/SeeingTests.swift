@@ -69,7 +69,8 @@ extension Overview {
         var killed = 0
         for round in 0..<6 {
             try load(system, "stream", "echo")
-            for place in [system.queueDirectory + "/public/block"] { _ = Caller.ask(.path(place), "hello") }
+            let blocking = try Caller(.path(system.queueDirectory + "/public/block"))
+            #expect(blocking.send("hello\n") && blocking.readSome() != nil)
             #expect(crowd.served(40))
             if round % 2 == 0 {
                 #expect(try system.reload())
@@ -132,7 +133,7 @@ extension Overview {
     private func load(_ system: MailSystem, _ service: String, _ preset: String) throws {
         let path = system.queueDirectory + "/public/" + service
         let argv = [
-            try BuiltProducts.path("bench-accept"), "storm", "--preset", preset, "--unix", path, "--clients", "4",
+            BuiltProducts.path("bench-accept"), "storm", "--preset", preset, "--unix", path, "--clients", "4",
             "--count", "200", "--timeout", "60",
         ]
         let result = try run(argv, timeout: patience * 4)
@@ -154,11 +155,8 @@ extension Overview {
         for (number, caller) in held.enumerated() {
             #expect(caller.send("number \(number)\n") && caller.readAll()?.hasSuffix(" number \(number)\n") == true)
         }
-        let after = try #require(
-            try system.page { $0.service("talk").map { $0.load.uses == 5 && $0.load.busy == 0 } ?? false }.service(
-                "talk"
-            )
-        )
+        let settled = try system.page { $0.service("talk").map { $0.load.uses == 5 && $0.load.busy == 0 } ?? false }
+        let after = try #require(settled.service("talk"))
         #expect(after.load.busyTime >= after.load.saturatedTime && after.load.saturatedTime > 0)
         #expect(after.load.crowdedTime <= after.load.saturatedTime)
     }
