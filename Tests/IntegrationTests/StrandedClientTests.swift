@@ -65,7 +65,7 @@ import Testing
         let client = try workers.client()
         try #require(held.isHeld(), "the client was for this one")
         rest(begun + timeout + .milliseconds(500) - ContinuousClock.now)
-        // By now master may have had another one look. If it does not, the one that was woken must not leave the client.
+        // Master may have had another one look by now. If not, the woken one must not leave the client behind.
         held.release()
         #expect(workers.serves(client), "\(workers.system.log)")
         for half in halves { #expect(half.readAll() == "") }
