@@ -37,7 +37,8 @@ package struct HTTPHead: Sendable {
     package let isLast: Bool
 }
 
-/// Finds the head of a request in place: request line, fields, empty line (RFC 9112). A body is refused: it is not read.
+/// Finds the head of a request in place: request line, fields, empty line (RFC 9112). A body is refused: it is not
+/// read.
 package enum HTTPRequest {
     /// More input is needed.
     case incomplete

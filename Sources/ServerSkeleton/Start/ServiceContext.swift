@@ -24,8 +24,8 @@ public struct ServiceContext {
     public var useLimit: Int
     /// Seconds without a client after which the process ends; 0 for no limit. From `max_idle`.
     public var idleLimit: Int
-    /// Seconds that a client may keep the service waiting, for the rest of a request or to receive its replies, before it
-    /// is disconnected; at least 1. From `ipc_timeout`.
+    /// Seconds that a client may keep the service waiting, for the rest of a request or to receive its replies, before
+    /// it is disconnected; at least 1. From `ipc_timeout`.
     public var clientTimeout: Int
 
     package let settings: MainSettings

@@ -23,8 +23,8 @@ public protocol StreamService: Service, ~Copyable {
     /// Whether the service looks at what the sender of a passed connection says about it. Default: false.
     static var usesPassAttributes: Bool { get }
 
-    /// Whether a client that asks nothing for `ServiceContext.clientTimeout` is disconnected, even though it owes nothing.
-    /// Default: false, so that a client may stay for as long as it likes.
+    /// Whether a client that asks nothing for `ServiceContext.clientTimeout` is disconnected, even though it owes
+    /// nothing. Default: false, so that a client may stay for as long as it likes.
     static var limitsSilence: Bool { get }
 
     /// A client connected. A service that speaks first appends its greeting.
