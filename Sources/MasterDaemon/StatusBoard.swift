@@ -7,8 +7,8 @@ package import MasterPolicy
 package import StatusPage
 package import SystemCalls
 
-/// Keeps pid/master.status: makes the file, makes a larger one when there are more services or processes than it has room
-/// for, and another one when it was lost. What stands in it is decided in `Master+Publishing.swift`.
+/// Keeps pid/master.status: makes the file, makes a larger one when there are more services or processes than it has
+/// room for, and another one when it was lost. What stands in it is decided in `Master+Publishing.swift`.
 ///
 /// Whatever goes wrong here costs the page and nothing else: it is tried again.
 package struct StatusBoard: ~Copyable {
@@ -64,8 +64,8 @@ package struct StatusBoard: ~Copyable {
         return isFull && now < nextTry ? .nothing : .page
     }
 
-    /// Makes a page with room for so many and half as many again. Readers find it when `appear` is called, until which it
-    /// has to be filled.
+    /// Makes a page with room for so many and half as many again. Readers find it when `appear` is called, until which
+    /// it has to be filled.
     package mutating func makePage(services: Int, processes: Int, now: Int64) -> Result<Void, SystemError> {
         nextTry = now + Self.retryMilliseconds
         let layout = PageLayout(
@@ -108,7 +108,8 @@ package struct StatusBoard: ~Copyable {
         retired?.writer.markSuperseded()
     }
 
-    /// Somebody may have removed the file, or put another in its place: then it is time to make one. Costs a system call.
+    /// Somebody may have removed the file, or put another in its place: then it is time to make one. Costs a system
+    /// call.
     mutating func look() {
         if let page, let found = try? facts(ofPath: path, followingLinks: false), page.writer.isFile(found) { return }
         page = nil
@@ -173,10 +174,14 @@ package struct StatusBoard: ~Copyable {
         while let row = policy.nextVacatedRow() {
             if hasProcessRow(row) { page?.writer.write(ProcessOverview(), row: row) }
         }
-        while let child = policy.nextChangedChild() {
-            if hasProcessRow(child.row) { page?.writer.write(ProcessOverview(child), row: child.row) }
-        }
+        if let page { Self.tell(&page.writer, of: &policy, room: processRoom) }
         write(policy.counters, reportsOnly: reportsOnly)
+    }
+
+    private static func tell(_ page: inout PageWriter, of policy: inout Policy, room: Int) {
+        while let child = policy.nextChangedChild() {
+            if child.row < room { page.write(ProcessOverview(child), row: child.row) }
+        }
     }
 
     private mutating func write(_ line: ServiceLine, row: Int) {

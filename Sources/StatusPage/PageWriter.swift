@@ -107,11 +107,9 @@ package struct PageWriter: ~Copyable {
 
     package mutating func write(_ process: ProcessOverview, row: Int) {
         precondition(row >= 0 && row < layout.processes.count)
-        var (process, writer) = (process, FixedWordWriter())
-        process.code(with: &writer)
-        let words = writer.words
+        let words = process.words
         let record = layout.processes.place(row)
-        publish(words.span.extracting(0..<ProcessOverview.wordCount), at: record + 8, of: record)
+        publish(words.span, at: record + 8, of: record)
     }
 
     /// In the place that belongs to its number.

@@ -32,7 +32,14 @@ package struct ProcessOverview: Equatable, Sendable {
         coder.skip(1)
     }
 
-    static let wordCount = 7
+    /// What `code` would store, for the writer: there are many of them in a storm of reports.
+    @inline(__always)
+    var words: InlineArray<7, UInt64> {
+        [
+            UInt64(pid) | UInt64(service) << 32, UInt64(life) | UInt64(generation) << 32, state.rawValue,
+            UInt64(bitPattern: started), UInt64(bitPattern: since), uses, 0,
+        ]
+    }
 }
 
 package enum ProcessState: UInt64, CaseIterable, Sendable {
