@@ -32,6 +32,12 @@ int cposix_unblock_signals(void) {
     return CPOSIX_RESULT(sigprocmask(SIG_SETMASK, &none, NULL));
 }
 
+int cposix_block_signals(void) {
+    sigset_t all;
+    sigfillset(&all);
+    return CPOSIX_RESULT(sigprocmask(SIG_SETMASK, &all, NULL));
+}
+
 static int decode(int pid, int status, int *kind, int *value) {
     if (pid <= 0)
         return pid;

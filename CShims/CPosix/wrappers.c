@@ -147,3 +147,24 @@ int64_t cposix_monotonic_nanoseconds(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 const char *_Nonnull cposix_resolver_error(int code) { return gai_strerror(code); }
+
+enum { whole = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
+int cposix_memory_file(const char *_Nonnull name) {
+    CPOSIX_VALUE(int, memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+}
+int cposix_seal(int fd) { return CPOSIX_RESULT(fcntl(fd, F_ADD_SEALS, whole)); }
+int cposix_is_sealed(int fd) {
+    int seals = fcntl(fd, F_GET_SEALS);
+    return seals != -1 && (seals & whole) == whole;
+}
+long cposix_own_path(char *_Nonnull buffer, size_t size) {
+    CPOSIX_VALUE(long, readlink("/proc/self/exe", buffer, size));
+}
+int cposix_execute(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments,
+                   char *_Nullable const *_Nonnull environment) {
+    return CPOSIX_RESULT(execve(path, arguments, environment));
+}
+int cposix_execute_open(int program, char *_Nullable const *_Nonnull arguments,
+                        char *_Nullable const *_Nonnull environment) {
+    return CPOSIX_RESULT(execveat(program, "", arguments, environment, AT_EMPTY_PATH));
+}

@@ -101,12 +101,16 @@ package func loadAcceptedMainConfig(
     directory: String,
     processName: String
 ) throws(CarefulOpenError) -> LoadedMainConfig {
-    let copy = try AcceptedMainConfig.read(directory: directory)
+    loadedMainConfig(of: try AcceptedMainConfig.read(directory: directory), processName: processName)
+}
+
+/// The same for a copy that is known already.
+package func loadedMainConfig(of copy: AcceptedMainConfig, processName: String) -> LoadedMainConfig {
     var problems: [ConfigProblem] = []
     let dictionary = MainDictionary(parsing: copy.encoded, path: AcceptedMainConfig.path, problems: &problems)
     return LoadedMainConfig(
         dictionary: dictionary,
-        host: hostFacts(directory: directory, processName: processName),
+        host: hostFacts(directory: copy.directory, processName: processName),
         problems: problems,
         bytes: copy.bytes
     )

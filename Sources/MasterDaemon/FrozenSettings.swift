@@ -4,19 +4,23 @@
 //===----------------------------------------------------------------------===//
 
 import MasterConfig
+import MasterPolicy
 
 /// The values at start of parameters that a running master cannot change, and what to say about a reload that tries.
 /// Whether the new values are any good is looked at before: processes that start afterwards read them.
 struct FrozenSettings: Sendable {
-    private let configDirectory: String
-    private let queueDirectory: String
-    private let dataDirectory: String
-    private let inetProtocols: String
+    private(set) var configDirectory = ""
+    private var queueDirectory = ""
+    private var dataDirectory = ""
+    private var inetProtocols = ""
     /// The families that `inet_interfaces` stood for at start.
-    let addressFamilies: AddressFamilies
-    private let inetInterfaces: String
+    private(set) var addressFamilies: AddressFamilies = []
+    private var inetInterfaces = ""
     /// What an administrator stops and starts.
-    private let program: String
+    private var program = ""
+
+    /// A place for a reader to put its fields.
+    init() {}
 
     /// - Parameter isForPostfix: whether Postfix's daemons run here, so that its name means something.
     init(_ settings: MainSettings, isForPostfix: Bool = true) {
@@ -80,4 +84,17 @@ struct FrozenSettings: Sendable {
     }
 
     private func restart(_ name: String) -> String { "To change \(name), stop and start \(program)." }
+}
+
+// For the next program in this process: what was frozen at the start stays frozen.
+extension FrozenSettings {
+    mutating func code(with coder: inout some StateCoder) throws(StateProblem) {
+        try coder.code(&configDirectory)
+        try coder.code(&queueDirectory)
+        try coder.code(&dataDirectory)
+        try coder.code(&inetProtocols)
+        try coder.code(&addressFamilies)
+        try coder.code(&inetInterfaces)
+        try coder.code(&program)
+    }
 }

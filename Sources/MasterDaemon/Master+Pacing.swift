@@ -20,8 +20,9 @@ struct Turn {
         case .reportsArrived, .restEnds: break
         case .hangup, .childEnded, .endRequested, .exitTimeArrived, .reloadDue, .namesArrived, .endpointReadable,
             .throttleEnds, .wakeupDue, .lookDue, .retryDue, .removalDeadline, .wakeupReady, .wakeupDeadline,
-            .controlCalled, .controlRetry, .controlReady, .controlDeadline, .checkSpoke, .checkDeadline, .drainRequested,
-            .steeringLook, .steeringDeadline, .retirementStep, .keepAliveDue, .managerDue:
+            .controlCalled, .controlRetry, .controlReady, .controlDeadline, .checkSpoke, .checkDeadline,
+            .drainRequested, .steeringLook, .steeringDeadline, .retirementStep, .keepAliveDue, .managerDue,
+            .upgradeRequested, .trialSpoke, .trialDue:
             isQuiet = false
         }
     }

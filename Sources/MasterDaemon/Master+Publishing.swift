@@ -10,8 +10,8 @@ import MasterProtocol
 import StatusPage
 import SystemCalls
 
-// At the end of each turn, what has changed in it is stored in the status page: no system call, and nobody is waited for.
-// Only when the file has to be made there are calls.
+// At the end of each turn, what has changed in it is stored in the status page: no system call, and nobody is waited
+// for. Only when the file has to be made there are calls.
 extension Master {
     func publish() {
         let moment = now.milliseconds

@@ -34,7 +34,7 @@ extension Master {
         openControl()
         for note in model.notes where log.verbosity > 0 { log.info(note) }
         var troubles = keepCopy(builder.acceptedMain).map { [$0] } ?? []
-        let changes = apply(model, &store, troubles: &troubles)
+        let changes = apply(model, &store, retiring: .everybody, troubles: &troubles)
         conclude(.accepted(changes), builder.findings + troubles)
         isStandingIn = false
         log.redirect(to: logDestination(model.settings, writesDirectly: true, isReload: true))
@@ -47,6 +47,7 @@ extension Master {
     /// Processes that start while main.cf has a mistake can fall back to what was accepted last. Returns what stood in
     /// the way.
     func keepCopy(_ main: AcceptedMainConfig) -> ConfigProblem? {
+        acceptedMain = main.bytes
         do throws(SystemError) {
             try main.write()
             return nil
@@ -79,10 +80,15 @@ extension Master {
     /// Takes the model up, at start as at a reload: kept services get a new channel, new ones start, the others go.
     ///
     /// - Parameter troubles: gets what did not work, and is no reason to go back.
-    func apply(_ model: Model, _ store: inout EndpointStore, troubles: inout [ConfigProblem]) -> ServiceChanges {
+    func apply(
+        _ model: Model,
+        _ store: inout EndpointStore,
+        retiring scope: RetirementScope,
+        troubles: inout [ConfigProblem]
+    ) -> ServiceChanges {
         for service in services { if let service { drain(service.id) } }
         // To be disabled lasts until the next reload.
-        for service in activeServices { policy.enableAsked(service.id, now: now) }
+        if scope == .everybody { for service in activeServices { policy.enableAsked(service.id, now: now) } }
         carryOut()
         settings = model.settings
         clientCounter = ClientCounter()
@@ -91,8 +97,9 @@ extension Master {
         for plan in model.services {
             switch store.take(plan.identity) {
             case .kept(let service)?:
-                if !plan.asksForNothingNew(of: service.plan) { changes.changed.append(plan) }
-                update(service, plan)
+                let isSame = plan.asksForNothingNew(of: service.plan)
+                if !isSame { changes.changed.append(plan) }
+                if !isSame || scope == .everybody { update(service, plan) }
             case .made(let service)?:
                 if let trouble = takeUp(service, &store) {
                     troubles.append(trouble)
@@ -148,4 +155,12 @@ extension Master {
         log.prepareLastWords("watchdog timeout")
         log.prepareCrashWords()
     }
+}
+
+/// Whose processes leave when a configuration was accepted.
+enum RetirementScope {
+    /// Those of every service, as Postfix's: tables and certificates, too, are read again.
+    case everybody
+    /// Those of services whose line or settings have changed.
+    case changedServices
 }

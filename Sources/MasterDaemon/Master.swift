@@ -16,8 +16,7 @@ import SystemCalls
 /// The master process after start-up: one loop, one policy, and the deeds that follow from its decisions. It never
 /// accepts a connection, never waits for a child, a log or a name, and touches no shared state but its own sockets.
 final class Master {
-    let options: MasterOptions
-    let processName: String
+    let invocation: Invocation
     let log: Log
     var loop: EventLoop
     var policy = Policy()
@@ -33,7 +32,7 @@ final class Master {
     var owner: MailOwner
     /// Settings that only a restart can change, as they were at start.
     let frozen: FrozenSettings
-    private let locks: MasterLocks
+    let locks: MasterLocks
     /// What others see of all this.
     var board: StatusBoard
     /// What was said last about why there is no page.
@@ -41,6 +40,11 @@ final class Master {
     private let processors = availableProcessors()
     /// From `-v`; what is asked for later is about master alone.
     private let areChildrenVerbose: Bool
+    /// main.cf as it was accepted last.
+    var acceptedMain: [UInt8] = []
+    /// When `-e` ends master.
+    private(set) var exitTime: PolicyTime?
+    var upgradeAttempt: UpgradeAttempt?
     var reloadAttempt: ReloadAttempt?
     var reloadTimer: WatchID?
     /// What the last reload came to; nil before the first.
@@ -64,26 +68,25 @@ final class Master {
     var managerTimer: WatchID?
 
     init(
-        options: MasterOptions,
-        processName: String,
+        _ invocation: Invocation,
         log: Log,
         loop: consuming EventLoop,
         model: Model,
+        frozen: FrozenSettings,
         flow: consuming DescriptorPair,
         locks: consuming MasterLocks,
         manager: ServiceManagerOffer
     ) {
-        self.options = options
-        self.processName = processName
+        self.invocation = invocation
         self.log = log
         self.loop = loop
         settings = model.settings
         owner = MailOwner(model.owner)
-        frozen = FrozenSettings(model.settings, isForPostfix: isForPostfix(model.settings))
+        self.frozen = frozen
         spawner = Spawner(flow: flow)
         self.locks = locks
         areChildrenVerbose = log.verbosity > 0
-        board = StatusBoard(path: Self.statusPath(processName))
+        board = StatusBoard(path: Self.statusPath(invocation.processName))
         board.master.started = self.loop.now.milliseconds
         self.manager = ServiceManager(manager)
         policy.isVerbose = log.verbosity > 0
@@ -91,10 +94,20 @@ final class Master {
 
     var now: PolicyTime { loop.now.policyTime }
 
+    var options: MasterOptions { invocation.options }
+    var processName: String { invocation.processName }
+
+    /// `-e`.
+    func end(at time: PolicyTime) {
+        exitTime = time
+        let timer = loop.makeTimer(token: MasterEvent.exitTimeArrived.token)
+        loop.arm(timer, milliseconds: max(time.milliseconds - now.milliseconds, 0))
+    }
+
     // MARK: the loop
 
-    /// Each turn: wait, handle what happened, then re-read the configuration if asked, then bury the dead, and tell what
-    /// has changed.
+    /// Each turn: wait, handle what happened, then re-read the configuration if asked, then bury the dead, and tell
+    /// what has changed.
     func run() -> Never {
         while true {
             Watchdog.waitBegins()
@@ -135,7 +148,10 @@ final class Master {
         case .hangup: reloadNews.insert(.asked)
         case .reloadDue: reloadNews.insert(.timerFired)
         case .namesArrived: reloadNews.insert(.namesArrived)
-        case .childEnded: isReapWanted = true
+        case .childEnded: reapSoon()
+        case .upgradeRequested: upgradeRequested()
+        case .trialSpoke: trialSpoke()
+        case .trialDue: trialDue()
         case .endRequested: terminate(token.signal)
         case .exitTimeArrived:
             removeTraces()
@@ -272,11 +288,18 @@ final class Master {
         }
     }
 
+    /// Children may have ended: they are looked for at the end of the turn.
+    func reapSoon() { isReapWanted = true }
+
     /// Buries every child that has ended. What a child said last counts before its end does.
     private func reap() {
         while let (pid, status) = reapChild() {
             turn.isQuiet = false
             if helpers.remove(pid) != nil { continue }
+            if let attempt = upgradeAttempt, attempt.pid == pid {
+                trialEnded(attempt, status)
+                continue
+            }
             let id = policy.view(ofChild: pid)?.service
             if let id { drain(id) }
             if case .stopped = status {} else { keepCounts(ofProcess: pid, id) }

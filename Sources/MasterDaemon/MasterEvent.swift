@@ -39,6 +39,9 @@ enum MasterEvent: UInt32 {
     case checkDeadline
     case keepAliveDue
     case managerDue
+    case upgradeRequested
+    case trialSpoke
+    case trialDue
 
     var token: EventToken { EventToken(kind: rawValue) }
 

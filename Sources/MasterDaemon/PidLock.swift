@@ -10,6 +10,9 @@ import SystemCalls
 struct MasterLocks: ~Copyable {
     let pid: PidLock
     let data: PidLock
+
+    /// For the next program in this process.
+    var numbers: [DescriptorNumber] { [pid.number, data.number] }
 }
 
 /// Takes and fills a lock file: an exclusive flock(2), and the pid right-justified in 32 columns, as scripts read it.
@@ -20,7 +23,10 @@ struct PidLock: ~Copyable {
     /// Why a lock cannot be had; `text` is the whole message behind "fatal: ".
     struct Failure: Error { let text: String }
 
-    private init(file: consuming Descriptor) { self.file = file }
+    /// - Parameter file: locked by this process, maybe when it ran another program.
+    init(file: consuming Descriptor) { self.file = file }
+
+    var number: DescriptorNumber { file.number }
 
     static func take(_ path: String) throws(Failure) -> PidLock {
         let file = try locked(path)

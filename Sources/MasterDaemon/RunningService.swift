@@ -40,8 +40,8 @@ final class RunningService {
     init(
         _ plan: ServicePlan,
         listeners: consuming DescriptorList,
-        channel: consuming StatusChannel,
-        temporaryPath: String?,
+        channel: consuming StatusChannel?,
+        temporaryPath: String? = nil,
         isAdopted: Bool = false
     ) {
         self.plan = plan

@@ -15,6 +15,8 @@ struct ServiceChanges: Equatable, Sendable {
     /// Bytes of names in one line; what is beyond is only counted.
     static let longestList = 400
 
+    var isEmpty: Bool { added.isEmpty && removed.isEmpty && changed.isEmpty }
+
     /// One line for each kind.
     var lines: [String] {
         let lines = [("added", added), ("removed", removed), ("changed", changed)].compactMap { what, plans in

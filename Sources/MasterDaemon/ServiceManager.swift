@@ -14,6 +14,8 @@ struct ServiceManager: ~Copyable {
     /// More than what a start, a reload and an end have to say.
     private static let mostWaiting = 8
 
+    /// What the manager has asked for.
+    let offer: ServiceManagerOffer
     let keepAliveMilliseconds: Int64?
     private let address: SocketAddress?
     /// Kept, so that a master without free descriptors can say that it lives.
@@ -22,6 +24,7 @@ struct ServiceManager: ~Copyable {
     private var hasComplained = false
 
     init(_ offer: ServiceManagerOffer) {
+        self.offer = offer
         address = offer.address
         keepAliveMilliseconds = offer.keepAliveMilliseconds
     }

@@ -31,6 +31,8 @@ struct ServiceManagerOffer: Equatable, Sendable {
     private(set) var descriptorCount = 0
     /// Names of the descriptors in their order; empty where there are none.
     private(set) var descriptorNames: [String] = []
+    /// The words of who wants to hear from us.
+    private var told: [Name: String] = [:]
     /// What is wrong with the environment, for the log that does not exist yet.
     private(set) var problems: [String] = []
 
@@ -39,6 +41,9 @@ struct ServiceManagerOffer: Equatable, Sendable {
     ///   - value: of a name in the environment.
     init(pid: Int32, _ value: (Name) -> String?) {
         readAddress(value(.notifySocket))
+        if address != nil {
+            for name in [Name.notifySocket, .watchdogMicroseconds, .watchdogPID] { told[name] = value(name) }
+        }
         if address != nil, value(.watchdogPID).map({ $0 == String(pid) }) ?? true {
             readWatchdog(value(.watchdogMicroseconds))
         }
@@ -50,8 +55,18 @@ struct ServiceManagerOffer: Equatable, Sendable {
     /// From this process's environment, where none of it is left.
     static func take() -> ServiceManagerOffer {
         let offer = ServiceManagerOffer(pid: processID()) { environmentValue($0.rawValue) }
-        for name in Name.allCases { removeEnvironment(name.rawValue) }
+        withdraw()
         return offer
+    }
+
+    static func withdraw() { for name in Name.allCases { removeEnvironment(name.rawValue) } }
+
+    /// For the next program in this process: who wants to hear from us, as the manager has said it. Its sockets are
+    /// known.
+    func announce() {
+        for name in [Name.notifySocket, .watchdogMicroseconds, .watchdogPID] {
+            if let value = told[name] { setEnvironment(name.rawValue, value) }
+        }
     }
 
     private mutating func readAddress(_ text: String?) {

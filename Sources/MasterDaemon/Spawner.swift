@@ -23,6 +23,21 @@ struct Spawner: ~Copyable {
             .map { "\($0.name)=\($0.value)" }
     }
 
+    /// For the next program in this process.
+    var flowNumbers: [DescriptorNumber] { [flow.first.number, flow.second.number] }
+
+    /// A program that tries out whether it could take over.
+    func tryOut(_ program: String, state: DescriptorNumber, output: DescriptorNumber) -> SpawnOutcome {
+        spawn(
+            ChildImage(
+                path: program,
+                arguments: [program, Trial.option],
+                environment: environment,
+                moves: [(from: state, to: Trial.stateNumber), (from: output, to: .standardOutput)]
+            )
+        )
+    }
+
     /// - Parameter status: the children's end of the service's status channel.
     func start(
         _ service: RunningService,

@@ -7,6 +7,7 @@ import ConfigLoading
 import Diagnostics
 import Events
 import MasterConfig
+import MasterPolicy
 import MasterProtocol
 import SystemCalls
 
@@ -93,39 +94,46 @@ extension MasterMain {
         runShellCommand(settings.debuggerCommand)
     }
 
-    /// The event loop with its signals, the token pipe, and master around them.
+    /// The event loop with its signals, and what watches over it.
+    static func makeLoop(_ model: Model) throws(SystemError) -> EventLoop {
+        var loop = try EventLoop(capacity: 64 + model.services.count * 4)
+        for signal in [Signal.interrupt, .quit, .terminate] {
+            _ = try loop.watchSignal(signal, token: MasterEvent.endRequested.token(signal))
+        }
+        _ = try loop.watchSignal(.hangup, token: MasterEvent.hangup.token)
+        _ = try loop.watchSignal(.user1, token: MasterEvent.drainRequested.token)
+        _ = try loop.watchSignal(.user2, token: MasterEvent.upgradeRequested.token)
+        _ = try loop.watchSignal(.child, token: MasterEvent.childEnded.token)
+        try catchCrashes(wholeGroup: true)
+        try Watchdog.start(seconds: watchdogSeconds)
+        return loop
+    }
+
+    /// The loop, the token pipe, and master around them.
     static func makeMaster(
-        _ options: MasterOptions,
-        _ processName: String,
+        _ invocation: Invocation,
         _ model: Model,
         _ locks: consuming MasterLocks,
         _ offer: ServiceManagerOffer,
         _ log: Log
     ) -> Master {
         do throws(SystemError) {
-            var loop = try EventLoop(capacity: 64 + model.services.count * 4)
-            for signal in [Signal.interrupt, .quit, .terminate] {
-                _ = try loop.watchSignal(signal, token: MasterEvent.endRequested.token(signal))
-            }
-            _ = try loop.watchSignal(.hangup, token: MasterEvent.hangup.token)
-            _ = try loop.watchSignal(.user1, token: MasterEvent.drainRequested.token)
-            _ = try loop.watchSignal(.child, token: MasterEvent.childEnded.token)
-            try catchCrashes(wholeGroup: true)
-            if let seconds = options.exitSeconds {
-                loop.arm(loop.makeTimer(token: MasterEvent.exitTimeArrived.token), milliseconds: seconds * 1000)
-            }
+            let loop = try makeLoop(model)
             let flow = try makePipe(nonBlocking: true).moved(atLeast: ChildImage.lowestSource)
-            try Watchdog.start(seconds: watchdogSeconds)
-            return Master(
-                options: options,
-                processName: processName,
+            let master = Master(
+                invocation,
                 log: log,
                 loop: loop,
                 model: model,
+                frozen: FrozenSettings(model.settings, isForPostfix: isForPostfix(model.settings)),
                 flow: flow,
                 locks: locks,
                 manager: offer
             )
+            if let seconds = invocation.options.exitSeconds {
+                master.end(at: PolicyTime(milliseconds: master.now.milliseconds + seconds * 1000))
+            }
+            return master
         } catch {
             log.fatal("\(error.call.rawValue): \(error.reason)")
         }
@@ -150,7 +158,7 @@ extension MasterMain {
         }
         for line in offered.closeRest() { master.log.warning(line) }
         var troubles: [ConfigProblem] = []
-        _ = master.apply(model, &store, troubles: &troubles)
+        _ = master.apply(model, &store, retiring: .everybody, troubles: &troubles)
         for trouble in troubles { master.log.warning(trouble.logged) }
     }
 }

@@ -17,6 +17,8 @@ package enum MasterMain {
     /// Runs master with the arguments of this process; never returns.
     package static func main() -> Never {
         let arguments = commandLine()
+        if arguments.dropFirst() == [Trial.option] { exitProcess(Trial.run()) }
+        if let arrival = TakeOver.arriving() { takeOver(arrival, arguments).run() }
         let program = arguments.first ?? "master"
         let processName = program.baseName
         setFileCreationMask(0o077)
@@ -48,7 +50,8 @@ package enum MasterMain {
         case .test: log.witness = nil
         case .run: break
         }
-        start(options, offer, offered, processName: processName, log).run()
+        let invocation = Invocation(options, processName: processName, arguments: arguments)
+        start(invocation, offer, offered, log).run()
     }
 
     private static func readOptions(_ commandLine: [String], program: String, _ log: Log) -> MasterOptions {
@@ -89,12 +92,12 @@ package enum MasterMain {
 
     /// From the options to the master that is ready to run.
     private static func start(
-        _ options: MasterOptions,
+        _ invocation: Invocation,
         _ offer: ServiceManagerOffer,
         _ offered: OfferedSockets,
-        processName: String,
         _ log: Log
     ) -> Master {
+        let (options, processName) = (invocation.options, invocation.processName)
         var ready: Descriptor? = options.waitsForReadiness ? Monitor.split(log) : nil
         let witness = options.staysAttached || options.task == .test ? nil : keepWitness(log)
         if !options.staysAttached {
@@ -123,7 +126,7 @@ package enum MasterMain {
         requireLogWriter(model, log)
         for problem in offer.problems { log.warning(problem) }
         for note in model.notes where log.verbosity > 0 { log.info(note) }
-        let master = makeMaster(options, processName, model, locks, offer, log)
+        let master = makeMaster(invocation, model, locks, offer, log)
         master.startCounting()
         startServices(model, offered, master)
         adoptLogDestination(model.settings, log)

@@ -22,6 +22,11 @@ struct StatusChannel: ~Copyable {
         ends = pair
     }
 
+    /// Both ends as this process has had them when it ran another program.
+    init(adopting reader: DescriptorNumber, child: DescriptorNumber) {
+        ends = DescriptorPair(first: Descriptor(owning: reader), second: Descriptor(owning: child))
+    }
+
     var readerNumber: DescriptorNumber { ends.first.number }
     var childNumber: DescriptorNumber { ends.second.number }
 }

@@ -71,6 +71,17 @@ struct WakeupSender: ~Copyable {
         return "\(plan.entry.type.rawValue)_trigger_event: read timeout for service \(plan.identity.canonicalName)"
     }
 
+    /// Services whose wake-up has not been written yet. One that has been is with the service, whatever comes.
+    var unsent: [ServiceIdentity] {
+        mutating get {
+            (0..<wakeups.capacity).compactMap { index in
+                wakeups.id(at: index).flatMap { slot in
+                    wakeups.withElement(slot) { $0.isConnecting ? $0.plan.identity : nil } ?? nil
+                }
+            }
+        }
+    }
+
     // MARK: steps
 
     /// Tries the addresses in turn until a connect works or is under way.

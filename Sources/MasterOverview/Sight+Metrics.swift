@@ -14,7 +14,8 @@ package enum MetricsFormat: Sendable {
 }
 
 extension Sight {
-    /// Every figure of the page. When there is no master to tell of, `quartermaster_up` is 0, and the rest is as it was.
+    /// Every figure of the page. When there is no master to tell of, `quartermaster_up` is 0, and the rest is as it
+    /// was.
     package func metrics(_ format: MetricsFormat = .openMetrics) -> String {
         var text = MetricsText(format)
         writeMaster(&text)

@@ -38,7 +38,8 @@ struct Child: Sendable, Equatable {
     var isFormer = false
     /// It was ended at the deadline of a drain.
     var isCutOff = false
-    /// Its place among all children, given by their table; and whether it is on the list of changes. No part of the state.
+    /// Its place among all children, given by their table; and whether it is on the list of changes. No part of the
+    /// state.
     var row: Int32 = 0
     var isListed = false
 

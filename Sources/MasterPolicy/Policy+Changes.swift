@@ -31,8 +31,8 @@ struct ChangeList: Sendable {
 }
 
 extension Policy {
-    /// Whether changes are noted, for a caller that tells of them at the end of each turn. When it begins, everything is
-    /// new.
+    /// Whether changes are noted, for a caller that tells of them at the end of each turn. When it begins, everything
+    /// is new.
     package var tellsChanges: Bool {
         get { changes.isKept }
         set {

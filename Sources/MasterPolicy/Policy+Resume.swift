@@ -4,8 +4,9 @@
 //===----------------------------------------------------------------------===//
 
 extension Policy {
-    /// After `init(decoding:)`: asks anew for every channel, watch and timer that the state implies, and decides nothing.
-    /// Afterwards the policy goes on as the one that was written would have; what was due meanwhile is due at once.
+    /// After `init(decoding:)`: asks anew for every channel, watch and timer that the state implies, and decides
+    /// nothing. Afterwards the policy goes on as the one that was written would have; what was due meanwhile is due at
+    /// once.
     package mutating func resume(now: PolicyTime) {
         for slot in services.indices where services[slot].stage != .vacant { resume(slot, now) }
     }

@@ -7,8 +7,8 @@ package import MasterProtocol
 
 // A spawn is decided here, carried out by the caller, and answered with `spawned` or `spawnFailed`.
 extension Policy {
-    /// Work arrived that master was watching for, or standing by. Readiness that is out of date is ignored. How many clients wait is
-    /// asked only where more than one child could be started for them.
+    /// Work arrived that master was watching for, or standing by. Readiness that is out of date is ignored. How many
+    /// clients wait is asked only where more than one child could be started for them.
     package mutating func endpointReadable(_ id: ServiceID, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
         if services[slot].watch == .standby { return endStandby(slot, now) }

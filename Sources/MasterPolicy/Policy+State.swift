@@ -18,7 +18,7 @@ extension Policy {
         precondition(effects.isEmpty && batch == nil, "a state is written between events")
         var copy = self
         var all = children.all.sorted { $0.pid < $1.pid }
-        var writer = StateWriter()
+        var writer = StateWriter(mark: StateFrame.policyMark)
         do {
             try copy.code(&all, with: &writer)
         } catch {
@@ -30,7 +30,7 @@ extension Policy {
     /// Reads what `encoded` wrote, and refuses everything else. Then `resume`.
     package init(decoding bytes: [UInt8]) throws(StateProblem) {
         self.init()
-        var reader = try StateReader(bytes)
+        var reader = try StateReader(bytes, mark: StateFrame.policyMark)
         var all: [Child] = []
         try code(&all, with: &reader)
         guard reader.isAtEnd else { throw .wrongLength }

@@ -5,7 +5,7 @@
 
 /// Goes through the fields of a value in their order. A writer takes each field's value, a reader replaces it; because
 /// both go through the same list, they cannot disagree.
-protocol StateCoder {
+package protocol StateCoder {
     /// What all states begin with.
     mutating func begin(version: Int64) throws(StateProblem)
     mutating func code(_ value: inout Int64) throws(StateProblem)
@@ -26,9 +26,9 @@ package enum StateProblem: Error, Equatable, Sendable {
 }
 
 /// How a state begins and ends.
-enum StateFrame {
+package enum StateFrame {
     /// "QMPOLICY", least significant byte first.
-    static var mark: Int64 { 0x5943_494C_4F50_4D51 }
+    package static var policyMark: Int64 { 0x5943_494C_4F50_4D51 }
 
     /// FNV-1a over whole words: any change of one byte changes it.
     static func checksum(_ words: some Sequence<Int64>) -> Int64 {
@@ -37,15 +37,19 @@ enum StateFrame {
 }
 
 /// Writes each field as eight bytes, least significant first.
-struct StateWriter: StateCoder {
+package struct StateWriter: StateCoder {
+    private let mark: Int64
     private var words: [Int64] = []
 
-    mutating func begin(version: Int64) throws(StateProblem) { words = [StateFrame.mark, version] }
+    /// - Parameter mark: what tells this kind of state from others.
+    package init(mark: Int64) { self.mark = mark }
 
-    mutating func code(_ value: inout Int64) throws(StateProblem) { words.append(value) }
+    package mutating func begin(version: Int64) throws(StateProblem) { words = [mark, version] }
+
+    package mutating func code(_ value: inout Int64) throws(StateProblem) { words.append(value) }
 
     /// What was written, with its checksum.
-    var sealed: [UInt8] {
+    package var sealed: [UInt8] {
         var bytes = [UInt8](repeating: 0, count: (words.count + 1) * 8)
         var span = bytes.mutableSpan
         // Any bytes may be written over bytes.
@@ -60,12 +64,12 @@ struct StateWriter: StateCoder {
 }
 
 /// Reads what `StateWriter` wrote.
-struct StateReader: StateCoder {
+package struct StateReader: StateCoder {
     /// Without the checksum.
     private let words: [Int64]
     private var place = 0
 
-    init(_ bytes: [UInt8]) throws(StateProblem) {
+    package init(_ bytes: [UInt8], mark: Int64) throws(StateProblem) {
         guard bytes.count >= 24, bytes.count % 8 == 0 else { throw .wrongLength }
         // Bytes may be read as bytes.
         let raw = unsafe bytes.span.bytes
@@ -75,20 +79,20 @@ struct StateReader: StateCoder {
             // Every bit pattern is a valid integer, and the range was checked above.
             all.append(Int64(littleEndian: unsafe raw.unsafeLoadUnaligned(fromByteOffset: start, as: Int64.self)))
         }
-        guard all[0] == StateFrame.mark else { throw .foreign }
+        guard all[0] == mark else { throw .foreign }
         let checksum = all.removeLast()
         guard checksum == StateFrame.checksum(all) else { throw .damaged }
         words = all
     }
 
-    var isAtEnd: Bool { place == words.count }
+    package var isAtEnd: Bool { place == words.count }
 
-    mutating func begin(version: Int64) throws(StateProblem) {
+    package mutating func begin(version: Int64) throws(StateProblem) {
         guard words[1] == version else { throw .unknownVersion(words[1]) }
         place = 2
     }
 
-    mutating func code(_ value: inout Int64) throws(StateProblem) {
+    package mutating func code(_ value: inout Int64) throws(StateProblem) {
         guard place < words.count else { throw .wrongLength }
         value = words[place]
         place += 1
@@ -96,7 +100,7 @@ struct StateReader: StateCoder {
 }
 
 extension StateCoder {
-    mutating func code<Value: FixedWidthInteger>(_ value: inout Value) throws(StateProblem) {
+    package mutating func code<Value: FixedWidthInteger>(_ value: inout Value) throws(StateProblem) {
         var field = Int64(truncatingIfNeeded: value)
         try code(&field)
         guard let read = Value(exactly: field) else { throw .badValue }
@@ -104,19 +108,19 @@ extension StateCoder {
     }
 
     /// A moment so far away that arithmetic with it could fail is none.
-    mutating func code(_ value: inout PolicyTime) throws(StateProblem) {
+    package mutating func code(_ value: inout PolicyTime) throws(StateProblem) {
         try code(&value.milliseconds)
         guard -(1 << 60)...(1 << 60) ~= value.milliseconds else { throw .badValue }
     }
 
-    mutating func code(_ value: inout Bool) throws(StateProblem) {
+    package mutating func code(_ value: inout Bool) throws(StateProblem) {
         var field: Int64 = value ? 1 : 0
         try code(&field)
         guard 0...1 ~= field else { throw .badValue }
         value = field == 1
     }
 
-    mutating func code<Value: RawRepresentable>(_ value: inout Value) throws(StateProblem)
+    package mutating func code<Value: RawRepresentable>(_ value: inout Value) throws(StateProblem)
     where Value.RawValue: FixedWidthInteger {
         var field = value.rawValue
         try code(&field)
@@ -125,7 +129,7 @@ extension StateCoder {
     }
 
     /// A field that may be absent: whether it is there, and its value or, if it is not, that of `absent`.
-    mutating func code<Value: Equatable>(
+    package mutating func code<Value: Equatable>(
         _ value: inout Value?,
         absent: Value,
         _ body: (inout Self, inout Value) throws(StateProblem) -> Void
@@ -138,14 +142,14 @@ extension StateCoder {
         value = isPresent ? inner : nil
     }
 
-    mutating func code(_ value: inout PolicyTime?) throws(StateProblem) {
+    package mutating func code(_ value: inout PolicyTime?) throws(StateProblem) {
         try code(&value, absent: PolicyTime(milliseconds: 0)) { coder, time throws(StateProblem) in
             try coder.code(&time)
         }
     }
 
     /// As many elements as there are, each after the other; a reader makes new ones from `blank`.
-    mutating func code<Element>(
+    package mutating func code<Element>(
         _ elements: inout [Element],
         blank: Element,
         _ body: (inout Self, inout Element) throws(StateProblem) -> Void

@@ -81,7 +81,7 @@ extension Child {
 }
 
 extension ServiceID {
-    mutating func code(with coder: inout some StateCoder) throws(StateProblem) {
+    package mutating func code(with coder: inout some StateCoder) throws(StateProblem) {
         var (index, generation) = (index, generation)
         try coder.code(&index)
         try coder.code(&generation)

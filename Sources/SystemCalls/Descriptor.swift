@@ -78,6 +78,6 @@ extension DescriptorNumber {
 }
 
 /// close_range(2): closes every descriptor from `lowest` up.
-package func closeAll(from lowest: CInt) throws(SystemError) {
-    _ = try calling(.closeRange) { cposix_close_range(CUnsignedInt(lowest), .max) }
+package func closeAll(from lowest: CInt, to highest: CInt = .max) throws(SystemError) {
+    _ = try calling(.closeRange) { cposix_close_range(CUnsignedInt(lowest), CUnsignedInt(highest)) }
 }

@@ -81,7 +81,7 @@ package func spawn(_ image: borrowing ChildImage) -> SpawnOutcome {
 }
 
 /// A NULL-terminated vector of C strings in one block, for the time of `body`.
-private func withCStrings<Result>(
+func withCStrings<Result>(
     _ strings: [String],
     _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
 ) -> Result {

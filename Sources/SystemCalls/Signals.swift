@@ -21,6 +21,7 @@ package struct Signal: Hashable, Sendable {
     package static let urgent = Signal(SIGURG)
     package static let user1 = Signal(SIGUSR1)
     package static let fileSize = Signal(SIGXFSZ)
+    package static let user2 = Signal(SIGUSR2)
 }
 
 extension Signal {
@@ -55,6 +56,9 @@ extension Signal {
 
 /// sigprocmask(2): nothing is blocked from now on.
 package func unblockAllSignals() throws(SystemError) { _ = try calling(.sigprocmask) { cposix_unblock_signals() } }
+
+/// sigprocmask(2): every signal waits, in this program and in the next one that this process executes.
+package func blockAllSignals() throws(SystemError) { _ = try calling(.sigprocmask) { cposix_block_signals() } }
 
 /// SIGILL, SIGBUS and SIGSEGV end the process (and its group, when `wholeGroup`) as a fatal signal does.
 package func catchCrashes(wholeGroup: Bool) throws(SystemError) {

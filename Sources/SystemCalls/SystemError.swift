@@ -35,6 +35,7 @@ extension SystemError: CustomStringConvertible {
 package enum SystemCall: String, Sendable {
     case accept4, bind, chdir, chmod, chroot, close, closeRange = "close_range", connect, dup2
     case epollControl = "epoll_ctl", epollWait = "epoll_wait", eventAdd = "event_add", eventBase = "event_base_new"
+    case execve, execveat, memfdCreate = "memfd_create"
     case fallocate = "posix_fallocate", fchmod, fchown, fcntl, flock, fork, fstat, getifaddrs, getpeername, getsockname
     case getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, mmap, open, pipe, poll, pread, read, recv
     case recvmmsg, recvmsg, rename, send, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit, setsid

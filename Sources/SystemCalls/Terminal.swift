@@ -5,8 +5,8 @@
 
 import CPosix
 
-/// Owns the terminal while something is drawn on it: keys come at once and are not shown, and there is another screen. It
-/// is as it was when this value ends, or the process does, by whatever signal that can be caught.
+/// Owns the terminal while something is drawn on it: keys come at once and are not shown, and there is another screen.
+/// It is as it was when this value ends, or the process does, by whatever signal that can be caught.
 package struct DrawnTerminal: ~Copyable {
     /// tcsetattr(3); throws where there is no terminal.
     package init(input: DescriptorNumber, output: DescriptorNumber) throws(SystemError) {

@@ -186,7 +186,10 @@ private struct MessageScanner {
             .joined(separator: "\n")
         let bytes = Array(code.utf8)
         let starts =
-            /log\.(info|warning|error|fatal)\(|verbose\(1, |\.(fatal|warning|info|malformed)\(|\btext: |let text =|refuse\(|fail\("\w+", |\(\s*\.(info|warning),|complain\(/
+            #/
+            log\.(info|warning|error|fatal)\( | verbose\(1,\x20 | \.(fatal|warning|info|malformed)\( | \btext:\x20
+            | let\ text\ = | refuse\( | fail\("\w+",\x20 | \(\s*\.(info|warning), | complain\(
+            /#
         return code.matches(of: starts).compactMap { start in
             var scanner = MessageScanner(
                 bytes,

@@ -135,11 +135,15 @@ private final class Scene {
         let model = try #require(built, "\(builder.problems)")
         let locks = MasterLocks(pid: try PidLock.take("pid/master.pid"), data: try PidLock.take(home.file("data/lock")))
         let master = Master(
-            options: try MasterOptions(parsing: [], program: "master", pid: 2),
-            processName: "master",
+            Invocation(
+                try MasterOptions(parsing: [], program: "master", pid: 2),
+                processName: "master",
+                arguments: ["master"]
+            ),
             log: Log(ident: "test", host: nil, destination: .standardError, waits: false),
             loop: try EventLoop(capacity: 64),
             model: model,
+            frozen: FrozenSettings(model.settings),
             flow: try makePipe(nonBlocking: true).moved(atLeast: ChildImage.lowestSource),
             locks: locks,
             manager: ServiceManagerOffer(pid: 2) { _ in nil }

@@ -93,9 +93,13 @@ import Testing
         #expect(throws: StateProblem.wrongLength) { try Policy(decoding: bytes + [0]) }
         #expect(throws: StateProblem.damaged) { try Policy(decoding: bytes + [UInt8](repeating: 0, count: 8)) }
         #expect(throws: StateProblem.foreign) { try Policy(decoding: [UInt8](repeating: 0, count: 800)) }
-        #expect(throws: StateProblem.unknownVersion(1)) { try Policy(decoding: Self.sealed([StateFrame.mark, 1])) }
+        #expect(throws: StateProblem.unknownVersion(1)) {
+            try Policy(decoding: Self.sealed([StateFrame.policyMark, 1]))
+        }
         let version = Policy.stateVersion
-        #expect(throws: StateProblem.wrongLength) { try Policy(decoding: Self.sealed([StateFrame.mark, version])) }
+        #expect(throws: StateProblem.wrongLength) {
+            try Policy(decoding: Self.sealed([StateFrame.policyMark, version]))
+        }
         let words = Self.words(Policy().encoded)
         #expect(throws: StateProblem.wrongLength) { try Policy(decoding: Self.sealed(words + [0])) }
     }

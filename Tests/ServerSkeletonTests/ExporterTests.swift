@@ -52,7 +52,8 @@ private final class ExporterStage {
     static var now: Int64 { Clock.monotonicNanoseconds() / 1_000_000 }
 
     /// Makes the page that a master would have made.
-    func publish(pid: Int32 = processID(), _ state: MasterState = .running, heartbeat: Int64 = ExporterStage.now) throws {
+    func publish(pid: Int32 = processID(), _ state: MasterState = .running, heartbeat: Int64 = ExporterStage.now) throws
+    {
         let path = room.queue + "/pid/master.status"
         var writer = try PageWriter(PageLayout(services: 2, processes: 2, events: 16), at: path)
         var master = MasterFigures()

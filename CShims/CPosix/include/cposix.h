@@ -10,7 +10,8 @@
 // Longer, because Swift cannot say it: `sockets.c` (the macros of ancillary data), `queue.c` (one question to the
 // kernel's sock_diag(7): its records, too, are read with macros), `epoll.c` (what a number is, told by two calls),
 // `memory.c` (dl_iterate_phdr(3) calls back).
-// With state, because a signal handler or a forked child needs it: `watchdog.c`, `mapping.c`, `terminal.c` and `spawn.c`.
+// With state, because a signal handler or a forked child needs it: `watchdog.c`, `mapping.c`, `terminal.c` and
+// `spawn.c`.
 
 #ifndef CPOSIX_H
 #define CPOSIX_H
@@ -167,6 +168,8 @@ struct cposix_signal_action {
 int cposix_take_default_action(int signal, struct cposix_signal_action *_Nonnull saved);
 int cposix_restore_action(int signal, const struct cposix_signal_action *_Nonnull saved);
 int cposix_unblock_signals(void);
+/// Every signal waits from now on; execve(2) keeps it so.
+int cposix_block_signals(void);
 
 /// One move of a descriptor in a child: dup2(from, to), the copy without close-on-exec.
 struct cposix_move {
@@ -191,6 +194,23 @@ struct cposix_spawn_failure {
 /// The child's pid (it may already be gone: then failure->error is set, and it exits with 1), or
 /// -errno when there is no child.
 int cposix_spawn(const struct cposix_child_image *_Nonnull image, struct cposix_spawn_failure *_Nonnull failure);
+
+// MARK: another program in this process
+
+/// memfd_create(2), close-on-exec; may be sealed.
+int cposix_memory_file(const char *_Nonnull name);
+/// fcntl(2) F_ADD_SEALS: neither size nor bytes change any more.
+int cposix_seal(int fd);
+/// 1 if `fd` has all these seals, 0 if it has not or cannot have any.
+int cposix_is_sealed(int fd);
+/// readlink(2) of /proc/self/exe: bytes written.
+long cposix_own_path(char *_Nonnull buffer, size_t size);
+/// execve(2): returns only when it failed.
+int cposix_execute(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments,
+                   char *_Nullable const *_Nonnull environment);
+/// execveat(2) of an open program, whatever has become of its name.
+int cposix_execute_open(int program, char *_Nullable const *_Nonnull arguments,
+                        char *_Nullable const *_Nonnull environment);
 
 // MARK: the last resorts (watchdog.c)
 
@@ -247,8 +267,8 @@ void cposix_forget_start(void);
 
 // MARK: a terminal to draw on (terminal.c)
 
-/// Keys from `input` come at once and unseen, and `output` shows another screen, until cposix_terminal_leave or a signal
-/// that ends the process.
+/// Keys from `input` come at once and unseen, and `output` shows another screen, until cposix_terminal_leave or a
+/// signal that ends the process.
 int cposix_terminal_enter(int input, int output);
 void cposix_terminal_leave(void);
 /// What Control-Z does: stops the process, with the terminal as it was before; it comes back with SIGCONT.

@@ -1,0 +1,170 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: another program takes over in this process
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import Events
+import MasterPolicy
+import SystemCalls
+
+// No child notices: pid, locks, sockets, channels and children stay where they are. First the program tries the
+// take-over out in a process of its own, with the state as it is then (`UpgradeAttempt`). When it says that it can,
+// this process executes it, with the state as it is at that moment. A program that then finds that it cannot executes
+// this one again (`TakeOver`).
+extension Master {
+    /// SIGUSR2: the program that this one was started from, as its file is now.
+    func upgradeRequested() {
+        guard let path = invocation.programPath else {
+            return refuseUpgrade(to: "the same program", "/proc is not there, so master does not know its own file")
+        }
+        upgrade(to: path)
+    }
+
+    /// - Parameter program: its absolute path.
+    func upgrade(to program: String) {
+        if upgradeAttempt != nil { return refuseUpgrade(to: program, "another upgrade is under way: wait for its end") }
+        if reloadAttempt != nil { return refuseUpgrade(to: program, "a reload is under way: wait for its end") }
+        if services.contains(where: { $0?.formerChannel?.readerNumber != nil }) {
+            return refuseUpgrade(to: program, "a retirement is under way: wait for its end")
+        }
+        guard program.hasPrefix("/") else { return refuseUpgrade(to: program, "name it by its absolute path") }
+        guard isExecutable(program) else {
+            return refuseUpgrade(to: program, "there is no program that may be executed")
+        }
+        log.info("upgrade: trying out \(program)")
+        do throws(SystemError) {
+            try beginTrial(program)
+        } catch {
+            refuseUpgrade(to: program, error.description)
+        }
+    }
+
+    private func beginTrial(_ program: String) throws(SystemError) {
+        let state = try makeSealedFile("master-state", handover().encoded).moved(atLeast: ChildImage.lowestSource)
+        let ends = try makePipe(nonBlocking: false).moved(atLeast: ChildImage.lowestSource)
+        try ends.first.number.setNonBlocking(true)
+        let pid: Int32
+        switch spawner.tryOut(program, state: state.number, output: ends.second.number) {
+        case .started(let started): pid = started
+        case .execFailed(let started, let error), .moveFailed(let started, _, let error):
+            helpers.insert(started)
+            throw error
+        case .forkFailed(let error): throw error
+        }
+        let pipe = ends.keepingFirst()
+        do throws(SystemError) {
+            let watch = try loop.watch(pipe.number, for: .readable, token: MasterEvent.trialSpoke.token)
+            let timer = loop.makeTimer(token: MasterEvent.trialDue.token)
+            loop.arm(timer, milliseconds: UpgradeAttempt.timeLimitSeconds * 1000)
+            upgradeAttempt = UpgradeAttempt(program: program, pid: pid, pipe: pipe, watch: watch, timer: timer)
+        } catch {
+            helpers.insert(pid)
+            try? sendSignal(.kill, to: pid)
+            throw error
+        }
+    }
+
+    /// The trial has said something; its end is heard of by SIGCHLD.
+    func trialSpoke() {
+        guard let attempt = upgradeAttempt else { return }
+        if attempt.read() == .ended { loop.stop(attempt.watch) }
+    }
+
+    func trialDue() { upgradeAttempt?.timeIsUp() }
+
+    func trialEnded(_ attempt: UpgradeAttempt, _ status: WaitStatus) {
+        attempt.ended(status)
+        let verdict = attempt.verdict
+        if verdict == .running { return }
+        loop.remove(attempt.watch)
+        loop.remove(attempt.timer)
+        upgradeAttempt = nil
+        switch verdict {
+        case .running: break
+        case .possible: handOver(to: attempt.program)
+        case .refused(let reason, let output):
+            for line in output.prefix(20) { log.warning("upgrade: \(attempt.program): \(line)") }
+            refuseUpgrade(to: attempt.program, reason)
+        }
+    }
+
+    /// Everything that runs goes on as it was.
+    func refuseUpgrade(to program: String, _ reason: String) {
+        log.warning("upgrade to \(program) refused: \(reason) -- the running program goes on")
+    }
+
+    /// Executes the program; returns when that failed, with everything as it was.
+    private func handOver(to program: String) {
+        carryOut()
+        do throws(SystemError) {
+            let own = try openOwnProgram()
+            let handover = handover()
+            let state = try makeSealedFile("master-state", handover.encoded)
+            log.finish()
+            let kept = handover.descriptors + [own.number, state.number]
+            try blockAllSignals()
+            kept.forEach { try? $0.setCloseOnExec(false) }
+            TakeOver.announce(state: state.number, program: own.number)
+            manager.offer.announce()
+            let error = execute(.path(program), arguments: [program] + invocation.arguments.dropFirst())
+            TakeOver.withdraw()
+            ServiceManagerOffer.withdraw()
+            kept.forEach { try? $0.setCloseOnExec(true) }
+            try? unblockAllSignals()
+            throw error
+        } catch {
+            refuseUpgrade(to: program, error.description)
+        }
+    }
+
+    private func openOwnProgram() throws(SystemError) -> Descriptor {
+        do throws(SystemError) {
+            return try openFile("/proc/self/exe", .readOnly)
+        } catch {
+            guard let path = invocation.programPath else { throw error }
+            return try openFile(path, .readOnly)
+        }
+    }
+
+    /// The state between two events, when no effect is left to be carried out.
+    private func handover() -> Handover {
+        Handover(
+            pid: processID(),
+            processName: processName,
+            programPath: invocation.programPath ?? invocation.arguments.first ?? "",
+            versionLine: BuildMark.versionLine,
+            locks: locks.numbers,
+            flow: spawner.flowNumbers,
+            frozen: frozen,
+            acceptedMain: acceptedMain,
+            owner: owner.account,
+            exitTime: exitTime,
+            isStandingIn: isStandingIn,
+            helpers: helpers.sorted(),
+            unsentWakeups: unsentWakeups,
+            services: services.compactMap { $0.map(handedOver) },
+            policy: policy
+        )
+    }
+
+    private var unsentWakeups: [ServiceID] {
+        let unsent = wakeups.unsent
+        return services.compactMap { $0 }.filter { unsent.contains($0.plan.identity) }.map(\.id)
+    }
+
+    private func handedOver(_ service: RunningService) -> Handover.Service {
+        var channel: Handover.Channel?
+        if let reader = service.channel?.readerNumber, let child = service.channel?.childNumber {
+            channel = Handover.Channel(reader: reader, child: child)
+        }
+        return Handover.Service(
+            id: service.id,
+            plan: service.plan,
+            listeners: service.listeners.numbers,
+            channel: channel,
+            isAdopted: service.isAdopted,
+            isRefusing: service.isRefusing
+        )
+    }
+}

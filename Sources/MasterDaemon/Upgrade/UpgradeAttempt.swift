@@ -1,0 +1,94 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: an upgrade under way
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import ByteText
+import Events
+import MasterPolicy
+import SystemCalls
+
+/// The trial of the program that shall take over, from its start to the verdict. The loop goes on meanwhile.
+///
+///     asked --> trial runs --> ended and said that it is possible? --yes--> execve
+///                   |                     | no
+///                   +-- too slow: killed -+--> refused
+final class UpgradeAttempt {
+    /// How long a trial may take. It reads two files and asks for names.
+    static let timeLimitSeconds: Int64 = 10
+    /// Output of a trial that is kept; what is beyond is read and dropped.
+    private static let outputLimit = 64 * 1024
+
+    enum Verdict: Equatable {
+        case running
+        case possible
+        /// Why not, and what the program said about it.
+        case refused(String, output: [String])
+    }
+
+    let program: String
+    let pid: Int32
+    let watch: WatchID
+    let timer: WatchID
+    private let pipe: Descriptor
+    private var output: [UInt8] = []
+    private var status: WaitStatus?
+    private var isTooSlow = false
+
+    init(program: String, pid: Int32, pipe: consuming Descriptor, watch: WatchID, timer: WatchID) {
+        self.program = program
+        self.pid = pid
+        self.pipe = pipe
+        self.watch = watch
+        self.timer = timer
+    }
+
+    enum Output { case open, ended }
+
+    /// Takes what the trial has said; at most so much at a time, whatever it says.
+    @discardableResult
+    func read() -> Output {
+        for _ in 0..<64 {
+            let block: [UInt8]?
+            do throws(SystemError) {
+                block = try pipe.number.read(atMost: 4096)
+            } catch {
+                return .ended
+            }
+            guard let block else { return .open }
+            if block.isEmpty { return .ended }
+            output += block.prefix(Self.outputLimit - output.count)
+        }
+        return .open
+    }
+
+    /// What the trial's own children may say later is not waited for.
+    func ended(_ status: WaitStatus) {
+        if case .stopped = status { return }
+        self.status = status
+        read()
+    }
+
+    func timeIsUp() {
+        isTooSlow = true
+        try? sendSignal(.kill, to: pid)
+    }
+
+    var verdict: Verdict {
+        guard let status else { return .running }
+        var lines = String(rawBytes: output).split(separator: "\n").map(String.init)
+        if status == .exited(status: 0), lines.last == Trial.possible { return .possible }
+        if lines.last == Trial.possible { lines.removeLast() }
+        return .refused(reason(status), output: lines)
+    }
+
+    private func reason(_ status: WaitStatus) -> String {
+        if isTooSlow { return "it has not tried the take-over out within \(Self.timeLimitSeconds) seconds" }
+        switch status {
+        case .exited(status: 0): return "it is no master that can take over from this one"
+        case .exited(let status): return "it cannot take over (exit status \(status))"
+        case .signaled(let number): return "it was killed by signal \(number) when it tried the take-over out"
+        case .stopped: return "it was stopped"
+        }
+    }
+}
