@@ -26,6 +26,7 @@ extension ControlRequest {
         case .release(let service), .retire(let service), .disable(let service), .enable(let service):
             [verb.rawValue, service.text]
         case .verbose(let isOn): [verb.rawValue, isOn ? "on" : "off"]
+        case .upgrade(let program): [verb.rawValue] + (program.map { ["\(Key.path.rawValue)=\($0)"] } ?? [])
         case .stop(let seconds): [verb.rawValue] + (seconds.map { ["\(Key.timeout.rawValue)=\($0)"] } ?? [])
         }
     }
@@ -51,6 +52,7 @@ extension ControlRequest {
                 switch key {
                 case .timeout: drain.timeoutSeconds = try Self.seconds(value)
                 case .refuse: drain.refuses = try Self.decision(value, "yes", "no")
+                case .path: throw RequestProblem(text: "drain knows no path")
                 }
             }
             self = .drain(service, drain)
@@ -60,6 +62,14 @@ extension ControlRequest {
         case .disable: self = .disable(try words.neededService(verb))
         case .enable: self = .enable(try words.neededService(verb))
         case .verbose: self = .verbose(try Self.decision(words.next() ?? "", "on", "off"))
+        case .upgrade:
+            var program: String?
+            while let (key, value) = try words.nextOption() {
+                guard key == .path else { throw RequestProblem(text: "upgrade knows no \(key.rawValue)") }
+                guard value.hasPrefix("/") else { throw RequestProblem(text: "path is the absolute path of a program") }
+                program = value
+            }
+            self = .upgrade(program: program)
         case .stop:
             var seconds: Int?
             while let (key, value) = try words.nextOption() {
@@ -71,7 +81,7 @@ extension ControlRequest {
         if let surplus = words.next() { throw RequestProblem(text: "\(verb.rawValue): unexpected \"\(surplus)\"") }
     }
 
-    fileprivate enum Key: String { case timeout, refuse }
+    fileprivate enum Key: String { case timeout, refuse, path }
 
     private static func seconds(_ text: String) throws(RequestProblem) -> Int {
         // Int takes a sign.

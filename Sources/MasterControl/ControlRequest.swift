@@ -31,6 +31,9 @@ package enum ControlRequest: Hashable, Sendable {
     case verbose(Bool)
     /// Drain everything, then end.
     case stop(timeoutSeconds: Int?)
+    /// Another program takes over in the process of master: one with this absolute path, or the one that is now where
+    /// master was started from. A path with a space cannot be named.
+    case upgrade(program: String?)
     case version
 
     /// How a drain treats those who are being served, and those who come.
@@ -53,7 +56,7 @@ package enum ControlRequest: Hashable, Sendable {
 
     /// The first word.
     package enum Verb: String, CaseIterable, Sendable {
-        case reload, check, drain, resume, release, retire, disable, enable, verbose, stop, version
+        case reload, check, drain, resume, release, retire, disable, enable, verbose, stop, upgrade, version
     }
 
     package var verb: Verb {
@@ -68,6 +71,7 @@ package enum ControlRequest: Hashable, Sendable {
         case .enable: .enable
         case .verbose: .verbose
         case .stop: .stop
+        case .upgrade: .upgrade
         case .version: .version
         }
     }

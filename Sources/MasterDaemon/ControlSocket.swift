@@ -123,6 +123,12 @@ struct ControlSocket: ~Copyable {
 
     // MARK: one client
 
+    /// For the next program in this process, which answers; nil for a client that is gone, or has not read what it was
+    /// told.
+    func number(of slot: SlotID) -> DescriptorNumber? {
+        clients.contains(slot) && clients[slot].output.isEmpty ? clients[slot].socket.number : nil
+    }
+
     func peer(of slot: SlotID) -> PeerCredentials? { clients.contains(slot) ? clients[slot].peer : nil }
 
     /// A client can be read from or written to.

@@ -191,6 +191,7 @@ extension Master {
         case .disable(let service): disable(service, for: slot)
         case .enable(let service): enable(service, for: slot)
         case .stop(let seconds): stop(seconds, for: slot)
+        case .upgrade(let program): upgradeRequested(program, by: slot)
         }
     }
 

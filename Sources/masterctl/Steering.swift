@@ -8,7 +8,7 @@ import MasterControl
 
 let steeringCommands: [any ParsableCommand.Type] = [
     Reload.self, Check.self, Drain.self, Resume.self, Retire.self, Release.self, Disable.self, Enable.self,
-    Verbose.self, Stop.self, Version.self,
+    Verbose.self, Stop.self, Upgrade.self, Version.self,
 ]
 
 /// A subcommand that is one request to master.
@@ -124,6 +124,28 @@ struct Stop: SteeringCommand {
     @Option(help: ArgumentHelp("Ends processes that are still at work then.", valueName: "seconds")) var timeout: Int?
 
     var request: ControlRequest { get throws { .stop(timeoutSeconds: try checked(timeout)) } }
+}
+
+struct Upgrade: SteeringCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Has another program take over in the process of master, and waits until it has.",
+        discussion: """
+            Without a program, the one that is now where master was started from.
+            Nothing stops meanwhile. A program that cannot take over leaves the
+            running one as it was; the exit status is 1 then.
+            """
+    )
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "The absolute path of a program.") var program: String?
+
+    var request: ControlRequest {
+        get throws {
+            if let program, !program.hasPrefix("/") || program.contains(" ") {
+                throw ValidationError("a program is named by its absolute path, without a space")
+            }
+            return .upgrade(program: program)
+        }
+    }
 }
 
 struct Verbose: SteeringCommand {

@@ -137,6 +137,32 @@ import Testing
         #expect(Caller.pid(place) == child)
     }
 
+    @Test(
+        "who asks with masterctl is answered: by the next program when it goes on, and with the reason when it does not"
+    )
+    func asked() throws {
+        let system = try MailSystem([Line.unix("talk", "serve")], programs: ["masterctl"])
+        defer { system.end() }
+        let master = try system.start()
+        let command = system.daemonDirectory + "/masterctl"
+        try system.install(BuiltProducts.path("master"), as: "other")
+        let done = try run(
+            [command, "upgrade", system.daemonDirectory + "/other", "-c", system.configDirectory],
+            timeout: patience
+        )
+        #expect(done.status == 0 && done.output.contains(Self.done), "\(done)")
+        let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(master.pid)/exe")
+        #expect(program == system.daemonDirectory + "/other")
+        let refused = try run([command, "upgrade", "/bin/false", "-c", system.configDirectory], timeout: patience)
+        #expect(refused.status == 1 && refused.output.contains("it cannot take over"), "\(refused)")
+        let none = try run([command, "upgrade", "/nowhere", "-c", system.configDirectory], timeout: patience)
+        #expect(none.status == 1 && none.output.contains("no program that may be executed"), "\(none)")
+        let relative = try run([command, "upgrade", "master", "-c", system.configDirectory], timeout: patience)
+        #expect(relative.status == 64, "\(relative)")
+        let version = try run([command, "version", "-c", system.configDirectory], timeout: patience)
+        #expect(version.status == 0, "the next program can be steered: \(version)")
+    }
+
     @Test("a program that cannot be executed, and none at all")
     func notThere() throws {
         let system = try MailSystem([Line.unix("talk", "serve")])

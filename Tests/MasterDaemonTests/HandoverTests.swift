@@ -75,6 +75,7 @@ import Testing
             exitTime: PolicyTime(milliseconds: 5),
             isStandingIn: true,
             helpers: [5, 6],
+            asker: DescriptorNumber(25),
             unsentWakeups: [second],
             services: [
                 Handover.Service(
@@ -103,7 +104,7 @@ import Testing
         let read = try Handover(decoding: sample.encoded)
         #expect(read.encoded == sample.encoded)
         #expect(read.services == sample.services)
-        #expect(read.descriptors == (16...24).map { DescriptorNumber($0) })
+        #expect(Set(read.descriptors) == Set((16...25).map { DescriptorNumber($0) }))
         #expect(read.acceptedMain == sample.acceptedMain)
         #expect(read.exitTime == sample.exitTime && read.isStandingIn && read.helpers == [5, 6])
         #expect(read.unsentWakeups == sample.unsentWakeups)

@@ -51,6 +51,8 @@ struct Handover {
     var isStandingIn: Bool
     /// Processes without a service that will have to be reaped.
     var helpers: [Int32]
+    /// The client of the control socket that waits for the end of the upgrade.
+    var asker: DescriptorNumber?
     /// Services whose wake-up was not delivered yet.
     var unsentWakeups: [ServiceID]
     var services: [Service]
@@ -58,7 +60,7 @@ struct Handover {
 
     /// Every descriptor that has to stay open.
     var descriptors: [DescriptorNumber] {
-        locks + flow
+        locks + flow + (asker.map { [$0] } ?? [])
             + services.flatMap { service in
                 service.listeners + (service.channel.map { [$0.reader, $0.child] } ?? [])
             }
@@ -92,6 +94,7 @@ extension Handover {
             exitTime: nil,
             isStandingIn: false,
             helpers: [],
+            asker: nil,
             unsentWakeups: [],
             services: [],
             policy: Policy()
@@ -128,6 +131,9 @@ extension Handover {
         try coder.code(&exitTime)
         try coder.code(&isStandingIn)
         try coder.code(&helpers, blank: 0) { coder, pid throws(StateProblem) in try coder.code(&pid) }
+        try coder.code(&asker, absent: DescriptorNumber(-1)) { coder, number throws(StateProblem) in
+            try coder.code(&number)
+        }
         try coder.code(&unsentWakeups, blank: ServiceID(index: 0, generation: 0)) { coder, id throws(StateProblem) in
             try id.code(with: &coder)
         }

@@ -5,6 +5,8 @@
 
 import Diagnostics
 import Events
+import FixedMemory
+import MasterControl
 import MasterPolicy
 import SystemCalls
 
@@ -13,34 +15,37 @@ import SystemCalls
 // this process executes it, with the state as it is at that moment. A program that then finds that it cannot executes
 // this one again (`TakeOver`).
 extension Master {
-    /// SIGUSR2: the program that this one was started from, as its file is now.
-    func upgradeRequested() {
-        guard let path = invocation.programPath else {
-            return refuseUpgrade(to: "the same program", "/proc is not there, so master does not know its own file")
+    /// SIGUSR2, or a client of the control socket.
+    ///
+    /// - Parameter program: its absolute path; nil for the program that this one was started from, as its file is now.
+    func upgradeRequested(_ program: String? = nil, by asker: SlotID? = nil) {
+        guard let path = program ?? invocation.programPath else {
+            let reason = "/proc is not there, so master does not know its own file"
+            return refuseUpgrade(to: "the same program", reason, asker)
         }
-        upgrade(to: path)
+        upgrade(to: path, asker)
     }
 
-    /// - Parameter program: its absolute path.
-    func upgrade(to program: String) {
-        if upgradeAttempt != nil { return refuseUpgrade(to: program, "another upgrade is under way: wait for its end") }
-        if reloadAttempt != nil { return refuseUpgrade(to: program, "a reload is under way: wait for its end") }
-        if services.contains(where: { $0?.formerChannel?.readerNumber != nil }) {
-            return refuseUpgrade(to: program, "a retirement is under way: wait for its end")
-        }
-        guard program.hasPrefix("/") else { return refuseUpgrade(to: program, "name it by its absolute path") }
-        guard isExecutable(program) else {
-            return refuseUpgrade(to: program, "there is no program that may be executed")
-        }
+    private func upgrade(to program: String, _ asker: SlotID?) {
+        if let obstacle = obstacle(to: program) { return refuseUpgrade(to: program, obstacle, asker) }
         log.info("upgrade: trying out \(program)")
         do throws(SystemError) {
-            try beginTrial(program)
+            try beginTrial(program, asker)
         } catch {
-            refuseUpgrade(to: program, error.description)
+            refuseUpgrade(to: program, error.description, asker)
         }
     }
 
-    private func beginTrial(_ program: String) throws(SystemError) {
+    private func obstacle(to program: String) -> String? {
+        if upgradeAttempt != nil { return "another upgrade is under way: wait for its end" }
+        if reloadAttempt != nil { return "a reload is under way: wait for its end" }
+        if services.contains(where: { $0?.formerChannel?.readerNumber != nil }) {
+            return "a retirement is under way: wait for its end"
+        }
+        return isExecutable(program) ? nil : "there is no program that may be executed"
+    }
+
+    private func beginTrial(_ program: String, _ asker: SlotID?) throws(SystemError) {
         let state = try makeSealedFile("master-state", handover().encoded).moved(atLeast: ChildImage.lowestSource)
         let ends = try makePipe(nonBlocking: false).moved(atLeast: ChildImage.lowestSource)
         try ends.first.number.setNonBlocking(true)
@@ -57,7 +62,14 @@ extension Master {
             let watch = try loop.watch(pipe.number, for: .readable, token: MasterEvent.trialSpoke.token)
             let timer = loop.makeTimer(token: MasterEvent.trialDue.token)
             loop.arm(timer, milliseconds: UpgradeAttempt.timeLimitSeconds * 1000)
-            upgradeAttempt = UpgradeAttempt(program: program, pid: pid, pipe: pipe, watch: watch, timer: timer)
+            upgradeAttempt = UpgradeAttempt(
+                program: program,
+                asker: asker,
+                pid: pid,
+                pipe: pipe,
+                watch: watch,
+                timer: timer
+            )
         } catch {
             helpers.insert(pid)
             try? sendSignal(.kill, to: pid)
@@ -82,24 +94,30 @@ extension Master {
         upgradeAttempt = nil
         switch verdict {
         case .running: break
-        case .possible: handOver(to: attempt.program)
+        case .possible: handOver(to: attempt.program, attempt.asker)
         case .refused(let reason, let output):
-            for line in output.prefix(20) { log.warning("upgrade: \(attempt.program): \(line)") }
-            refuseUpgrade(to: attempt.program, reason)
+            for line in output.prefix(20) {
+                log.warning("upgrade: \(attempt.program): \(line)")
+                if let asker = attempt.asker { say(.progress(line), to: asker) }
+            }
+            refuseUpgrade(to: attempt.program, reason, attempt.asker)
         }
     }
 
     /// Everything that runs goes on as it was.
-    func refuseUpgrade(to program: String, _ reason: String) {
-        log.warning("upgrade to \(program) refused: \(reason) -- the running program goes on")
+    private func refuseUpgrade(to program: String, _ reason: String, _ asker: SlotID?) {
+        let text = "upgrade to \(program) refused: \(reason) -- the running program goes on"
+        log.warning(text)
+        if let asker { answer(asker, .refused, text) }
     }
 
     /// Executes the program; returns when that failed, with everything as it was.
-    private func handOver(to program: String) {
+    private func handOver(to program: String, _ asker: SlotID?) {
         carryOut()
         do throws(SystemError) {
             let own = try openOwnProgram()
-            let handover = handover()
+            var handover = handover()
+            handover.asker = asker.flatMap { desk.socket.number(of: $0) }
             let state = try makeSealedFile("master-state", handover.encoded)
             log.finish()
             let kept = handover.descriptors + [own.number, state.number]
@@ -114,7 +132,7 @@ extension Master {
             try? unblockAllSignals()
             throw error
         } catch {
-            refuseUpgrade(to: program, error.description)
+            refuseUpgrade(to: program, error.description, asker)
         }
     }
 
@@ -142,6 +160,7 @@ extension Master {
             exitTime: exitTime,
             isStandingIn: isStandingIn,
             helpers: helpers.sorted(),
+            asker: nil,
             unsentWakeups: unsentWakeups,
             services: services.compactMap { $0.map(handedOver) },
             policy: policy

@@ -7,6 +7,7 @@ import ConfigLoading
 import Diagnostics
 import Events
 import MasterConfig
+import MasterControl
 import MasterPolicy
 import MasterProtocol
 import SystemCalls
@@ -50,11 +51,22 @@ extension MasterMain {
             master.goOn(handover, reading, &store)
         }
         if let problem = arrival.problem {
-            log.warning("upgrade failed: \(problem) -- the program that ran before goes on")
+            let text = "upgrade failed: \(problem) -- the program that ran before goes on"
+            log.warning(text)
+            answer(handover.asker, .failed, text)
         } else {
-            log.info("upgrade: \(BuildMark.versionLine) goes on where \(handover.versionLine) stopped")
+            let text = "upgrade: \(BuildMark.versionLine) goes on where \(handover.versionLine) stopped"
+            log.info(text)
+            answer(handover.asker, .ok, text)
         }
         return master
+    }
+
+    /// Whoever has asked the other program through its control socket: one line, which its socket has room for.
+    private static func answer(_ asker: DescriptorNumber?, _ status: ControlReply.Status, _ text: String) {
+        guard let asker else { return }
+        let socket = Descriptor(owning: asker)
+        _ = try? socket.number.send(Array((ControlReply.result(status, text).json + "\n").utf8))
     }
 
     private static func makeLoop(_ reading: Reading) throws(TakeOverFailure) -> EventLoop {

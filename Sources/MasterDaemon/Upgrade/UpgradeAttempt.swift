@@ -5,6 +5,7 @@
 
 import ByteText
 import Events
+import FixedMemory
 import MasterPolicy
 import SystemCalls
 
@@ -27,6 +28,8 @@ final class UpgradeAttempt {
     }
 
     let program: String
+    /// Who has asked through the control socket.
+    let asker: SlotID?
     let pid: Int32
     let watch: WatchID
     let timer: WatchID
@@ -35,8 +38,9 @@ final class UpgradeAttempt {
     private var status: WaitStatus?
     private var isTooSlow = false
 
-    init(program: String, pid: Int32, pipe: consuming Descriptor, watch: WatchID, timer: WatchID) {
+    init(program: String, asker: SlotID?, pid: Int32, pipe: consuming Descriptor, watch: WatchID, timer: WatchID) {
         self.program = program
+        self.asker = asker
         self.pid = pid
         self.pipe = pipe
         self.watch = watch
