@@ -21,7 +21,7 @@ COLD_CLIENTS = 80
 WARM_UP_SECONDS = 0.3
 # A mail takes a hundred times as long as a request, and its processes stay for a hundred clients only.
 MAIL_WARM_UP_SECONDS = 1.0
-SHORTEST_MAIL_SECONDS = 4.0
+SHORTEST_MAIL_SECONDS = 10.0
 # How long the queue may take to become empty behind the last mail.
 DELIVERY_SECONDS = 60
 
