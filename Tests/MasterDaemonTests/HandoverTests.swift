@@ -72,6 +72,7 @@ import Testing
             frozen: FrozenSettings(),
             acceptedMain: Array("a = b\n".utf8) + [0xff],
             owner: UserAccount(name: "mail", uid: 8, gid: 12),
+            started: PolicyTime(milliseconds: 4),
             exitTime: PolicyTime(milliseconds: 5),
             isStandingIn: true,
             helpers: [5, 6],
@@ -106,7 +107,10 @@ import Testing
         #expect(read.services == sample.services)
         #expect(Set(read.descriptors) == Set((16...25).map { DescriptorNumber($0) }))
         #expect(read.acceptedMain == sample.acceptedMain)
-        #expect(read.exitTime == sample.exitTime && read.isStandingIn && read.helpers == [5, 6])
+        #expect(
+            read.started == sample.started && read.exitTime == sample.exitTime && read.isStandingIn
+                && read.helpers == [5, 6]
+        )
         #expect(read.unsentWakeups == sample.unsentWakeups)
         #expect(read.policy.encoded == sample.policy.encoded)
         #expect(read.services[0].plan.asksForNothingNew(of: sample.services[0].plan))

@@ -46,6 +46,8 @@ struct Handover {
     /// main.cf as it was accepted last, and the account that its mail_owner is.
     var acceptedMain: [UInt8]
     var owner: UserAccount
+    /// When master was started, whatever program that was.
+    var started: PolicyTime
     /// When `-e` ends master.
     var exitTime: PolicyTime?
     var isStandingIn: Bool
@@ -91,6 +93,7 @@ extension Handover {
             frozen: FrozenSettings(),
             acceptedMain: [],
             owner: UserAccount(name: "", uid: 0, gid: 0),
+            started: PolicyTime(milliseconds: 0),
             exitTime: nil,
             isStandingIn: false,
             helpers: [],
@@ -128,6 +131,7 @@ extension Handover {
         try coder.code(&uid)
         try coder.code(&gid)
         owner = UserAccount(name: name, uid: uid, gid: gid)
+        try coder.code(&started)
         try coder.code(&exitTime)
         try coder.code(&isStandingIn)
         try coder.code(&helpers, blank: 0) { coder, pid throws(StateProblem) in try coder.code(&pid) }

@@ -8,6 +8,7 @@ import Events
 import FixedMemory
 import MasterControl
 import MasterPolicy
+import StatusPage
 import SystemCalls
 
 // No child notices: pid, locks, sockets, channels and children stay where they are. First the program tries the
@@ -157,6 +158,7 @@ extension Master {
             frozen: frozen,
             acceptedMain: acceptedMain,
             owner: owner.account,
+            started: PolicyTime(milliseconds: board.master.started),
             exitTime: exitTime,
             isStandingIn: isStandingIn,
             helpers: helpers.sorted(),

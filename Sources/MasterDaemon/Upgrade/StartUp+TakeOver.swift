@@ -10,6 +10,7 @@ import MasterConfig
 import MasterControl
 import MasterPolicy
 import MasterProtocol
+import StatusPage
 import SystemCalls
 
 // Every signal waits until the loop listens, so none is lost. What can fail comes first, and gives the process back to
@@ -165,8 +166,10 @@ extension Master {
         spawner.refreshEnvironment()
         for id in handover.unsentWakeups { carryOut(.sendWakeup(id)) }
         openControl()
+        board.master.started = handover.started.milliseconds
         describeBoard()
         publish()
+        publish(.upgrade)
         beginTellingManager()
         try? Signal.pipe.ignore()
         try? unblockAllSignals()
