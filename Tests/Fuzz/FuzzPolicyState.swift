@@ -12,7 +12,7 @@ import MasterProtocol
 public func fuzzPolicyState(_ start: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let input = Array(UnsafeBufferPointer(start: start, count: size))
     _ = try? Policy(decoding: input)
-    var writer = StateWriter()
+    var writer = StateWriter(mark: StateFrame.policyMark)
     try? writer.begin(version: Policy.stateVersion)
     for start in stride(from: 0, to: input.count - 7, by: 8) {
         var word = input[start..<start + 8].reversed().reduce(Int64(0)) { $0 << 8 | Int64($1) }
