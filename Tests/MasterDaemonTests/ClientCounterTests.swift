@@ -36,7 +36,8 @@ private final class Queue {
 }
 
 @Suite struct ClientCounterTests {
-    @Test(.enabled(if: UnixQueue.isVisible)) func aFailureThatPassesIsForgotten() async {
+    @Test("a failure that passes is forgotten", .enabled(if: UnixQueue.isVisible))
+    func passingFailure() async {
         await #expect(processExitsWith: .success) {
             for code in [Errno.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .noBufferSpace] {
                 let queue = try Queue()
@@ -48,7 +49,8 @@ private final class Queue {
         }
     }
 
-    @Test func aRefusalIsRemembered() async {
+    @Test("a refusal is remembered")
+    func refusal() async {
         await #expect(processExitsWith: .success) {
             for code in [Errno.noSuchFileOrDirectory, .permissionDenied, .protocolNotSupported] {
                 let queue = try Queue()
@@ -62,7 +64,8 @@ private final class Queue {
         }
     }
 
-    @Test func queuesOfFIFOsDatagramsAndNoSocketsAreNotKnown() throws {
+    @Test("the queues of FIFOs, of datagrams and of no sockets are not known")
+    func unknownQueues() throws {
         let queue = try Queue()
         var counter = ClientCounter()
         for endpoint in [EndpointPlan.path("fifo", .fifo), .path("datagrams", .unixDatagram), .inet([])] {

@@ -40,8 +40,8 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         return value
     }
 
-    @Test(arguments: [Transport.unix, .pass])
-    func aStreamSocketListensForAllUsers(_ type: Transport) throws {
+    @Test("a stream socket listens for all users", arguments: [Transport.unix, .pass])
+    func streamSocket(_ type: Transport) throws {
         let path = home.file("stream")
         let made = try Endpoint.make(.path(path, type), backlog: 10, windowSize: 0)
         let numbers = made.numbers
@@ -54,7 +54,8 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         #expect(found.mode & 0o777 == 0o666)
     }
 
-    @Test func aDatagramSocket() throws {
+    @Test("a datagram socket is open to all users")
+    func datagramSocket() throws {
         let path = home.file("datagram")
         let made = try Endpoint.make(.path(path, .unixDatagram), backlog: 10, windowSize: 0)
         expectOurs(made.numbers[0])
@@ -62,7 +63,8 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         #expect(try facts(ofPath: path).mode & 0o777 == 0o666)
     }
 
-    @Test func aFifoIsEmptyAndNeverEnds() throws {
+    @Test("a FIFO is empty and never ends")
+    func fifo() throws {
         let path = home.file("fifo")
         let made = try Endpoint.make(.path(path, .fifo), backlog: 10, windowSize: 0)
         let number = made.numbers[0]
@@ -79,15 +81,16 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         #expect(try !number.waitForInput(milliseconds: 0), "the last writer's end is not the FIFO's")
     }
 
-    @Test(arguments: [Transport.unix, .unixDatagram, .fifo])
-    func whatIsInTheWayIsReplaced(_ type: Transport) throws {
+    @Test("what is in the way is replaced", arguments: [Transport.unix, .unixDatagram, .fifo])
+    func inTheWay(_ type: Transport) throws {
         let path = try home.write("old", to: "endpoint")
         _ = try Endpoint.make(.path(path, type), backlog: 10, windowSize: 0)
         #expect(try facts(ofPath: path).kind == (type == .fifo ? .fifo : .socket))
         #expect(failure(.path(path, type)) == nil, "again, over its own kind")
     }
 
-    @Test func inetListensOnEveryAddress() throws {
+    @Test("inet listens on every address")
+    func inet() throws {
         let port = try HeldPort()
         let addresses = [port.onLoopback, SocketAddress(ipv4: [127, 0, 0, 2], port: port.number)]
         let made = try Endpoint.make(.inet(addresses), backlog: 10, windowSize: 65536)
@@ -104,8 +107,11 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         }
     }
 
-    @Test(.enabled(if: Loopback.hasIPv6, "SKIPPED: this machine has no IPv6"))
-    func ipv6DoesNotTakeIPv4() throws {
+    @Test(
+        "the IPv6 wildcard leaves that of IPv4 free",
+        .enabled(if: Loopback.hasIPv6, "SKIPPED: this machine has no IPv6")
+    )
+    func wildcards() throws {
         let port = try HeldPort()
         let wildcards = [
             SocketAddress(ipv4: [0, 0, 0, 0], port: port.number),
@@ -115,7 +121,8 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         #expect(made.count == 2)
     }
 
-    @Test func aPortInUse() throws {
+    @Test("a port in use is a failure, for a probe too")
+    func portInUse() throws {
         let foreign = try makeSocket(.ipv4, .stream)
         try foreign.number.bind(to: SocketAddress(ipv4: [127, 0, 0, 1], port: 0))
         try foreign.number.listen(backlog: 1)
@@ -132,7 +139,8 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         #expect(eventually { (try? Endpoint.probe([address])) != nil })
     }
 
-    @Test func probingDoesNotListen() throws {
+    @Test("probing does not listen")
+    func probe() throws {
         let port = try HeldPort()
         let address = port.onLoopback
         let ours = try Endpoint.make(.inet([address]), backlog: 10, windowSize: 0)
@@ -146,7 +154,8 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         }
     }
 
-    @Test func pathsThatCannotBe() throws {
+    @Test("a path that cannot be is told with what was tried")
+    func badPaths() throws {
         let long = home.file(String(repeating: "x", count: 100))
         #expect(failure(.path(long, .unix)) == "unix-domain name too long: \(long)")
         #expect(failure(.path(long, .unixDatagram)) == "unix_dgram_listen: unix-domain name too long: \(long)")
@@ -160,7 +169,8 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         #expect(failure(.path(directory, .fifo)) == "fifo_listen: remove \(directory): Is a directory")
     }
 
-    @Test func errorsOfTheKernelHaveTheirTexts() async {
+    @Test("the errors of the kernel have their texts")
+    func kernelErrors() async {
         await #expect(processExitsWith: .success) {
             let home = try TemporaryDirectory("qm-end")
             let port = try HeldPort()

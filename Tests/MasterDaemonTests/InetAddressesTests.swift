@@ -41,18 +41,21 @@ import Testing
         }
     }
 
-    @Test func aPortAloneMeansTheWildcardsIPv4First() throws {
+    @Test("a port alone means the wildcards, IPv4 first")
+    func portAlone() throws {
         #expect(try list("2525", "inet_interfaces = all") == ["0.0.0.0 2525", ":: 2525"])
         #expect(try list("2525", "inet_interfaces = ALL", .ipv4) == ["0.0.0.0 2525"])
         #expect(try list("2525", "inet_interfaces = all", .ipv6) == [":: 2525"])
     }
 
-    @Test func loopbackOnlyMeansTheLoopbackAddressesOfThisMachine() throws {
+    @Test("loopback-only means the loopback addresses of this machine")
+    func loopbackOnly() throws {
         #expect(try list("2525", "inet_interfaces = loopback-only") == ["127.0.0.1 2525", "::1 2525"])
         #expect(try list("2525", "inet_interfaces = loopback-only", .ipv6) == ["::1 2525"])
     }
 
-    @Test func aListOfInterfacesIsSortedAndWithoutDuplicates() throws {
+    @Test("a list of interfaces is sorted and without duplicates")
+    func listed() throws {
         let main = "inet_interfaces = 2001:db8::7, 192.0.2.7 127.0.0.1, 192.0.2.7"
         #expect(try list("2525", main) == ["127.0.0.1 2525", "192.0.2.7 2525", "2001:db8::7 2525"])
         let stranger = try #require(try failure("2525", main, .ipv6))
@@ -126,14 +129,16 @@ import Testing
         try resolver("inet_interfaces = loopback-only").checkInterfaces(forPostfix: true)
     }
 
-    @Test func aHostStandsForItselfWhateverTheInterfaces() throws {
+    @Test("a host stands for itself, whatever the interfaces")
+    func host() throws {
         #expect(try list("198.51.100.1:2525", "inet_interfaces = loopback-only") == ["198.51.100.1 2525"])
         #expect(try list("[::1]:2525") == ["::1 2525"])
         #expect(try list("[ipv6:::1]:2525") == ["::1 2525"])
         #expect(try list("127.0.0.1:smtp") == ["127.0.0.1 25"], "a name from known_tcp_ports")
     }
 
-    @Test func failuresSayWhatTheyMean() throws {
+    @Test("failures say what they mean")
+    func failures() throws {
         let bad = try #require(try failure("no.such.host.invalid:25"))
         #expect(bad == "bad hostname or network address: no.such.host.invalid:25")
         let family = try #require(try failure("[::1]:25", "", .ipv4))
@@ -150,7 +155,8 @@ import Testing
         #expect(none == "no valid IP address found: 25")
     }
 
-    @Test func aFamilyThatTheKernelLacksIsDroppedWithAWarning() async {
+    @Test("a family that the kernel lacks is dropped with a warning")
+    func lackingFamily() async {
         await #expect(processExitsWith: .success) {
             var problems: [ConfigProblem] = []
             FaultPlan.fail(.socket, with: .addressFamilyNotSupported, afterPassing: 1)

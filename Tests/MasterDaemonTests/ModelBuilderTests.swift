@@ -69,7 +69,8 @@ import Testing
         try FileManager.default.setAttributes([.modificationDate: hourAgo], ofItemAtPath: home.file(name))
     }
 
-    @Test func aGoodConfiguration() throws {
+    @Test("a good configuration becomes the services it describes")
+    func goodFiles() throws {
         let (model, problems) = try build(
             main: "default_process_limit = 50\n",
             master: "2525 inet n - n - 5 a\nb unix - - n - - b\nc unix-dgram n - n - 1 c\nd fifo - - n - 1 d\n"
@@ -114,7 +115,8 @@ import Testing
         #expect(rules.map(\.isStressEligible) == [isTold, false])
     }
 
-    @Test func filesThatAreNotThere() throws {
+    @Test("a file that is not there is fatal")
+    func missingFiles() throws {
         let (none, problems) = try build(master: nil)
         #expect(none == nil)
         #expect(problems == ["fatal: open \(masterPath): No such file or directory"])
@@ -124,7 +126,8 @@ import Testing
         #expect(first == ["fatal: open \(home.file("main.cf")): No such file or directory"])
     }
 
-    @Test func everyProblemOfBothFilesIsThere() throws {
+    @Test("every mistake of master.cf is told, whatever its kind")
+    func everyProblem() throws {
         let (model, problems) = try build(
             master: """
                 a unix maybe - n - 1 c
@@ -145,7 +148,8 @@ import Testing
         )
     }
 
-    @Test func theLastOfTwoEntriesForOneServiceCounts() throws {
+    @Test("the last of two entries for one service counts")
+    func twoEntries() throws {
         let (model, problems) = try build(master: "smtp inet n - n - 1 a\n25 inet n - n - 9 b\n")
         #expect(
             problems == [
@@ -155,8 +159,11 @@ import Testing
         #expect(model?.services.map(\.entry.command) == ["b"])
     }
 
-    @Test(.enabled(if: geteuid() == 0, "SKIPPED: needs root"))
-    func anOwnerThatDoesNotExistOrIsShared() throws {
+    @Test(
+        "an owner or a group that does not exist, or is privileged, is fatal",
+        .enabled(if: geteuid() == 0, "SKIPPED: needs root")
+    )
+    func badOwner() throws {
         for (main, text) in [
             ("mail_owner = no-such-user\n", "parameter mail_owner: unknown user name value: no-such-user"),
             ("mail_owner = root\n", "parameter mail_owner: user root has privileged user ID"),
@@ -168,8 +175,8 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: geteuid() == 0, "SKIPPED: needs root"))
-    func anOrdinaryUserHasOnlyOwnServices() async {
+    @Test("an ordinary user has only own services", .enabled(if: geteuid() == 0, "SKIPPED: needs root"))
+    func ordinaryUser() async {
         await #expect(processExitsWith: .success) {
             let scene = try ModelBuilderTests()
             let nobody = try #require(userAccount(named: "nobody"))
@@ -352,7 +359,8 @@ import Testing
         }
     }
 
-    @Test func aPlanKeepsTheSocketsItHas() {
+    @Test("a plan keeps the sockets it has")
+    func keepsSockets() {
         let running = plan("a", .inet, .inet([SocketAddress(ipv4: [127, 0, 0, 1], port: 1)]))
         let new = plan("a", .inet, .inet([SocketAddress(ipv4: [127, 0, 0, 2], port: 1)]), processLimit: 7)
         let kept = new.keepingEndpoint(of: running)

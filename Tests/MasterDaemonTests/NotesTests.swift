@@ -19,7 +19,8 @@ import Testing
         return note.text { $0 == smtp ? smtpPlan : nil }.map { ($0.level == .warning ? "warning: " : "") + $0.text }
     }
 
-    @Test func everyNoteHasItsText() {
+    @Test("every note has its text")
+    func everyNote() {
         let cases: [(PolicyNote, String)] = [
             (.exitStatus(pid: 5, smtp, status: 1), "warning: process /d/cmd pid 5 exit status 1"),
             (.killedBy(pid: 5, smtp, signal: 9), "warning: process /d/cmd pid 5 killed by signal 9"),
@@ -60,7 +61,8 @@ import Testing
         for (note, expected) in cases { #expect(text(note) == [expected]) }
     }
 
-    @Test func theProcessLimitTakesThreeLines() {
+    @Test("the note about the process limit has three lines")
+    func processLimit() {
         #expect(
             text(.processLimit(smtp, limit: 10)) == [
                 "warning: service \"smtp\" (25) has reached its process limit \"10\": new clients may experience"
@@ -73,7 +75,8 @@ import Testing
         )
     }
 
-    @Test func aServiceThatIsGoneStillHasAText() {
+    @Test("a note about a service that is gone still has a text")
+    func goneService() {
         #expect(text(.badStartup(gone)) == ["warning: (removed): bad command startup -- throttling"])
     }
 }
@@ -87,7 +90,8 @@ import Testing
         return MainDictionary(parsing: text, path: "/c/main.cf", problems: &problems)
     }
 
-    @Test func nothingChangedIsNothingSaid() {
+    @Test("where nothing has changed, nothing is said")
+    func unchanged() {
         var same = old
         var problems: [ConfigProblem] = []
         let main = main(Self.text)

@@ -25,7 +25,8 @@ import Testing
         }
     }
 
-    @Test func everyLetter() throws {
+    @Test("every option sets what it stands for")
+    func everyOption() throws {
         #expect(try parse("").task == .run)
         #expect(try parse("-c /etc/x").configDirectory == "/etc/x")
         #expect(try parse("-c/etc/x").configDirectory == "/etc/x")
@@ -42,7 +43,8 @@ import Testing
         #expect(try parse("--version").task == .version)
     }
 
-    @Test func lettersTogether() throws {
+    @Test("letters may be written together, the last with its argument")
+    func lettersTogether() throws {
         let options = try parse("-dvc /etc/x -e 5")
         #expect(options.staysAttached && options.verbosity == 1)
         #expect(options.configDirectory == "/etc/x")
@@ -52,13 +54,14 @@ import Testing
         #expect(try parse("-s").isForeground)
     }
 
-    @Test(arguments: [("12x", Int64(12)), ("x", 0), ("", 0), ("007", 7)])
-    func theTimeIsReadAsTheCLibraryDoes(_ text: String, _ seconds: Int64) throws {
+    @Test("the time is read as the C library does", arguments: [("12x", Int64(12)), ("x", 0), ("", 0), ("007", 7)])
+    func time(_ text: String, _ seconds: Int64) throws {
         let options = try MasterOptions(parsing: ["-e", text], program: "master", pid: 1)
         #expect(options.exitSeconds == seconds)
     }
 
-    @Test func initModeIsForProcessOne() throws {
+    @Test("init mode is for process 1, and for it alone")
+    func initMode() throws {
         #expect(message("-i") == "-i is allowed only for PID 1 process")
         let options = try parse("-i", pid: 1)
         #expect(options.isInit && options.keepsStandardOutput)
@@ -67,13 +70,17 @@ import Testing
         }
     }
 
-    @Test func testAndWaitDoNotGoTogether() {
+    @Test("test and wait do not go together")
+    func testAndWait() {
         #expect(message("-t -w") == "the -t and -w options cannot be used together")
         #expect(message("-wt") == "the -t and -w options cannot be used together")
     }
 
-    @Test(arguments: ["-x", "-c", "-e", "surplus", "-d surplus", "-- surplus", "--chek", "-"])
-    func everythingElseIsAnsweredWithTheUsage(_ words: String) {
+    @Test(
+        "everything else is answered with the usage",
+        arguments: ["-x", "-c", "-e", "surplus", "-d surplus", "-- surplus", "--chek", "-"]
+    )
+    func usage(_ words: String) {
         #expect(
             message(words)
                 == "usage: /x/master [-c config_dir] [-D (debug)] [-d (don't detach from terminal)] [-e exit_time]"
@@ -98,7 +105,8 @@ import Testing
         }
     }
 
-    @Test func theHelpNamesEveryOption() {
+    @Test("the help names every option")
+    func help() {
         let help = MasterOptions.help("master")
         for option in ["-c", "-D", "-d", "-e", "-i", "-s", "-t", "-v", "-w", "--check", "--help", "--version"] {
             #expect(help.contains("\n  \(option) "), "\(option)")

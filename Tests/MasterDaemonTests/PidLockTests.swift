@@ -28,7 +28,8 @@ private func failure(_ path: String) -> String? {
 
     private func content() throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
 
-    @Test func theFileHoldsThePidIn33Bytes() throws {
+    @Test("the file holds the pid in 33 bytes")
+    func pidIn33Bytes() throws {
         let lock = try PidLock.take(path)
         let text = try content()
         #expect(text.utf8.count == 33)
@@ -45,7 +46,8 @@ private func failure(_ path: String) -> String? {
         #expect(FileManager.default.fileExists(atPath: path), "never removed")
     }
 
-    @Test func aStaleFileIsOverwrittenInPlace() throws {
+    @Test("a stale file is overwritten in place")
+    func staleFile() throws {
         try home.write(String(repeating: "9", count: 50), to: "master.pid")
         let inode = try facts(ofPath: path).inode
         _ = try PidLock.take(path)
@@ -55,25 +57,29 @@ private func failure(_ path: String) -> String? {
         #expect(text.prefix(33).hasSuffix(" \(getpid())\n"))
     }
 
-    @Test func noFileIsNotHeld() {
+    @Test("a lock without a file is not held, and asking makes no file")
+    func noFile() {
         #expect(!PidLock.isHeld(path))
         #expect(!FileManager.default.fileExists(atPath: path), "asking makes no file")
     }
 
-    @Test func whatCannotBeOpenedCountsAsHeld() throws {
+    @Test("what cannot be opened counts as held")
+    func notOpened() throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
         #expect(PidLock.isHeld(path))
         #expect(failure(path) == "open lock file \(path): cannot open file: Is a directory")
     }
 
-    @Test func aMissingDirectory() {
+    @Test("a missing directory is told with the path of the file")
+    func missingDirectory() {
         let path = home.file("none/master.pid")
         #expect(
             failure(path) == "open lock file \(path): cannot create file exclusively: No such file or directory"
         )
     }
 
-    @Test func errorsOfTheKernel() async {
+    @Test("the errors of the kernel are told with the step that failed")
+    func kernelErrors() async {
         await #expect(processExitsWith: .success) {
             let home = try TemporaryDirectory("qm-pid")
             let path = home.file("master.pid")

@@ -53,7 +53,8 @@ import Testing
         var idle: Int32? { policy.view(of: service)?.idle }
     }
 
-    @Test func theEndsAreOutOfTheWayAndTheChildsBlocks() throws {
+    @Test("the ends are out of the way of a child's descriptors, and the child's end blocks")
+    func ends() throws {
         let channel = try StatusChannel()
         #expect(
             channel.readerNumber.rawValue >= ChildImage.lowestSource
@@ -65,13 +66,15 @@ import Testing
         _ = consume channel
     }
 
-    @Test func nothingThereIsNoTrouble() throws {
+    @Test("nothing to read is no trouble")
+    func nothing() throws {
         var scene = try Scene()
         #expect(scene.drain() == [])
         #expect(scene.idle == 1)
     }
 
-    @Test func takenAndAvailableCount() throws {
+    @Test("TAKEN and AVAIL count")
+    func reportsCount() throws {
         var scene = try Scene()
         try scene.write(scene.record(0))
         #expect(scene.drain() == [])
@@ -82,7 +85,8 @@ import Testing
         #expect(scene.useCount == 1)
     }
 
-    @Test func manyRecordsAreReadAtOnce() throws {
+    @Test("many records are read at once")
+    func manyRecords() throws {
         var scene = try Scene()
         // More than one buffer of the reader holds, and fewer than the channel does.
         for _ in 0..<60 { try scene.write(scene.record(0) + scene.record(1)) }
@@ -91,7 +95,8 @@ import Testing
         #expect(try !scene.channel.readerNumber.waitForInput(milliseconds: 0))
     }
 
-    @Test func recordsBeyondOneBufferAreReadToo() throws {
+    @Test("records beyond one buffer are read too")
+    func beyondBuffer() throws {
         var scene = try Scene()
         let pair = scene.record(0) + scene.record(1)
         let all = (0..<700).flatMap { _ in pair }
@@ -100,7 +105,8 @@ import Testing
         #expect(scene.useCount == 700)
     }
 
-    @Test func aPieceOfARecordIsNamedAndDropped() throws {
+    @Test("a piece of a record is named and dropped")
+    func piece() throws {
         var scene = try Scene()
         try scene.write(Array(scene.record(0).prefix(7)))
         #expect(scene.drain() == [.garbage(byteCount: 7, pid: 100)])
@@ -110,20 +116,23 @@ import Testing
         #expect(scene.idle == 0)
     }
 
-    @Test func garbageInFrontOfARecordDoesNotHideIt() throws {
+    @Test("garbage in front of a record does not hide it")
+    func garbageInFront() throws {
         var scene = try Scene()
         try scene.write([1, 2, 3, 4, 5] + scene.record(0))
         #expect(scene.drain() == [.garbage(byteCount: 5, pid: 0x0403_0201)])
         #expect(scene.idle == 0)
     }
 
-    @Test func tooLittleForAPidIsGarbageWithoutOne() throws {
+    @Test("too little for a pid is garbage without one")
+    func tooLittle() throws {
         var scene = try Scene()
         try scene.write([9, 9])
         #expect(scene.drain() == [.garbage(byteCount: 2, pid: nil)])
     }
 
-    @Test func theEndOfTheChannelIsTold() throws {
+    @Test("the end of the channel is told, after what was said before")
+    func endOfChannel() throws {
         let pair = try makeSocketPair()
         var scene = try Scene()
         let number = pair.first.number
@@ -140,7 +149,8 @@ import Testing
         _ = consume onlyReader
     }
 
-    @Test func anErrorIsTold() async {
+    @Test("an error is told")
+    func readError() async {
         await #expect(processExitsWith: .success) {
             var scene = try Scene()
             try scene.write(scene.record(0))

@@ -74,7 +74,8 @@ private struct Sending: ~Copyable {
         return word
     }
 
-    @Test func aUnixServiceGetsTheWordAndANul() throws {
+    @Test("a unix service gets the word and a NUL")
+    func unixService() throws {
         let path = home.file("s")
         let endpoint = try Endpoint.make(.path(path, .unix), backlog: 5, windowSize: 0)
         var sending = try Sending()
@@ -112,7 +113,8 @@ private struct Sending: ~Copyable {
         }
     }
 
-    @Test func anInetServiceOnTheWildcardIsReachedThroughLoopback() throws {
+    @Test("an inet service on the wildcard is reached through loopback")
+    func wildcard() throws {
         let port = try HeldPort()
         let wildcard = SocketAddress(ipv4: [0, 0, 0, 0], port: port.number)
         let endpoint = try Endpoint.make(.inet([wildcard]), backlog: 5, windowSize: 0)
@@ -125,7 +127,8 @@ private struct Sending: ~Copyable {
         #expect(try receiveWord(client.number) == Self.word)
     }
 
-    @Test func thePassServiceGetsAPipeWithTheWord() throws {
+    @Test("a pass service gets a pipe with the word")
+    func passService() throws {
         let path = home.file("p")
         let endpoint = try Endpoint.make(.path(path, .pass), backlog: 5, windowSize: 0)
         var sending = try Sending()
@@ -139,7 +142,8 @@ private struct Sending: ~Copyable {
         #expect(try pipe.number.read(atMost: 10) == [], "and then the end of file")
     }
 
-    @Test func aFifoGetsTheWordAlone() async {
+    @Test("a FIFO gets the word alone")
+    func fifo() async {
         // Master borrows the owner's identity for this, which is the whole process's.
         await #expect(processExitsWith: .success) {
             let home = try TemporaryDirectory("qm-wake")
@@ -155,7 +159,8 @@ private struct Sending: ~Copyable {
         }
     }
 
-    @Test func aWakeupWithoutAReceiverIsAWarning() throws {
+    @Test("a wake-up without a receiver is a warning")
+    func noReceiver() throws {
         var sending = try Sending()
         let lost = sending.send(plan("s", .unix, .path(home.file("none"), .unix)))
         #expect(lost == "master_wakeup_timer_event: service s(private/s): No such file or directory")
@@ -163,7 +168,8 @@ private struct Sending: ~Copyable {
         #expect(datagrams == "master_wakeup_timer_event: service d(private/d): Operation not supported")
     }
 
-    @Test func theNextAddressIsTriedWhenOneRefuses() throws {
+    @Test("the next address is tried when one refuses")
+    func nextAddress() throws {
         let (closed, open) = (try HeldPort(), try HeldPort())
         let endpoint = try Endpoint.make(.inet([open.onLoopback]), backlog: 5, windowSize: 0)
         let listener = endpoint.numbers[0]
@@ -176,7 +182,8 @@ private struct Sending: ~Copyable {
         #expect(try receiveWord(client.number) == Self.word)
     }
 
-    @Test func everyAddressRefusing() throws {
+    @Test("one warning tells that every address refuses")
+    func allRefuse() throws {
         let (first, second) = (try HeldPort(), try HeldPort())
         let addresses = [first.onLoopback, second.onLoopback]
         var sending = try Sending()
@@ -186,7 +193,8 @@ private struct Sending: ~Copyable {
         #expect(all == ["master_wakeup_timer_event: service x(25): Connection refused"])
     }
 
-    @Test func manyAtOnceAreAllSent() throws {
+    @Test("many at once are all sent")
+    func many() throws {
         let path = home.file("s")
         let endpoint = try Endpoint.make(.path(path, .unix), backlog: 100, windowSize: 0)
         var sending = try Sending()
@@ -198,7 +206,8 @@ private struct Sending: ~Copyable {
         #expect(try sending.work() == [])
     }
 
-    @Test func aFullListenerDoesNotMakeMasterWait() throws {
+    @Test("a full listener does not make master wait")
+    func fullListener() throws {
         let path = home.file("s")
         let socket = try makeSocket(.unix, .stream)
         try socket.number.bind(to: #require(SocketAddress(unixPath: path)))

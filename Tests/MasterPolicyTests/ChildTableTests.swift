@@ -23,7 +23,8 @@ import Testing
     }
 
     /// Inserts and removes in an order of no meaning, beside a dictionary that does the same.
-    @Test(arguments: [Int32(40), 400, 40_000]) func aLongLifeEndsWithTheRightContents(pids: Int32) {
+    @Test("a long life of inserting and removing ends with the right contents", arguments: [Int32(40), 400, 40_000])
+    func longLife(pids: Int32) {
         var table = ChildTable(expectedChildren: 8)
         var model: [Int32: UInt32] = [:]
         var random: UInt64 = 0x1234_5678_9ABC_DEF1
@@ -49,11 +50,13 @@ import Testing
         for pid in 1...pids { #expect((table.slot(of: pid) != nil) == (model[pid] != nil)) }
     }
 
-    @Test(arguments: [0, -1, Int32.min]) func noProcessHasANumberBelowOne(pid: Int32) {
+    @Test("no process has a number below one", arguments: [0, -1, Int32.min])
+    func belowOne(pid: Int32) {
         #expect(ChildTable(expectedChildren: 4).slot(of: pid) == nil)
     }
 
-    @Test func changesReachOnlyTheServicesOwn() {
+    @Test("changes reach only the service's own children")
+    func ownChildren() {
         var table = ChildTable(expectedChildren: 4)
         table.insert(Self.child(1, 1))
         var other = Self.child(2, 2)

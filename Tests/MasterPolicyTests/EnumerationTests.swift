@@ -52,8 +52,8 @@ private struct Walk {
     /// processes: in each, a process accepts, or master watches, or the limit is reached, or the service is throttled
     /// or leaving; the counts are the truth; there are never two who watch; garbage changes nothing; and the state can
     /// be written out and read back.
-    @Test(arguments: [Int32(0), 1, 2, 3], [Int32(1), 2, 3])
-    func everyOrderOfEventsKeepsThePromises(limit: Int32, concurrentStarts: Int32) {
+    @Test("every order of events keeps the promises", arguments: [Int32(0), 1, 2, 3], [Int32(1), 2, 3])
+    func everyOrder(limit: Int32, concurrentStarts: Int32) {
         let walk = Walk(from: World(limit: limit, concurrentStarts: concurrentStarts)) { world in
             if !world.withstandsGarbage() { return "garbage changed something" }
             return world.isTheSameReadBack() ? nil : "reading the state back changed something"

@@ -10,7 +10,8 @@ import Testing
 @Suite struct ReloadTests {
     var script = Script()
 
-    @Test mutating func retiredChildrenDoNotCountAsIdleSoMasterWatchesAtOnce() {
+    @Test("retired children do not count as idle, so master watches at once")
+    mutating func notIdle() {
         let rules = ServiceRules(processLimit: 3)
         let id = script.add(rules)
         let pid = script.client(id)
@@ -24,7 +25,8 @@ import Testing
         #expect(script.state(id) == .init(0, 0, true))
     }
 
-    @Test mutating func aSolitaryServiceHasNoSecondProcessWhileTheRetiredOneLives() {
+    @Test("a solitary service has no second process while the retired one lives")
+    mutating func solitary() {
         let rules = ServiceRules(processLimit: 1)
         let id = script.add(rules)
         let pid = script.client(id)
@@ -35,7 +37,8 @@ import Testing
         #expect(script.effects == [.watchEndpoints(id)])
     }
 
-    @Test mutating func recordsDrainedFromTheOldChannelReachRetiredChildren() {
+    @Test("records from the old channel reach retired children")
+    mutating func oldChannel() {
         let rules = ServiceRules(processLimit: 3)
         let id = script.add(rules)
         let pid = script.client(id)
@@ -50,7 +53,8 @@ import Testing
         #expect(!script.view(id).isThrottled, "it had completed a request")
     }
 
-    @Test mutating func aRetiredChildThatFailsBeforeItsFirstRequestThrottles() {
+    @Test("a retired child that fails before its first request throttles the service")
+    mutating func retiredFails() {
         let rules = ServiceRules(processLimit: 3)
         let id = script.add(rules)
         let pid = script.client(id)
@@ -81,7 +85,8 @@ import Testing
         #expect(script.view(id).isThrottled)
     }
 
-    @Test mutating func aLoweredLimitWaitsUntilEnoughAreGone() {
+    @Test("a lowered limit waits until enough are gone")
+    mutating func loweredLimit() {
         let id = script.add(ServiceRules(processLimit: 0))
         let pids = (0..<3).map { _ in
             let pid = script.client(id)
@@ -97,7 +102,8 @@ import Testing
         #expect(script.state(id) == .init(0, 0, true))
     }
 
-    @Test mutating func aReloadIsNoReasonForAProcessLimitNote() {
+    @Test("a reload is no reason for a note about the process limit")
+    mutating func noLimitNote() {
         let rules = ServiceRules(processLimit: 2)
         let id = script.add(rules)
         let first = script.client(id)
@@ -108,7 +114,8 @@ import Testing
         #expect(script.loudNotes.isEmpty, "an idle child is about to make room")
     }
 
-    @Test mutating func aSpawnDecidedBeforeAReloadIsBornRetired() {
+    @Test("a spawn decided before a reload is born retired")
+    mutating func bornRetired() {
         let rules = ServiceRules(processLimit: 3)
         let id = script.add(rules)
         script.readable(id)
@@ -119,7 +126,8 @@ import Testing
         #expect(script.effects == [.watchEndpoints(id)])
     }
 
-    @Test mutating func stressOnlySurvivesAReload() {
+    @Test("of the state of a service, only stress survives a reload")
+    mutating func stressSurvives() {
         let rules = ServiceRules(processLimit: 2)
         let id = script.add(rules)
         script.taken(id, script.client(id))
@@ -134,7 +142,8 @@ import Testing
 @Suite struct RemovalTests {
     var script = Script()
 
-    @Test mutating func aServiceWithoutChildrenIsGoneAtOnce() {
+    @Test("a service without children is gone at once")
+    mutating func goneAtOnce() {
         let id = script.add(ServiceRules(processLimit: 2))
         script.remove(id)
         #expect(
@@ -145,7 +154,8 @@ import Testing
         #expect(script.policy.view(of: id) == nil)
     }
 
-    @Test mutating func childrenAreTerminatedAndAwaitedWithoutSpinning() {
+    @Test("children are terminated and awaited without spinning")
+    mutating func awaited() {
         let id = script.add(ServiceRules(processLimit: 0))
         let first = script.client(id)
         script.taken(id, first)
@@ -172,7 +182,8 @@ import Testing
         #expect(script.policy.childCount == 0)
     }
 
-    @Test mutating func nothingStartsForALeavingService() {
+    @Test("nothing starts for a service that is leaving")
+    mutating func leaving() {
         let id = script.add(ServiceRules(processLimit: 0, wakeupSeconds: 10))
         let pid = script.client(id)
         script.taken(id, pid)
@@ -188,7 +199,8 @@ import Testing
         #expect(script.loudNotes == [.exitStatus(pid: pid, id, status: 1)], "no throttle for a service that is gone")
     }
 
-    @Test mutating func aThrottledServiceTakesItsTimerAlong() {
+    @Test("the timer of a throttled service goes with it")
+    mutating func timerGone() {
         let id = script.add(ServiceRules(processLimit: 0))
         script.exit(script.client(id), .exited(status: 1))
         script.remove(id)
@@ -197,7 +209,8 @@ import Testing
         #expect(script.effects.isEmpty)
     }
 
-    @Test mutating func aSpawnInFlightIsAwaitedAndTerminated() {
+    @Test("a spawn in flight is awaited and terminated")
+    mutating func inFlight() {
         let id = script.add(ServiceRules(processLimit: 0))
         script.readable(id)
         script.remove(id)
@@ -208,7 +221,8 @@ import Testing
         #expect(script.effects.last == .serviceRemoved(id))
     }
 
-    @Test mutating func aSpawnInFlightThatFailsEndsTheRemoval() {
+    @Test("a spawn in flight that fails ends the removal")
+    mutating func inFlightFails() {
         let id = script.add(ServiceRules(processLimit: 0))
         script.readable(id)
         script.remove(id)
@@ -216,7 +230,8 @@ import Testing
         #expect(script.effects.last == .serviceRemoved(id))
     }
 
-    @Test mutating func aSuccessorHasItsOwnIdentityAndIsNotMixedUp() {
+    @Test("a successor has its own identity and is not mixed up with the old one")
+    mutating func successor() {
         let old = script.add(ServiceRules(processLimit: 0))
         let pid = script.client(old)
         script.remove(old)
@@ -237,7 +252,8 @@ import Testing
 @Suite struct WakeupTests {
     var script = Script()
 
-    @Test mutating func wakeupsBeginAtOnceAndGoOn() {
+    @Test("wake-ups begin at once and go on")
+    mutating func goOn() {
         let id = script.add(ServiceRules(processLimit: 1, wakeupSeconds: 60))
         let round: [Effect] = [.sendWakeup(id), .startTimer(.wakeup(id), milliseconds: 60_000)]
         #expect(script.effects == [.openStatusChannel(id), .watchEndpoints(id)] + round)
@@ -245,7 +261,8 @@ import Testing
         #expect(script.effects == round)
     }
 
-    @Test mutating func aThrottledServiceGetsNoneButTheTimerGoesOn() {
+    @Test("a throttled service gets none, but the timer goes on")
+    mutating func throttled() {
         let id = script.add(ServiceRules(processLimit: 1, wakeupSeconds: 60))
         script.exit(script.client(id), .exited(status: 1))
         script.fire(.wakeup(id))
@@ -253,7 +270,8 @@ import Testing
         #expect(script.policy.counters.wakeupsSkipped == 1)
     }
 
-    @Test mutating func aConditionalOneWaitsForTheFirstSpawnAndAReloadArmsItAgain() {
+    @Test("a conditional one waits for the first spawn, and a reload arms it again")
+    mutating func conditional() {
         let rules = ServiceRules(processLimit: 0, wakeupSeconds: 60, isWakeupConditional: true)
         let id = script.add(rules)
         let round: [Effect] = [.sendWakeup(id), .startTimer(.wakeup(id), milliseconds: 60_000)]
@@ -277,7 +295,8 @@ import Testing
         #expect(Array(script.effects.suffix(2)) == round)
     }
 
-    @Test mutating func aReloadSendsOneAtOnceAndCanEndThem() {
+    @Test("a reload sends one at once and can end them")
+    mutating func reload() {
         let id = script.add(ServiceRules(processLimit: 1, wakeupSeconds: 60))
         script.reload(id, ServiceRules(processLimit: 1, wakeupSeconds: 30))
         #expect(
@@ -292,7 +311,8 @@ import Testing
         #expect(script.effects.isEmpty)
     }
 
-    @Test mutating func stressOnsetSendsOneToo() {
+    @Test("the onset of stress sends one too")
+    mutating func stressOnset() {
         let id = script.add(ServiceRules(processLimit: 2, wakeupSeconds: 60))
         script.taken(id, script.client(id))
         script.readable(id)

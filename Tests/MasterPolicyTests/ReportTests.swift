@@ -18,7 +18,8 @@ import Testing
         pid = script.client(id)
     }
 
-    @Test mutating func onlyTheNetEffectOfABatchReachesTheWatch() {
+    @Test("only the net effect of a batch reaches the watch")
+    mutating func netEffect() {
         let (id, pid) = (id, pid)
         let taken = StatusReport(pid: pid, generation: Generation(rawValue: 1), availability: .taken)
         let available = StatusReport(pid: pid, generation: Generation(rawValue: 1), availability: .available)
@@ -43,7 +44,8 @@ import Testing
         #expect(script.policy.view(ofChild: pid)?.useCount == 2)
     }
 
-    @Test mutating func aRepeatedReportChangesNothing() {
+    @Test("a repeated report changes nothing")
+    mutating func repeated() {
         script.available(id, pid)
         #expect(script.effects.isEmpty)
         #expect(script.policy.view(ofChild: pid)?.useCount == 0, "idle from its fork, so this was no transition")
@@ -54,14 +56,16 @@ import Testing
         #expect(script.policy.counters.repeatedReports == 2)
     }
 
-    @Test mutating func aReportOfAnotherLifeIsStale() {
+    @Test("a report of another life of the pid is stale")
+    mutating func stale() {
         let (id, pid) = (id, pid)
         script.act { $0.reportArrived(from: id, StatusReport(pid: pid, generation: 7, availability: 0), now: $1) }
         #expect(script.notes == [.staleReport(pid: pid, id, generation: 7)])
         #expect(script.state(id) == .init(1, 1, false))
     }
 
-    @Test mutating func aReportOfAReapedProcessIsNormal() {
+    @Test("a report of a process that was reaped meanwhile is normal")
+    mutating func reaped() {
         let id = id
         script.exit(pid)
         script.available(id, pid)
@@ -70,7 +74,8 @@ import Testing
         #expect(script.state(id) == .init(0, 0, true))
     }
 
-    @Test(arguments: [2, -1, Int32.max]) func anUnknownStatusIsNotedAndIgnored(_ value: Int32) {
+    @Test("an unknown status is noted and ignored", arguments: [2, -1, Int32.max])
+    func unknownStatus(_ value: Int32) {
         var script = script
         let (id, pid) = (id, pid)
         script.act { $0.reportArrived(from: id, StatusReport(pid: pid, generation: 1, availability: value), now: $1) }
@@ -78,14 +83,16 @@ import Testing
         #expect(script.state(id) == .init(1, 1, false))
     }
 
-    @Test(arguments: [0, -1, Int32.min]) func aReportThatNamesNoPossibleProcessIsIgnored(_ nonsense: Int32) {
+    @Test("a report that names no possible process is ignored", arguments: [0, -1, Int32.min])
+    func impossiblePid(_ nonsense: Int32) {
         var script = script
         let id = id
         script.act { $0.reportArrived(from: id, StatusReport(pid: nonsense, generation: 0, availability: 0), now: $1) }
         #expect(script.notes == [.unknownReporter(pid: nonsense, id)])
     }
 
-    @Test mutating func aReportAboutAnotherServicesProcessIsNotedAndIgnored() {
+    @Test("a report about another service's process is noted and ignored")
+    mutating func foreign() {
         let other = script.add(ServiceRules(processLimit: 0))
         script.taken(other, pid)
         #expect(script.loudNotes == [.foreignReport(pid: pid, sender: other, owner: id)])
@@ -93,7 +100,8 @@ import Testing
         #expect(script.state(other) == .init(0, 0, true))
     }
 
-    @Test func onlyGenuineReportsArePlausible() {
+    @Test("only genuine reports are plausible")
+    func plausible() {
         let other = ServiceID(index: 9, generation: 1)
         #expect(script.policy.children.isPlausible(StatusReport(pid: pid, generation: 1, availability: 0), from: id))
         #expect(script.policy.children.isPlausible(StatusReport(pid: pid, generation: 1, availability: 1), from: id))
@@ -107,7 +115,8 @@ import Testing
         )
     }
 
-    @Test mutating func aPidThatComesBackHasANewRecord() {
+    @Test("a pid that comes back has a new record")
+    mutating func pidComesBack() {
         let (id, pid) = (id, pid)
         script.taken(id, pid)
         script.readable(id)
@@ -127,15 +136,19 @@ import Testing
         pid = script.client(id)
     }
 
-    @Test mutating func aNormalExitIsSilentAndMasterWatchesAgain() {
+    @Test("a normal exit is silent, and master watches again")
+    mutating func normalExit() {
         script.exit(pid)
         #expect(script.loudNotes.isEmpty)
         #expect(script.effects == [.watchEndpoints(id)])
         #expect(script.policy.childCount == 0)
     }
 
-    @Test(arguments: [ExitKind.exited(status: 1), .signaled(11)])
-    func anAbnormalEndBeforeTheFirstRequestIsDoneThrottles(_ kind: ExitKind) {
+    @Test(
+        "an abnormal end before the first request is done throttles the service",
+        arguments: [ExitKind.exited(status: 1), .signaled(11)]
+    )
+    func abnormalEndAtOnce(_ kind: ExitKind) {
         var script = script
         script.taken(id, pid)
         script.exit(pid, kind)
@@ -152,7 +165,8 @@ import Testing
         #expect(script.effects == [.watchEndpoints(id)])
     }
 
-    @Test mutating func anAbnormalEndAfterARequestIsOnlyNoted() {
+    @Test("an abnormal end after a request is only noted")
+    mutating func abnormalEndLater() {
         script.taken(id, pid)
         script.available(id, pid)
         script.exit(pid, .exited(status: 75))
@@ -160,7 +174,8 @@ import Testing
         #expect(script.state(id) == .init(0, 0, true))
     }
 
-    @Test mutating func aThrottledServiceIsNotThrottledTwice() {
+    @Test("a throttled service is not throttled twice")
+    mutating func throttledOnce() {
         script.taken(id, pid)
         let second = script.client(id)
         script.exit(pid, .exited(status: 1))
@@ -170,19 +185,22 @@ import Testing
         #expect(script.policy.counters.throttles == 1)
     }
 
-    @Test mutating func aStoppedChildKeepsItsRecord() {
+    @Test("a stopped child keeps its record")
+    mutating func stopped() {
         script.exit(pid, .stopped(19))
         #expect(script.loudNotes == [.stoppedBy(pid: pid, id, signal: 19)])
         #expect(script.state(id) == .init(1, 1, false))
     }
 
-    @Test mutating func anUnknownProcessIsNotedAndHarmless() {
+    @Test("the end of an unknown process is noted and harmless")
+    mutating func unknownProcess() {
         script.exit(4711, .signaled(9))
         #expect(script.loudNotes == [.unknownChild(pid: 4711)])
         #expect(script.state(id) == .init(1, 1, false))
     }
 
-    @Test mutating func aFailedForkThrottles() {
+    @Test("a failed fork throttles the service")
+    mutating func failedFork() {
         let id = id
         script.exit(pid)
         script.readable(id)
@@ -195,7 +213,8 @@ import Testing
         #expect(script.state(id) == .init(0, 0, true))
     }
 
-    @Test mutating func aChildThatLivesIsNotDisturbedByAThrottle() {
+    @Test("a child that lives is not disturbed by a throttle")
+    mutating func undisturbed() {
         script.taken(id, pid)
         let second = script.client(id)
         script.taken(id, second)

@@ -27,7 +27,8 @@ import Testing
         return spawnAll(&script, id)
     }
 
-    @Test func theFirstOfAQueueIsStartedAlone() {
+    @Test("the first process for a queue is started alone")
+    func first() {
         var script = Script()
         let id = script.add(several())
         script.readable(id, waiting: 80)
@@ -37,7 +38,8 @@ import Testing
     }
 
     /// One, then two, then as many as may be: each that took a client makes room for one more.
-    @Test func theWindowGrowsWithEachNewChildThatTakesAClient() {
+    @Test("the window grows with each new child that takes a client")
+    func growth() {
         var script = Script()
         let id = script.add(several(limit: 0, 3))
         script.readable(id, waiting: 80)
@@ -63,7 +65,8 @@ import Testing
         #expect(script.view(id).starting == 3, "no more than may be starting at once")
     }
 
-    @Test func aQueueThatThosePresentWillEmptyStartsNoOther() {
+    @Test("a queue that those present will empty starts no other")
+    func present() {
         var script = Script()
         let id = script.add(several())
         let second = warmUp(&script, id, waiting: 3)
@@ -75,7 +78,8 @@ import Testing
         #expect(script.view(id).window.size == 1, "a short queue closes the window")
     }
 
-    @Test func oneClientAtATimeStartsOneChildAtATime() {
+    @Test("one client at a time starts one child at a time")
+    func oneAtATime() {
         var script = Script()
         let id = script.add(several())
         for _ in 0..<10 {
@@ -86,7 +90,8 @@ import Testing
         }
     }
 
-    @Test func aServiceThatFailsToStartIsTriedOnceHoweverManyWait() {
+    @Test("a service that fails to start is tried once, however many wait")
+    func failsToStart() {
         var script = Script()
         let id = script.add(several())
         script.readable(id, waiting: 80)
@@ -98,7 +103,8 @@ import Testing
         #expect(spawnAll(&script, id).count == 1)
     }
 
-    @Test func aFailureAmongSeveralClosesTheWindow() {
+    @Test("a failure among several closes the window")
+    func failureAmongSeveral() {
         var script = Script()
         let id = script.add(several())
         script.exit(warmUp(&script, id)[1], .signaled(11))
@@ -107,7 +113,8 @@ import Testing
         #expect(script.effects.isEmpty, "nothing is started while throttled")
     }
 
-    @Test func aProgramThatCannotBeRunIsTriedOnce() throws {
+    @Test("a program that cannot be run is tried once")
+    func cannotBeRun() throws {
         var script = Script()
         let id = script.add(several())
         script.taken(id, warmUp(&script, id)[0])
@@ -118,7 +125,8 @@ import Testing
         #expect(script.view(id).window.size == 1)
     }
 
-    @Test func whatOthersHaveDoneDoesNotOpenTheWindowOfAThrottledService() {
+    @Test("what others have done does not open the window of a throttled service")
+    func throttled() {
         var script = Script()
         let id = script.add(several())
         let pids = warmUp(&script, id)
@@ -130,7 +138,8 @@ import Testing
         #expect(spawnAll(&script, id).count == 1)
     }
 
-    @Test func aServiceWithoutChildrenBeginsFromNothing() {
+    @Test("a service without children begins from nothing")
+    func fromNothing() {
         var script = Script()
         let id = script.add(several())
         let pids = warmUp(&script, id)
@@ -158,7 +167,8 @@ import Testing
     }
 
     /// The others would be retired before they have served a client.
-    @Test func stressWaitsUntilNoChildIsStarting() {
+    @Test("stress waits until no child is starting")
+    func stressWaits() {
         var script = Script()
         let id = script.add(several(limit: 3))
         let second = warmUp(&script, id, waiting: 9)
@@ -172,14 +182,16 @@ import Testing
         #expect(script.view(id).total == 3)
     }
 
-    @Test func theProcessLimitHoldsForSeveral() {
+    @Test("the process limit holds for several at once")
+    func limitOfSeveral() {
         var script = Script()
         let id = script.add(ServiceRules(processLimit: 2, isLocalOnly: true, concurrentStarts: 8))
         #expect(warmUp(&script, id).count == 1)
         #expect(script.view(id).total == 2)
     }
 
-    @Test func aRemovedServiceStartsNoOther() {
+    @Test("a removed service starts no other")
+    func removed() {
         var script = Script()
         let id = script.add(several())
         script.readable(id, waiting: 80)
@@ -191,7 +203,8 @@ import Testing
         #expect(script.effects.isEmpty)
     }
 
-    @Test func aReloadClosesTheWindow() {
+    @Test("a reload closes the window")
+    func reload() {
         var script = Script()
         let id = script.add(several())
         script.readable(id, waiting: 80)

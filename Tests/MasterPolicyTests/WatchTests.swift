@@ -8,7 +8,8 @@ import MasterProtocol
 import Testing
 
 @Suite struct WatchTests {
-    @Test func aNewServiceOpensItsChannelAndIsWatched() {
+    @Test("a new service opens its channel and is watched")
+    func newService() {
         var script = Script()
         let id = script.add(ServiceRules(processLimit: 2))
         #expect(script.effects == [.openStatusChannel(id), .watchEndpoints(id)])
@@ -16,7 +17,8 @@ import Testing
     }
 
     /// Two processes at most, three clients, stress at the second one.
-    @Test func theWorkedExampleOfALimitOfTwo() {
+    @Test("at a limit of two, the second process is under stress, and a third client waits until one ends")
+    func limitOfTwo() {
         var script = Script()
         let id = script.add(ServiceRules(processLimit: 2))
 
@@ -66,7 +68,8 @@ import Testing
         #expect(script.policy.counters.stressOnsets == 1)
     }
 
-    @Test func aSpawnInFlightIsNotDoubled() {
+    @Test("a spawn in flight is not doubled")
+    func inFlight() {
         var script = Script()
         let id = script.add(ServiceRules(processLimit: 0))
         script.readable(id)
@@ -76,7 +79,8 @@ import Testing
         #expect(script.view(id).coverage == .spawning)
     }
 
-    @Test func readinessWhileAChildIsIdleIsIgnored() {
+    @Test("readiness while a child is idle is ignored")
+    func readyWhileIdle() {
         var script = Script()
         let id = script.add(ServiceRules(processLimit: 0))
         _ = script.client(id)
@@ -84,7 +88,8 @@ import Testing
         #expect(script.effects.isEmpty)
     }
 
-    @Test func anUnlimitedServiceIsNeverUnderStress() {
+    @Test("an unlimited service is never under stress")
+    func unlimited() {
         var script = Script()
         let id = script.add(ServiceRules(processLimit: 0))
         for _ in 0..<50 {
@@ -97,8 +102,11 @@ import Testing
         #expect(script.policy.childCount == 50)
     }
 
-    @Test(arguments: [ServiceRules(processLimit: 1), ServiceRules(processLimit: 2, isLocalOnly: true)])
-    func servicesThatStressDoesNotConcernReachTheirLimitSilently(_ rules: ServiceRules) {
+    @Test(
+        "services that stress does not concern reach their limit silently",
+        arguments: [ServiceRules(processLimit: 1), ServiceRules(processLimit: 2, isLocalOnly: true)]
+    )
+    func silentLimit(_ rules: ServiceRules) {
         var script = Script()
         let id = script.add(rules)
         for _ in 0..<rules.processLimit {
@@ -113,7 +121,8 @@ import Testing
         #expect(script.policy.counters.limitNotes == 0)
     }
 
-    @Test func theLimitIsNotedAgainOnlyAfterAThousandSeconds() {
+    @Test("the limit is noted again only after a thousand seconds")
+    func limitNoted() {
         var script = Script()
         let id = script.add(ServiceRules(processLimit: 2))
         let first = script.client(id)
@@ -134,7 +143,8 @@ import Testing
         #expect(script.policy.counters.limitNotes == 2)
     }
 
-    @Test func stressIsProlongedByNeedAndReplacesTheChannelOnlyAtItsOnset() {
+    @Test("stress is prolonged by need, and replaces the channel only at its onset")
+    func stressProlonged() {
         var script = Script()
         let id = script.add(ServiceRules(processLimit: 2))
         let first = script.client(id)
@@ -159,7 +169,8 @@ import Testing
         #expect(script.isSpawnUnderStress == false, "the first of two, long after the stress")
     }
 
-    @Test func aChildStartedWithRoomLeftWhileStressLastsIsUnderStress() {
+    @Test("a child that is started with room left while stress lasts is under stress")
+    func stressLasts() {
         var script = Script()
         let id = script.add(ServiceRules(processLimit: 2))
         let first = script.client(id)
@@ -171,7 +182,8 @@ import Testing
         #expect(script.isSpawnUnderStress == true)
     }
 
-    @Test func generationsCountEveryAttemptOfEveryService() {
+    @Test("generations count every attempt of every service")
+    func generations() {
         var script = Script()
         let one = script.add(ServiceRules(processLimit: 0, throttleSeconds: 1))
         let two = script.add(ServiceRules(processLimit: 0))
