@@ -125,7 +125,7 @@ private struct StatusNetEffect: ~Copyable, Subject {
         service = policy.addService(ServiceRules(processLimit: 0), now: now)
         for child in 0..<StatusSample.childCount { start(child) }
         for child in 0..<StatusSample.childCount { report(child, .available) }
-        policy.takeEffects(into: &effects)
+        policy.handOverEffects(into: &effects)
     }
 
     private mutating func start(_ child: Int) {
@@ -147,7 +147,7 @@ private struct StatusNetEffect: ~Copyable, Subject {
             policy.beginReports(from: service)
             Self.apply(records, of: service, now, to: &policy)
             policy.endReports(now: now)
-            policy.takeEffects(into: &effects)
+            policy.handOverEffects(into: &effects)
             if board != nil { board?.tell(&policy, reportsOnly: true) { _, _ in nil } }
         }
         return Int(policy.counters.taken + policy.counters.available - before)

@@ -59,7 +59,7 @@ final class CheckHelper {
         case ended
     }
 
-    /// Takes what the helper has said so far, up to a limit.
+    /// Reads what the helper has said so far, up to a limit.
     func read() -> Progress {
         let block: [UInt8]?
         do throws(SystemError) {

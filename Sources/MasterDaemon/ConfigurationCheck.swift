@@ -32,7 +32,7 @@ enum ConfigurationCheck {
             builder.checkLocks(settings)
             for plan in services { builder.check(plan, settings) }
         }
-        return builder.takeFindings()
+        return builder.handOverFindings()
     }
 
     /// What the problems come to, in a line.

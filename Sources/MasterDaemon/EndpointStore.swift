@@ -39,10 +39,10 @@ struct EndpointStore {
     /// Makes what the model needs and no running service has, in the order of master.cf.
     mutating func prepare(_ model: Model, _ log: Log) throws(Failure) {
         let owner = MailOwner(model.owner)
-        let taken = Set(running.values.compactMap(\.plan.endpoint.path))
+        let occupied = Set(running.values.compactMap(\.plan.endpoint.path))
         for plan in model.services where running[plan.identity] == nil {
             // The path still belongs to a running service of another type.
-            let path = plan.endpoint.path.flatMap { taken.contains($0) ? $0 + ".new" : nil }
+            let path = plan.endpoint.path.flatMap { occupied.contains($0) ? $0 + ".new" : nil }
             let failure: EndpointFailure
             do throws(EndpointFailure) {
                 if let offered, let service = try RunningService.adopt(plan, from: offered, model.settings, log) {
@@ -60,17 +60,17 @@ struct EndpointStore {
     }
 
     /// What there is for one service of the prepared model; each is handed out once.
-    mutating func take(_ identity: ServiceIdentity) -> Holding? {
+    mutating func claim(_ identity: ServiceIdentity) -> Holding? {
         if let service = running.removeValue(forKey: identity) { return .kept(service) }
         return made.removeValue(forKey: identity).map { .made($0) }
     }
 
-    /// The running service that has this path, if it was not taken.
-    mutating func takeHolder(ofPath path: String) -> RunningService? {
+    /// The running service that has this path, if nobody has claimed it.
+    mutating func claimHolder(ofPath path: String) -> RunningService? {
         running.first { $0.value.plan.endpoint.path == path }.flatMap { running.removeValue(forKey: $0.key) }
     }
 
-    /// The running services that were not taken: they are no longer configured.
+    /// The running services that nobody claimed: they are no longer configured.
     var leftovers: [RunningService] { Array(running.values) }
 
     /// Removes the files that were made for nothing.

@@ -49,13 +49,13 @@ extension Master {
             guard policy.view(of: service.id)?.wishes.contains(.drained) == true else {
                 return answer(slot, .ok, "\(service.fullName) was not drained")
             }
-            takeStopBack()
+            cancelStop()
             policy.resumeAsked(service.id, now: now)
             carryOut()
             return answer(slot, .ok, "\(service.fullName) is \(stateText(service.id))")
         }
         desk.drainOfAll = nil
-        takeStopBack()
+        cancelStop()
         let drained = activeServices.filter { policy.view(of: $0.id)?.wishes.contains(.drained) == true }
         for service in drained { policy.resumeAsked(service.id, now: now) }
         carryOut()
@@ -63,7 +63,7 @@ extension Master {
     }
 
     /// master does not end: somebody wants something served.
-    private func takeStopBack() {
+    private func cancelStop() {
         if desk.stopping != nil { log.info("stop is taken back, as a service is resumed") }
         desk.stopping = nil
     }

@@ -39,7 +39,7 @@ extension Master {
         isStandingIn = false
         log.redirect(to: logDestination(model.settings, writesDirectly: true, isReload: true))
         exportLogTag(settings)
-        takeLogSettings()
+        adoptLogSettings()
         spawner.refreshEnvironment()
         tellManagerOfReload(isAccepted: true)
     }
@@ -77,7 +77,7 @@ extension Master {
         publishReload(report.isAccepted ? .accepted : .refused, problems: problems.count { $0.severity != .info })
     }
 
-    /// Takes the model up, at start as at a reload: kept services get a new channel, new ones start, the others go.
+    /// Applies the model, at start as at a reload: kept services get a new channel, new ones start, the others go.
     ///
     /// - Parameter troubles: gets what did not work, and is no reason to go back.
     func apply(
@@ -95,13 +95,13 @@ extension Master {
         owner = MailOwner(model.owner)
         var changes = ServiceChanges()
         for plan in model.services {
-            switch store.take(plan.identity) {
+            switch store.claim(plan.identity) {
             case .kept(let service)?:
                 let isSame = plan.asksForNothingNew(of: service.plan)
                 if !isSame { changes.changed.append(plan) }
                 if !isSame || scope == .everybody { update(service, plan) }
             case .made(let service)?:
-                if let trouble = takeUp(service, &store) {
+                if let trouble = settleAndAdd(service, &store) {
                     troubles.append(trouble)
                 } else {
                     changes.added.append(plan)
@@ -122,12 +122,12 @@ extension Master {
     }
 
     /// A service that cannot have its path leaves it to the one that has it, which stays as it is; why is returned.
-    private func takeUp(_ service: RunningService, _ store: inout EndpointStore) -> ConfigProblem? {
+    private func settleAndAdd(_ service: RunningService, _ store: inout EndpointStore) -> ConfigProblem? {
         do throws(EndpointFailure) {
             try service.settle(owner, log)
         } catch {
             service.removeFile(owner, log)
-            if let path = service.plan.endpoint.path { _ = store.takeHolder(ofPath: path) }
+            if let path = service.plan.endpoint.path { _ = store.claimHolder(ofPath: path) }
             return .warning(
                 "service \(service.plan.entry.nameAsWritten) stays as it was: \(error.text)",
                 at: .line(service.plan.entry.line, of: settings.masterPath),
@@ -147,7 +147,7 @@ extension Master {
         carryOut()
     }
 
-    func takeLogSettings() {
+    func adoptLogSettings() {
         exportLogSettings(settings)
         log.ident = "\(logTag(settings))/\(processName)"
         log.host = settings.myHostName

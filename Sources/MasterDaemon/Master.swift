@@ -196,11 +196,11 @@ final class Master {
     func carryOut() {
         var batch = effects
         effects = []
-        policy.takeEffects(into: &batch)
+        policy.handOverEffects(into: &batch)
         while !batch.isEmpty {
             turn.isQuiet = false
             for effect in batch { carryOut(effect) }
-            policy.takeEffects(into: &batch)
+            policy.handOverEffects(into: &batch)
         }
         effects = batch
     }
@@ -217,7 +217,7 @@ final class Master {
         return service
     }
 
-    /// Takes a service up: its endpoints and its status channel exist already.
+    /// Adds a service to those that are served: its endpoints and its status channel exist already.
     func add(_ service: RunningService) {
         let id = policy.addService(rules(of: service.plan), now: now)
         service.id = id

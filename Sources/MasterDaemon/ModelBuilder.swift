@@ -79,7 +79,7 @@ struct ModelBuilder {
     }
 
     /// What was found since the last call.
-    mutating func takeFindings() -> [ConfigProblem] {
+    mutating func handOverFindings() -> [ConfigProblem] {
         defer { problems = [] }
         return findings
     }

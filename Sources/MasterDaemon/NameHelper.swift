@@ -52,7 +52,7 @@ struct NameHelper: ~Copyable {
     /// The question that the helper is at.
     var pending: NameQuestion? { answered < questions.count ? questions[answered] : nil }
 
-    /// Takes what the helper has said so far.
+    /// Reads what the helper has said so far.
     mutating func read(into book: NameBook) -> Progress {
         while let question = pending {
             let block: [UInt8]?
@@ -64,13 +64,13 @@ struct NameHelper: ~Copyable {
             guard let block else { return .unfinished }
             if block.isEmpty { return .failed(question) }
             rest += block
-            guard take(into: book) else { return pending.map { .failed($0) } ?? .finished }
+            guard addAnswers(to: book) else { return pending.map { .failed($0) } ?? .finished }
         }
         return .finished
     }
 
-    /// Takes the complete lines; false for one that is no answer.
-    private mutating func take(into book: NameBook) -> Bool {
+    /// Adds what the complete lines say; false for one that is no answer.
+    private mutating func addAnswers(to book: NameBook) -> Bool {
         while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
             let line = String(decoding: rest[..<end], as: UTF8.self)
             guard let question = pending, let answer = NameAnswer(decoding: line) else { return false }

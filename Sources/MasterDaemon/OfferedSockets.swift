@@ -58,7 +58,7 @@ enum SocketSource: Equatable, Sendable {
     case made(SocketAddress)
 }
 
-/// Which of the descriptors that were offered a service takes.
+/// Which of the descriptors that were offered a service adopts.
 enum OfferMatching {
     /// Those that bear its name, `smtp` or `smtp/inet`, are all that it listens on. Else those with one of its
     /// addresses take the place of that address.
@@ -147,8 +147,8 @@ extension OfferedForm {
     }
 }
 
-/// Owns the descriptors that a service manager has handed over until services take them. Those that none has taken are
-/// closed with this object.
+/// Owns the descriptors that a service manager has handed over until services adopt them. Those that none has adopted
+/// are closed with this object.
 final class OfferedSockets {
     struct Offer {
         let number: DescriptorNumber
@@ -167,7 +167,7 @@ final class OfferedSockets {
     }
 
     private var offers: [Offer] = []
-    private var taken: Set<Int> = []
+    private var adopted: Set<Int> = []
 
     init() {}
 
@@ -197,9 +197,9 @@ final class OfferedSockets {
         queueDirectory: String,
         make: (SocketAddress) throws(EndpointFailure) -> Descriptor
     ) throws(EndpointFailure) -> Selection? {
-        // Those that are taken stay in the list, as nothing that fits, so that places keep their meaning.
+        // Those that are adopted stay in the list, as nothing that fits, so that places keep their meaning.
         let list = offers.indices.map { place in
-            (name: offers[place].name, form: taken.contains(place) ? .useless("taken") : offers[place].form)
+            (name: offers[place].name, form: adopted.contains(place) ? .useless("taken") : offers[place].form)
         }
         guard !list.isEmpty,
             let sources = OfferMatching.sources(of: plan, queueDirectory: queueDirectory, list)
@@ -216,7 +216,7 @@ final class OfferedSockets {
             case .offered(let place):
                 let offer = offers[place]
                 try Endpoint.step("fcntl") { () throws(SystemError) in try offer.number.setNonBlocking(true) }
-                taken.insert(place)
+                adopted.insert(place)
                 listeners.append(Descriptor(owning: offer.number))
                 texts.append(offer.form.text)
                 if case .inet(let address, _) = offer.form { addresses.append(address) }
@@ -227,16 +227,16 @@ final class OfferedSockets {
         return Selection(listeners: listeners, endpoint: endpoint, texts: texts)
     }
 
-    /// Closes what no service has taken. What was taken has another owner by now.
+    /// Closes what no service has adopted. What was adopted has another owner by now.
     ///
     /// - Returns: a line about each for the log.
     @discardableResult
     func closeRest() -> [String] {
         defer {
             offers = []
-            taken = []
+            adopted = []
         }
-        return offers.indices.filter { !taken.contains($0) }.map { place in
+        return offers.indices.filter { !adopted.contains($0) }.map { place in
             let offer = offers[place]
             _ = Descriptor(owning: offer.number)
             let name = offer.name.isEmpty ? "" : " \"\(offer.name)\""

@@ -15,7 +15,7 @@ struct MasterLocks: ~Copyable {
     var numbers: [DescriptorNumber] { [pid.number, data.number] }
 }
 
-/// Takes and fills a lock file: an exclusive flock(2), and the pid right-justified in 32 columns, as scripts read it.
+/// Acquires and fills a lock file: an exclusive flock(2), the pid right-justified in 32 columns, as scripts read it.
 /// The file is neither truncated first nor ever removed, so that no reader finds it empty.
 struct PidLock: ~Copyable {
     private let file: Descriptor
@@ -28,7 +28,7 @@ struct PidLock: ~Copyable {
 
     var number: DescriptorNumber { file.number }
 
-    static func take(_ path: String) throws(Failure) -> PidLock {
+    static func acquire(_ path: String) throws(Failure) -> PidLock {
         let file = try locked(path)
         let moved: Descriptor
         do throws(SystemError) {

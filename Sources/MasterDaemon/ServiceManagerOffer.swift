@@ -53,7 +53,7 @@ struct ServiceManagerOffer: Equatable, Sendable {
     }
 
     /// From this process's environment, where none of it is left.
-    static func take() -> ServiceManagerOffer {
+    static func receive() -> ServiceManagerOffer {
         let offer = ServiceManagerOffer(pid: processID()) { environmentValue($0.rawValue) }
         withdraw()
         return offer

@@ -18,7 +18,7 @@ extension MasterMain {
     /// Reports what the builder found; a fatal problem ends the process, after the others were named too, in the log
     /// and to whoever started us.
     static func required<Value>(_ value: Value?, _ builder: inout ModelBuilder, _ log: Log) -> Value {
-        let problems = builder.takeFindings()
+        let problems = builder.handOverFindings()
         let first = problems.firstIndex { $0.severity == .fatal }
         for (index, problem) in problems.enumerated() where index != first {
             problem.severity == .info ? log.info(problem.logged) : log.warning(problem.logged)
@@ -78,10 +78,10 @@ extension MasterMain {
         }
     }
 
-    static func takeLocks(_ pidPath: String, dataPath: String, _ owner: UserAccount, _ log: Log) -> MasterLocks {
+    static func acquireLocks(_ pidPath: String, dataPath: String, _ owner: UserAccount, _ log: Log) -> MasterLocks {
         do throws(PidLock.Failure) {
-            let pid = try PidLock.take(pidPath)
-            let data = try MailOwner(owner).perform(log) { () throws(PidLock.Failure) in try PidLock.take(dataPath) }
+            let pid = try PidLock.acquire(pidPath)
+            let data = try MailOwner(owner).perform(log) { () throws(PidLock.Failure) in try PidLock.acquire(dataPath) }
             return MasterLocks(pid: pid, data: data)
         } catch {
             log.fatal(error.text)

@@ -27,7 +27,7 @@ package enum MasterMain {
         // Until its handler stands, a reload request must not end us; and our starter may have blocked signals.
         try? Signal.hangup.ignore()
         try? unblockAllSignals()
-        let offer = ServiceManagerOffer.take()
+        let offer = ServiceManagerOffer.receive()
         let offered = OfferedSockets(adopting: offer)
         Detach.fillStandardDescriptors()
         try? raiseDescriptorLimit()
@@ -114,7 +114,12 @@ package enum MasterMain {
         scrubEnvironment(main.settings)
         enterQueueDirectory(main.settings, log)
         let pidPath = "pid/\(processName).pid"
-        let locks = takeLocks(pidPath, dataPath: "\(main.settings.dataDirectory)/\(processName).lock", main.owner, log)
+        let locks = acquireLocks(
+            pidPath,
+            dataPath: "\(main.settings.dataDirectory)/\(processName).lock",
+            main.owner,
+            log
+        )
         if runsDebugger { runDebugger(main.settings, log) }
 
         let services = builder.readServices(main.settings, main.owner)
@@ -130,7 +135,7 @@ package enum MasterMain {
         master.startCounting()
         startServices(model, offered, master)
         adoptLogDestination(model.settings, log)
-        master.takeLogSettings()
+        master.adoptLogSettings()
         master.spawner.refreshEnvironment()
         master.carryOut()
         if let trouble = master.keepCopy(builder.acceptedMain) { log.warning(trouble.logged) }

@@ -9,7 +9,7 @@ import MasterProtocol
 /// shrinks, so that a steady population costs no allocation. It stores and finds; it decides nothing.
 struct ChildTable: Sendable {
     private(set) var count = 0
-    /// Rows that are taken, or were.
+    /// Rows that are in use, or were.
     private(set) var rowCount = 0
     private var freeRows: [Int32] = []
     /// A slot with pid 0 is vacant.
@@ -56,17 +56,17 @@ struct ChildTable: Sendable {
         precondition(child.pid > 0, "a child has a positive pid")
         if (count + 1) * 4 > slots.count * 3 { grow() }
         var child = child
-        child.row = freeRows.popLast() ?? takeNewRow()
+        child.row = freeRows.popLast() ?? addRow()
         count += 1
         return place(child)
     }
 
-    private mutating func takeNewRow() -> Int32 {
+    private mutating func addRow() -> Int32 {
         rowCount += 1
         return Int32(rowCount - 1)
     }
 
-    /// Takes a process out, and closes the gap it leaves in its neighbours' probe sequences.
+    /// Removes a process, and closes the gap it leaves in its neighbours' probe sequences.
     mutating func remove(at slot: Int) {
         freeRows.append(slots[slot].row)
         var hole = slot

@@ -89,7 +89,7 @@ extension Policy {
         return (slot, what)
     }
 
-    /// A row that is free. To be asked before `nextChangedChild`: the row may have been taken again.
+    /// A row that is free. To be asked before `nextChangedChild`: the row may be in use again.
     package mutating func nextVacatedRow() -> Int? { changes.vacatedRows.popLast().map { Int($0) } }
 
     /// A process that has changed, as it is now.

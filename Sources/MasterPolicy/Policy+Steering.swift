@@ -38,9 +38,11 @@ extension Policy {
         beginSteering(slot, last: false, now)
     }
 
-    package mutating func resumeAsked(_ id: ServiceID, now: PolicyTime) { take([.drained, .refusing], from: id, now) }
+    package mutating func resumeAsked(_ id: ServiceID, now: PolicyTime) {
+        withdraw([.drained, .refusing], from: id, now)
+    }
 
-    package mutating func enableAsked(_ id: ServiceID, now: PolicyTime) { take(.disabled, from: id, now) }
+    package mutating func enableAsked(_ id: ServiceID, now: PolicyTime) { withdraw(.disabled, from: id, now) }
 
     private mutating func beginSteering(_ slot: Int, last: Bool, _ now: PolicyTime) {
         switch (services[slot].steering.phase, last) {
@@ -109,7 +111,7 @@ extension Policy {
         want(.steeringEnded(services[slot].id))
     }
 
-    private mutating func take(_ wishes: SteeringWishes, from id: ServiceID, _ now: PolicyTime) {
+    private mutating func withdraw(_ wishes: SteeringWishes, from id: ServiceID, _ now: PolicyTime) {
         guard let slot = activeSlot(of: id), !services[slot].steering.wishes.isDisjoint(with: wishes) else { return }
         services[slot].steering.wishes.subtract(wishes)
         if services[slot].steering.isRefusing, !services[slot].steering.wishes.wantsRefusal {

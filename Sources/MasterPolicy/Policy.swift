@@ -9,7 +9,7 @@ import MasterProtocol
 ///
 /// `MasterPolicy` is the part of master that decides whether, when and how many; it knows no system call, clock or
 /// log. Events have names in the past tense and come with the time; what follows from them is appended to `effects`,
-/// which the caller takes and carries out in order. Nothing a child sends can stop it: what makes no sense is noted
+/// which the caller fetches and carries out in order. Nothing a child sends can stop it: what makes no sense is noted
 /// and ignored. The tables it follows are in `Service` (who covers the endpoints) and `Child` (what a report means).
 package struct Policy: Sendable {
     package internal(set) var effects: [Effect] = []
@@ -36,9 +36,9 @@ package struct Policy: Sendable {
 
     /// Moves the effects to the caller's array, whose old elements are dropped. Both keep their memory, so that a
     /// caller that always passes the same array makes this free of allocation.
-    package mutating func takeEffects(into taken: inout [Effect]) {
-        taken.removeAll(keepingCapacity: true)
-        swap(&effects, &taken)
+    package mutating func handOverEffects(into batch: inout [Effect]) {
+        batch.removeAll(keepingCapacity: true)
+        swap(&effects, &batch)
     }
 
     mutating func want(_ effect: Effect) { effects.append(effect) }

@@ -53,6 +53,6 @@ private func live(_ policy: inout Policy) {
     for child in children { policy.childExited(pid: child.pid, .signaled(9), now: now) }
     for id in ids { policy.removeService(id, now: now) }
     var effects: [Effect] = []
-    policy.takeEffects(into: &effects)
+    policy.handOverEffects(into: &effects)
     _ = policy.encoded
 }

@@ -52,13 +52,13 @@ import Testing
         let plans = [plan(at: "a"), plan(at: "b", .fifo)]
         var first = EndpointStore(running: [])
         try first.prepare(try model(plans), log)
-        let running = try plans.map { try #require(made(first.take($0.identity))) }
+        let running = try plans.map { try #require(made(first.claim($0.identity))) }
         #expect(running.map { $0.listeners.count } == [1, 1])
-        #expect(first.take(plans[0].identity) == nil, "each is handed out once")
+        #expect(first.claim(plans[0].identity) == nil, "each is handed out once")
         var second = EndpointStore(running: running)
         try second.prepare(try model([plans[0], plan(at: "c")]), log)
-        #expect(kept(second.take(plans[0].identity)) === running[0])
-        #expect(made(second.take(plan(at: "c").identity)) != nil)
+        #expect(kept(second.claim(plans[0].identity)) === running[0])
+        #expect(made(second.claim(plan(at: "c").identity)) != nil)
         #expect(second.leftovers.map { ObjectIdentifier($0) } == [ObjectIdentifier(running[1])])
         #expect(exists("a") && exists("b") && exists("c"))
     }
@@ -73,7 +73,7 @@ import Testing
         #expect(failure?.problem.file == "/c/master.cf")
         #expect(failure?.problem.cure?.contains("directory exists") == true)
         #expect(!exists("a") && !exists("b"))
-        #expect(store.take(plan(at: "a").identity) == nil)
+        #expect(store.claim(plan(at: "a").identity) == nil)
     }
 
     @Test("A cure says what is the matter, not what is often the matter")
@@ -120,11 +120,11 @@ import Testing
         let owner = MailOwner(model.owner)
         var first = EndpointStore(running: [])
         try first.prepare(try self.model([old]), log)
-        let running = try #require(made(first.take(old.identity)))
+        let running = try #require(made(first.claim(old.identity)))
         let before = try facts(ofPath: home.file("p")).inode
         var second = EndpointStore(running: [running])
         try second.prepare(model, log)
-        let fresh = try #require(made(second.take(model.services[0].identity)))
+        let fresh = try #require(made(second.claim(model.services[0].identity)))
         #expect(try facts(ofPath: home.file("p")).inode == before, "the old one is still there")
         let inode = try facts(ofPath: home.file("p.new")).inode
         try fresh.settle(owner, log)
@@ -139,17 +139,17 @@ import Testing
         let owner = MailOwner(model.owner)
         var first = EndpointStore(running: [])
         try first.prepare(try self.model([old]), log)
-        let running = try #require(made(first.take(old.identity)))
+        let running = try #require(made(first.claim(old.identity)))
         var second = EndpointStore(running: [running])
         try second.prepare(model, log)
-        let fresh = try #require(made(second.take(model.services[0].identity)))
+        let fresh = try #require(made(second.claim(model.services[0].identity)))
         try FileManager.default.removeItem(atPath: home.file("p"))
         try FileManager.default.createDirectory(atPath: home.file("p"), withIntermediateDirectories: false)
         let failure = #expect(throws: EndpointFailure.self) { try fresh.settle(owner, log) }
         #expect(failure?.text == "rename \(home.file("p.new")) to \(home.file("p")): Is a directory")
         fresh.removeFile(owner, log)
         #expect(!exists("p.new") && exists("p"))
-        #expect(second.takeHolder(ofPath: home.file("p")) === running)
+        #expect(second.claimHolder(ofPath: home.file("p")) === running)
         #expect(second.leftovers.isEmpty)
     }
 }

@@ -33,11 +33,11 @@ import Testing
         let second = policy.addService(ServiceRules(processLimit: 1, wakeupSeconds: 60), now: now)
         policy.endpointReadable(first, now: now)
         var effects: [Effect] = []
-        policy.takeEffects(into: &effects)
+        policy.handOverEffects(into: &effects)
         for case .spawn(let id, let generation, _) in effects {
             policy.spawned(id, pid: 4711, generation: generation, now: now)
         }
-        policy.takeEffects(into: &effects)
+        policy.handOverEffects(into: &effects)
         let inet = ServiceEntry(
             nameAsWritten: "smtp",
             type: .inet,

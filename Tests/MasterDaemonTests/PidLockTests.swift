@@ -13,7 +13,7 @@ import Testing
 /// The text of a lock that could not be had.
 private func failure(_ path: String) -> String? {
     do throws(PidLock.Failure) {
-        _ = try PidLock.take(path)
+        _ = try PidLock.acquire(path)
         return nil
     } catch {
         return error.text
@@ -30,7 +30,7 @@ private func failure(_ path: String) -> String? {
 
     @Test("the file holds the pid in 33 bytes")
     func pidIn33Bytes() throws {
-        let lock = try PidLock.take(path)
+        let lock = try PidLock.acquire(path)
         let text = try content()
         #expect(text.utf8.count == 33)
         #expect(text.hasSuffix(" \(getpid())\n"))
@@ -50,7 +50,7 @@ private func failure(_ path: String) -> String? {
     func staleFile() throws {
         try home.write(String(repeating: "9", count: 50), to: "master.pid")
         let inode = try facts(ofPath: path).inode
-        _ = try PidLock.take(path)
+        _ = try PidLock.acquire(path)
         #expect(try facts(ofPath: path).inode == inode)
         let text = try content()
         #expect(text.utf8.count == 50, "not truncated")

@@ -133,7 +133,10 @@ private final class Scene {
         var builder = ModelBuilder(configDirectory: home.path, processName: "master", for: .start)
         let built = builder.build()
         let model = try #require(built, "\(builder.problems)")
-        let locks = MasterLocks(pid: try PidLock.take("pid/master.pid"), data: try PidLock.take(home.file("data/lock")))
+        let locks = MasterLocks(
+            pid: try PidLock.acquire("pid/master.pid"),
+            data: try PidLock.acquire(home.file("data/lock"))
+        )
         let master = Master(
             Invocation(
                 try MasterOptions(parsing: [], program: "master", pid: 2),

@@ -27,7 +27,7 @@ import Testing
             let service = policy.addService(ServiceRules(processLimit: processLimit), now: now)
             var effects: [Effect] = []
             policy.endpointReadable(service, now: now)
-            policy.takeEffects(into: &effects)
+            policy.handOverEffects(into: &effects)
             let spawns = effects.compactMap { effect -> Generation? in
                 if case .spawn(_, let generation, _) = effect { generation } else { nil }
             }

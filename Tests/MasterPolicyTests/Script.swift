@@ -124,7 +124,7 @@ struct Script {
     }
 
     private mutating func collect() {
-        policy.takeEffects(into: &buffer)
+        policy.handOverEffects(into: &buffer)
         effects = []
         notes = []
         isLookPlanned = false

@@ -39,8 +39,8 @@ import Testing
         var (one, other): ([Effect], [Effect]) = ([], [])
         copy.timerFired(.throttle(id), now: script.now)
         script.policy.timerFired(.throttle(id), now: script.now)
-        copy.takeEffects(into: &one)
-        script.policy.takeEffects(into: &other)
+        copy.handOverEffects(into: &one)
+        script.policy.handOverEffects(into: &other)
         #expect(one == other && !one.isEmpty)
     }
 
@@ -51,7 +51,7 @@ import Testing
         var copy = try Policy(decoding: script.policy.encoded)
         var effects: [Effect] = []
         copy.resume(now: script.now)
-        copy.takeEffects(into: &effects)
+        copy.handOverEffects(into: &effects)
         #expect(
             effects == [
                 .openStatusChannel(id),
@@ -80,7 +80,7 @@ import Testing
         var copy = try Policy(decoding: script.policy.encoded)
         var effects: [Effect] = []
         copy.resume(now: script.now)
-        copy.takeEffects(into: &effects)
+        copy.handOverEffects(into: &effects)
         return effects
     }
 

@@ -9,11 +9,11 @@ import MasterProtocol
 // The daemon's part: effects come true.
 extension World {
     mutating func carryOut() {
-        policy.takeEffects(into: &buffer)
+        policy.handOverEffects(into: &buffer)
         while !buffer.isEmpty {
             let effects = buffer
             for effect in effects { carryOut(effect) }
-            policy.takeEffects(into: &buffer)
+            policy.handOverEffects(into: &buffer)
         }
     }
 

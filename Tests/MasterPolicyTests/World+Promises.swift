@@ -87,7 +87,7 @@ extension World {
         guard var copy = try? Policy(decoding: bytes) else { return false }
         copy.resume(now: now)
         var effects: [Effect] = []
-        copy.takeEffects(into: &effects)
+        copy.handOverEffects(into: &effects)
         return Registrations(resuming: effects, now) == registrations.at(now) && copy.encoded == bytes
     }
 

@@ -19,7 +19,7 @@ extension MasterMain {
     static func takeOver(_ arrival: TakeOver, _ commandLine: [String]) -> Master {
         let handover = arrival.handover(commandLine)
         arrival.settleDescriptors(handover)
-        let offer = ServiceManagerOffer.take()
+        let offer = ServiceManagerOffer.receive()
         let invocation = invocation(arrival, handover, commandLine)
         let log = Log(
             ident: "\(earlyLogTag())/\(handover.processName)",
@@ -162,7 +162,7 @@ extension Master {
         for trouble in troubles { log.warning(trouble.logged) }
         if !changes.isEmpty { for line in changes.lines { log.info("upgrade: \(line)") } }
         exportLogTag(settings)
-        takeLogSettings()
+        adoptLogSettings()
         spawner.refreshEnvironment()
         for id in handover.unsentWakeups { carryOut(.sendWakeup(id)) }
         openControl()

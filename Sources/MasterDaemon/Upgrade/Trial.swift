@@ -40,7 +40,7 @@ enum Trial {
             for: .reload(handover.frozen)
         )
         let model = builder.build()
-        for problem in builder.takeFindings() where problem.severity == .fatal { say(problem.report) }
+        for problem in builder.handOverFindings() where problem.severity == .fatal { say(problem.report) }
         guard model != nil else { return ExitCode.failure }
         say(possible)
         return ExitCode.success
