@@ -73,7 +73,7 @@ extension ConfigProblem: CustomStringConvertible {
     package var message: String {
         guard let place else { return text }
         if let line = place.line { return "\(place.file), line \(line): \(text)" }
-        return text.contains(place.file) ? text : "\(place.file): \(text)"
+        return text.mentions(place.file) ? text : "\(place.file): \(text)"
     }
 
     /// One line of a log: place, text, cure in brackets.
@@ -100,5 +100,13 @@ extension [ConfigProblem] {
             return (rank: (file, problem.line ?? 0, offset), problem: problem)
         }
         return ranked.sorted { $0.rank < $1.rank }.map(\.problem)
+    }
+}
+
+extension String {
+    /// Byte by byte: what the standard library has for this brings the machinery of regular expressions into every daemon.
+    fileprivate func mentions(_ part: String) -> Bool {
+        let (all, part) = (Array(utf8), Array(part.utf8))
+        return part.count <= all.count && (0...all.count - part.count).contains { all[$0...].starts(with: part) }
     }
 }
