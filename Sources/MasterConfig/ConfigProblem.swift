@@ -104,7 +104,8 @@ extension [ConfigProblem] {
 }
 
 extension String {
-    /// Byte by byte: what the standard library has for this brings the machinery of regular expressions into every daemon.
+    /// Byte by byte: what the standard library has for this brings the machinery of regular expressions into every
+    /// daemon.
     fileprivate func mentions(_ part: String) -> Bool {
         let (all, part) = (Array(utf8), Array(part.utf8))
         return part.count <= all.count && (0...all.count - part.count).contains { all[$0...].starts(with: part) }

@@ -127,7 +127,11 @@ extension Overview {
         #expect(Set(page.processes.map { Int32($0.pid) }) == system.workers())
         let numbers = page.events.map(\.number)
         #expect(numbers == Array((numbers.first ?? 1)..<(numbers.first ?? 1) + UInt64(numbers.count)))
-        if numbers.first == 1 { #expect(page.events.count { $0.kind == .start } == Int(starts)) }
+        if numbers.first == 1 {
+            // An event is written at once, and the counts at the end of the turn: one may be there before them.
+            let told = page.events.count { $0.kind == .start }
+            #expect(told == Int(starts) || told == Int(starts) + 1, "\(told) of \(starts)")
+        }
     }
 
     private func load(_ system: MailSystem, _ service: String, _ preset: String) throws {
