@@ -4,7 +4,6 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
-import Foundation
 import MasterOverview
 import StatusPage
 import SystemCalls
@@ -37,7 +36,7 @@ struct Top: ParsableCommand {
     func run() throws {
         let system = try MailSystem(configDirectory: configDirectory)
         let output = DescriptorNumber.standardOutput
-        let environment = ProcessInfo.processInfo.environment
+        let environment = Dictionary(environmentEntries().map { ($0.name, $0.value) }) { first, _ in first }
         let isLive = !once && DescriptorNumber.standardInput.isTerminal
         if isLive, let size = output.terminalSize,
             let style = LiveStyle(isTerminal: output.isTerminal, environment: environment, columns: size.columns)
