@@ -144,8 +144,9 @@ struct CostTests {
 private struct MemoryUse {
     /// Everything that is mapped and present.
     let resident: Int
-    /// Its own: what it has written to. Clean pages that no other process has mapped at the moment are the program
-    /// file's, and the kernel drops them at need.
+    /// Its own: what it has written to. Other pages that no other process has mapped at the moment are the program
+    /// file's, and the kernel drops them at need; some count as dirty (`Private_Dirty`) while the file, just built, has
+    /// not reached the disk.
     let written: Int
 
     init(of pid: Int32) throws {
@@ -155,7 +156,7 @@ private struct MemoryUse {
             return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? -1
         }
         resident = kilobytes("Rss")
-        written = kilobytes("Private_Dirty")
+        written = kilobytes("Anonymous")
     }
 }
 

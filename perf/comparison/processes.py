@@ -104,14 +104,18 @@ def cpu_seconds(pid: int) -> float:
 
 
 def memory_kilobytes(pid: int) -> tuple[int, int]:
-    """(resident, private) kilobytes of a process; private is what it has written to (Private_Dirty)."""
+    """(resident, private) kilobytes of a process; private is what it has written to.
+
+    That is Anonymous, not Private_Dirty: pages of a program that was built a moment ago and has not reached the disk
+    count as dirty as well, and nobody has written to them here.
+    """
     sizes = {}
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
         for line in rollup:
             words = line.split()
             if len(words) == 3 and words[2] == "kB":
                 sizes[words[0].rstrip(":")] = int(words[1])
-    return sizes["Rss"], sizes["Private_Dirty"]
+    return sizes["Rss"], sizes["Anonymous"]
 
 
 def is_traced(pid: int) -> bool:

@@ -2,7 +2,7 @@
 # Quartermaster: private memory by mapping, as stacks
 # SPDX-License-Identifier: Apache-2.0
 # ===----------------------------------------------------------------------===#
-"""What a process has written to (Private_Dirty), in kilobytes, by the mapping it is in."""
+"""What a process has written to (Anonymous), in kilobytes, by the mapping it is in."""
 
 import os
 from collections import Counter
@@ -32,7 +32,7 @@ def private(pid: int) -> Folded:
                     place = _place(name, words[1], last_file if start == last_end else "")
                     # What follows a file's data without a name is the rest of its variables.
                     last_file, last_end = (name if name.startswith("/") else ""), end
-                elif words[0] == "Private_Dirty:" and int(words[1]):
+                elif words[0] == "Anonymous:" and int(words[1]):
                     found[(program, *place)] += int(words[1])
     except (FileNotFoundError, ProcessLookupError):
         raise Failure(f"process {pid} ended while its memory was looked at") from None

@@ -38,7 +38,7 @@ def memory(pid: int) -> Memory:
         rss=map_sizes["Rss"],
         pss=map_sizes["Pss"],
         private=map_sizes["Private_Clean"] + map_sizes["Private_Dirty"],
-        dirty=map_sizes["Private_Dirty"],
+        dirty=map_sizes["Anonymous"],
         tables=status.get("VmPTE", 0),
     )
 
