@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 //
-// Linux tells it of TCP in TCP_INFO, and of UNIX-domain sockets through sock_diag(7) only.
+// Linux tells it of TCP in TCP_INFO, and of UNIX-domain sockets through sock_diag(7) only. Whom it had no room for, it
+// counts at TCP sockets: SO_MEMINFO has the number.
 
 #include "internal.h"
 
@@ -12,14 +13,16 @@
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 
-int cposix_tcp_queue(int fd) {
+int cposix_tcp_queue(int fd, int *room) {
     struct tcp_info info;
     socklen_t size = sizeof info;
     memset(&info, 0, sizeof info);
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == -1)
         return -errno;
-    // Of a listener this is the queue of accept(2).
+    // Of a listener this is the queue of accept(2), and its limit.
+    *room = (int)info.tcpi_sacked;
     return info.tcpi_state == TCP_LISTEN ? (int)info.tcpi_unacked : -EINVAL;
 }
 
@@ -44,7 +47,7 @@ static int ask(int netlink, uint32_t inode) {
 }
 
 /// The answer to one question is one message: an error, or the socket with one attribute.
-static int read_answer(int netlink) {
+static int read_answer(int netlink, int *room) {
     union {
         struct nlmsghdr header;
         char space[512];
@@ -65,12 +68,15 @@ static int read_answer(int netlink) {
     struct unix_diag_msg *socket = NLMSG_DATA(header);
     int left = (int)(header->nlmsg_len - NLMSG_LENGTH(sizeof *socket));
     for (struct rtattr *each = (struct rtattr *)(socket + 1); RTA_OK(each, left); each = RTA_NEXT(each, left))
-        if (each->rta_type == UNIX_DIAG_RQLEN && RTA_PAYLOAD(each) >= sizeof(struct unix_diag_rqlen))
-            return (int)((struct unix_diag_rqlen *)RTA_DATA(each))->udiag_rqueue;
+        if (each->rta_type == UNIX_DIAG_RQLEN && RTA_PAYLOAD(each) >= sizeof(struct unix_diag_rqlen)) {
+            struct unix_diag_rqlen *lengths = RTA_DATA(each);
+            *room = (int)lengths->udiag_wqueue;
+            return (int)lengths->udiag_rqueue;
+        }
     return -EBADMSG;
 }
 
-int cposix_unix_queue(int fd) {
+int cposix_unix_queue(int fd, int *room) {
     struct stat facts;
     if (fstat(fd, &facts) == -1)
         return -errno;
@@ -79,7 +85,31 @@ int cposix_unix_queue(int fd) {
         return -errno;
     int result = ask(netlink, (uint32_t)facts.st_ino);
     if (result == 0)
-        result = read_answer(netlink);
+        result = read_answer(netlink, room);
     close(netlink);
     return result;
+}
+
+int cposix_pipe_queue(int fd, int *room) {
+    int count = 0;
+    if (ioctl(fd, FIONREAD, &count) == -1)
+        return -errno;
+    int size = fcntl(fd, F_GETPIPE_SZ);
+    if (size == -1)
+        return -errno;
+    *room = size;
+    return count;
+}
+
+int cposix_dropped(int fd, uint32_t *count) {
+    uint32_t info[SK_MEMINFO_VARS];
+    socklen_t size = sizeof info;
+    memset(info, 0, sizeof info);
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == -1)
+        return -errno;
+    // A kernel that is older than the field leaves it out.
+    if (size < (SK_MEMINFO_DROPS + 1) * sizeof info[0])
+        return -ENOPROTOOPT;
+    *count = info[SK_MEMINFO_DROPS];
+    return 0;
 }

@@ -88,7 +88,7 @@ extension KnownParameters {
         namesOfPostfix.bytes.split(whereSeparator: \.isSpace).map(\.text)
             + [
                 "master_concurrent_starts", "master_allow_no_services", "master_name_lookup_time_limit",
-                "maillog_file_permissions",
+                "master_warning_interval", "maillog_file_permissions",
             ]
     )
 

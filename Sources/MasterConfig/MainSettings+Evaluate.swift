@@ -59,6 +59,7 @@ extension MainSettings {
         serviceThrottleTime = reader.value(of: Table.serviceThrottleTime)
         masterServiceDisable = reader.value(of: Table.masterServiceDisable)
         masterConcurrentStarts = reader.value(ofOwn: Table.masterConcurrentStarts)
+        masterWarningInterval = reader.value(ofOwn: Table.masterWarningInterval)
         masterAllowNoServices = reader.value(ofOwn: Table.masterAllowNoServices)
         masterNameLookupTimeLimit = reader.value(ofOwn: Table.masterNameLookupTimeLimit)
         maxIdle = reader.value(of: Table.maxIdle)

@@ -29,6 +29,8 @@ package struct MainSettings: Equatable, Sendable {
     package var masterServiceDisable: String
     /// 0: as many as there are processors.
     package var masterConcurrentStarts: Int
+    /// Between two warnings that a service keeps clients waiting.
+    package var masterWarningInterval: Int
     /// How long a reload waits for the names that it has to look up.
     package var masterNameLookupTimeLimit: Int
     /// Whether a reload may take every service away.

@@ -39,6 +39,7 @@ package struct ParameterTable: Sendable {
     static let serviceThrottleTime = TimeParameter("service_throttle_time", default: "60s", min: 1)
     static let masterServiceDisable = StringParameter("master_service_disable", default: "")
     static let masterConcurrentStarts = IntegerParameter("master_concurrent_starts", default: 0)
+    static let masterWarningInterval = TimeParameter("master_warning_interval", default: "1000s", min: 1)
     static let masterNameLookupTimeLimit = TimeParameter("master_name_lookup_time_limit", default: "30s", min: 1)
     static let masterAllowNoServices = BooleanParameter("master_allow_no_services", default: false)
     static let maxIdle = TimeParameter("max_idle", default: "100s", min: 1)

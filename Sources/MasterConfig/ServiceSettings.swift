@@ -15,6 +15,8 @@ package struct ServiceSettings: Equatable, Sendable {
     package var throttleSeconds = 60
     /// `master_concurrent_starts`: processes that may be starting at a time; 0 or less for as many as processors.
     package var concurrentStarts = 0
+    /// `master_warning_interval`: shortest time between two warnings of a kind that clients are kept waiting.
+    package var warningSeconds = 1000
 
     package init() {}
 
@@ -32,11 +34,16 @@ package struct ServiceSettings: Equatable, Sendable {
         concurrentStarts =
             reader.value("master_concurrent_starts") { IntegerParameter($0, default: 0) }
             ?? general.masterConcurrentStarts
+        warningSeconds =
+            reader.value("master_warning_interval") { TimeParameter($0, default: "1000s", min: 1) }
+            ?? general.masterWarningInterval
         problems += reader.problems
     }
 
     /// The general parameters that a service may have of its own.
-    package static let parameterNames = ["service_throttle_time", "master_concurrent_starts"]
+    package static let parameterNames = [
+        "service_throttle_time", "master_concurrent_starts", "master_warning_interval",
+    ]
 
     /// Whether what follows `<service>_` in a name of main.cf makes it a setting of that service.
     package static func isSetting(_ rest: String) -> Bool {

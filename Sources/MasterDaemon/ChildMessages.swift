@@ -66,9 +66,10 @@ extension PolicyNote {
         case .foreignReport(_, let sender, _): (sender, .foreignReport)
         case .unknownReporter(_, let id): (id, .unknownReporter)
         case .queueStands(let id, _): (id, .queueStands)
-        case .exitStatus, .killedBy, .stoppedBy, .badStartup, .processLimit, .unknownChild, .removalForced, .starting,
-            .spawned,
-            .throttling, .throttleReleased, .conditionalTimerStarted, .covered, .stressBegan, .stressEnded, .ready,
+        case .exitStatus, .killedBy, .stoppedBy, .badStartup, .processLimit, .queueOverflowed, .unknownChild,
+            .removalForced,
+            .starting, .spawned, .throttling, .throttleReleased, .conditionalTimerStarted, .covered, .stressBegan,
+            .stressEnded, .ready,
             .ended, .nudged, .cutOff, .drained, .resumed:
             nil
         }
@@ -80,8 +81,8 @@ extension PolicyNote {
     var endedService: ServiceID? {
         switch self {
         case .exitStatus(_, let id, _), .killedBy(_, let id, _), .stoppedBy(_, let id, _): id
-        case .badStartup, .processLimit, .staleReport, .unknownStatus, .foreignReport, .unknownChild, .removalForced,
-            .queueStands, .unknownReporter, .starting, .spawned, .throttling, .throttleReleased,
+        case .badStartup, .processLimit, .queueOverflowed, .staleReport, .unknownStatus, .foreignReport, .unknownChild,
+            .removalForced, .queueStands, .unknownReporter, .starting, .spawned, .throttling, .throttleReleased,
             .conditionalTimerStarted, .covered, .stressBegan, .stressEnded, .ready, .ended, .nudged, .cutOff, .drained,
             .resumed:
             nil

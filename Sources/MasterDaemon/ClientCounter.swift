@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import MasterConfig
+import MasterPolicy
 import MasterProtocol
 import SystemCalls
 
@@ -23,27 +24,66 @@ struct ClientCounter {
         _ = count(listeners, endpoint)
     }
 
-    /// 0 where the kernel does not tell: of FIFOs and datagrams, and in places that forbid to ask.
+    /// How many wait where it may lead to more than one start: 0 where the kernel does not tell, and of FIFOs and
+    /// datagrams.
     mutating func count(_ listeners: borrowing DescriptorList, _ endpoint: EndpointPlan) -> Int32 {
         var waiting = 0
         for number in listeners.numbers {
             switch endpoint {
-            case .inet: waiting += (try? number.tcpQueueLength()) ?? 0
-            case .path(_, .unix), .path(_, .pass): waiting += unixQueueLength(number)
+            case .inet: waiting += (try? number.tcpQueue())?.length ?? 0
+            case .path(_, .unix), .path(_, .pass): waiting += unixQueue(number)?.length ?? 0
             case .path: break
             }
         }
         return Int32(clamping: waiting)
     }
 
-    private mutating func unixQueueLength(_ number: DescriptorNumber) -> Int {
-        if isUnixRefused { return 0 }
+    /// How many wait at a full service, and who found no room. For each endpoint, two system calls of TCP and FIFOs,
+    /// one of datagrams, four of others.
+    mutating func count(of listeners: borrowing DescriptorList, _ endpoint: EndpointPlan) -> QueueCount {
+        var count = QueueCount()
+        for number in listeners.numbers { add(number, endpoint, to: &count) }
+        return count
+    }
+
+    private mutating func add(_ number: DescriptorNumber, _ endpoint: EndpointPlan, to count: inout QueueCount) {
+        switch endpoint {
+        case .inet:
+            guard let queue = try? number.tcpQueue() else { return }
+            count.add(queue)
+            if let dropped = try? number.droppedConnections() {
+                count.turnedAway += UInt64(dropped)
+            } else if queue.isOverfull {
+                count.isFull = true
+            }
+        case .path(_, .unix), .path(_, .pass):
+            guard let queue = unixQueue(number) else { return }
+            count.add(queue)
+            if queue.isOverfull { count.isFull = true }
+        case .path(_, .fifo):
+            guard let queue = try? number.pipeQueue() else { return }
+            count.add(queue)
+            if queue.length >= queue.room { count.isFull = true }
+        case .path:
+            if (try? anyReadable([number])) == true { count.waiting = 1 }
+        }
+    }
+
+    private mutating func unixQueue(_ number: DescriptorNumber) -> WaitingQueue? {
+        if isUnixRefused { return nil }
         isUnixTried = true
         do throws(SystemError) {
-            return try number.unixQueueLength()
+            return try number.unixQueue()
         } catch {
             if !error.isShortage { isUnixRefused = true }
-            return 0
+            return nil
         }
+    }
+}
+
+extension QueueCount {
+    fileprivate mutating func add(_ queue: WaitingQueue) {
+        waiting = Int32(clamping: Int(waiting) + queue.length)
+        room = Int32(clamping: queue.room)
     }
 }

@@ -30,6 +30,7 @@ extension Master {
         case .steeringEnded(let id): tellSteering(of: id)
         case .retirementEnded(let id, let end): tellRetirement(of: id, end)
         case .measureQueue(let id): policy.queueMeasured(id, waiting: clientsWaiting(id), now: now)
+        case .countClients(let id): policy.clientsCounted(id, queueCount(id), now: now)
         case .lookAtQueue(let id): policy.queueLooked(id, lookAtQueue(id), now: now)
         case .spawn(let id, let generation, let underStress): spawn(id, generation, underStress: underStress)
         case .startTimer(let timer, let milliseconds): start(timer, milliseconds)

@@ -131,7 +131,11 @@ extension Master {
         case .throttling(let id):
             publish(.throttle, id, value: service(id).map { Int64($0.plan.settings.throttleSeconds) } ?? 0)
         case .throttleReleased(let id): publish(.release, id)
-        case .processLimit(let id, let limit): publish(.limit, id, value: Int64(limit))
+        case .processLimit(let id, let limit, let waiting):
+            // What was told at once is not told again when clients wait.
+            if waiting != nil, policy.view(of: id)?.isStressEligible == true { return }
+            publish(.limit, id, value: Int64(limit))
+        case .queueOverflowed(let id, let times, _): publish(.overflow, id, value: Int64(clamping: times))
         case .stressBegan(let id): publish(.stress, id)
         case .stressEnded(let id): publish(.calm, id)
         case .drained(let id, let cutOff): publish(.drain, id, value: Int64(cutOff))

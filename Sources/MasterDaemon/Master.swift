@@ -248,6 +248,11 @@ final class Master {
         return clientCounter.count(service.listeners, service.plan.endpoint)
     }
 
+    func queueCount(_ id: ServiceID) -> QueueCount {
+        guard let service = service(id) else { return QueueCount() }
+        return clientCounter.count(of: service.listeners, service.plan.endpoint)
+    }
+
     /// The first question is the slowest: it is asked before a client waits for the answer.
     func tryOutCounting(_ service: RunningService) {
         if rules(of: service.plan).concurrentStarts > 1 {

@@ -5,6 +5,7 @@
 
 import MasterConfig
 import MasterPolicy
+import MasterProtocol
 
 /// The text of a note. Services are looked up by the caller, who still knows their names.
 extension PolicyNote {
@@ -20,8 +21,12 @@ extension PolicyNote {
             return [(.warning, "process \(path(service(id))) pid \(pid) stopped by signal \(signal)")]
         case .badStartup(let id):
             return [(.warning, "\(path(service(id))): bad command startup -- throttling")]
-        case .processLimit(let id, let limit):
+        case .processLimit(let id, let limit, nil):
             return limitText(service(id), limit).map { (.warning, $0) }
+        case .processLimit(let id, let limit, let waiting?):
+            return waitText(service(id), limit, waiting).map { (.warning, $0) }
+        case .queueOverflowed(let id, let times, let room):
+            return overflowText(service(id), times, room).map { (.warning, $0) }
         case .staleReport(let pid, _, let generation):
             return [(.info, "ignoring status update from child pid \(pid) generation \(generation)")]
         case .unknownStatus(let value, let pid, _):
@@ -95,6 +100,48 @@ extension PolicyNote {
     private func path(_ plan: ServicePlan?) -> String { plan?.entry.executablePath ?? "(removed)" }
 
     private func name(_ plan: ServicePlan?) -> String { plan?.entry.nameAsWritten ?? "(removed)" }
+
+    private func shown(_ plan: ServicePlan?) -> String {
+        plan.map { "\"\($0.shown.name)\" (\($0.shown.canonical))" } ?? "(removed)"
+    }
+
+    /// Clients of a full service have been waiting for a while.
+    private func waitText(_ plan: ServicePlan?, _ limit: Int32, _ waiting: Int32) -> [String] {
+        let who =
+            switch plan?.entry.type {
+            case .unixDatagram: "datagrams wait"
+            case .fifo: "\(waiting) bytes wait"
+            case .inet, .unix, .pass, nil: waiting == 1 ? "1 client waits" : "\(waiting) clients wait"
+            }
+        return [
+            "service \(shown(plan)) has reached its process limit \"\(limit)\": \(who)",
+            "to avoid this condition, increase the process count in master.cf or reduce the service time per client",
+        ]
+    }
+
+    private func overflowText(_ plan: ServicePlan?, _ times: UInt64, _ room: Int32) -> [String] {
+        let cure =
+            "to avoid this condition, increase the process count in master.cf or reduce the service time per client"
+        let longer =
+            "; a longer queue has more room: master_listen_backlog in main.cf, net.core.somaxconn in sysctl.conf"
+        switch plan?.entry.type {
+        case .inet:
+            let dropped = times == 1 ? "1 attempt to connect was" : "\(times) attempts to connect were"
+            return [
+                "service \(shown(plan)): \(dropped) dropped, because the queue of \(room) clients was full",
+                cure + longer,
+            ]
+        case .fifo:
+            return ["service \(shown(plan)): its FIFO was full when looked at, \(many(times))", cure]
+        case .unix, .pass, .unixDatagram, nil:
+            return [
+                "service \(shown(plan)): the queue of \(room) clients was full when looked at, \(many(times))",
+                cure + longer,
+            ]
+        }
+    }
+
+    private func many(_ times: UInt64) -> String { times == 1 ? "once" : "\(times) times" }
 
     private func limitText(_ plan: ServicePlan?, _ limit: Int32) -> [String] {
         let shown: (String, String) = plan?.shown ?? ("", "")

@@ -32,7 +32,8 @@ struct ServicePlan: Equatable, Sendable {
             wakeupSeconds: Int32(clamping: entry.wakeupSeconds),
             isWakeupConditional: entry.wakeupIsConditional,
             isLocalOnly: isLocalOnly,
-            concurrentStarts: Int32(clamping: settings.concurrentStarts > 0 ? settings.concurrentStarts : processors)
+            concurrentStarts: Int32(clamping: settings.concurrentStarts > 0 ? settings.concurrentStarts : processors),
+            warningSeconds: Int32(clamping: settings.warningSeconds)
         )
     }
 

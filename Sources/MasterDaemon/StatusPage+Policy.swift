@@ -58,6 +58,9 @@ extension ServiceCounts {
         stressOnsets = figures.stressOnsets
         wakeups = figures.wakeups
         troubleTime = figures.lastTrouble?.time.milliseconds ?? 0
+        overflows = figures.overflows
+        overflowTime = figures.lastOverflow?.milliseconds ?? 0
+        queueRoom = figures.queueRoom
         readyTimes.sum = figures.readyTimes.sum
         for bucket in 0..<min(ReadyTimes.bucketCount, TimeHistogram.bucketCount) {
             readyTimes.counts[bucket] = figures.readyTimes[bucket]
@@ -117,6 +120,7 @@ extension ServiceTrouble {
         case .processLimit: "the limit of \(number) processes was reached"
         case .removalForced: "\(number) processes of a removed service ignored SIGTERM"
         case .unknownStatus: "process \(pid) sent the unknown status \(number)"
+        case .overflow: number == 1 ? "the queue overflowed" : "the queue overflowed \(number) times in a second"
         case .foreignReport: "process \(pid) of another service wrote to the status channel"
         }
     }
@@ -166,6 +170,7 @@ extension PolicyCounters {
         case .refusals: refusals
         case .processesCutOff: processesCutOff
         case .retirements: retirements
+        case .overflows: overflows
         case .reloads, .reloadsRefused: nil
         }
     }

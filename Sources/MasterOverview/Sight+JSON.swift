@@ -107,6 +107,9 @@ extension Sight {
             }
             json.member("waitingClients", load.waiting)
             time("waitingSeen", load.waitingSeen, &json)
+            json.member("queueRoom", counts.queueRoom)
+            json.member("overflows", counts.overflows)
+            time("lastOverflow", counts.overflowTime, &json)
             json.member("uses", load.uses)
             json.member("busySeconds", seconds: service.busyTime(at: moment))
             json.member("saturatedSeconds", seconds: service.saturatedTime(at: moment))

@@ -94,6 +94,19 @@ extension Sight {
         each("quartermaster_service_waiting_clients", .gauge, "Clients in the queue when master looked last.") {
             Int64($0.load.waiting)
         }
+        each("quartermaster_service_queue_room", .gauge, "Clients that may wait at an endpoint; 0 while not known.") {
+            Int64($0.counts.queueRoom)
+        }
+        count(
+            "quartermaster_service_queue_overflows",
+            "Clients that found no room in the queue, or looks that found none."
+        ) {
+            $0.counts.overflows
+        }
+        text.family("quartermaster_service_last_overflow_timestamp_seconds", .gauge, "When a queue last overflowed.")
+        for (service, labels) in zip(services, labels) where service.counts.overflowTime != 0 {
+            text.sample(labels, seconds: realTime(service.counts.overflowTime))
+        }
         count("quartermaster_service_uses", "How often a process became busy.") { $0.load.uses }
         eachTime("quartermaster_service_busy_seconds", .counter, "Time of all busy processes together.") {
             $0.busyTime(at: moment)

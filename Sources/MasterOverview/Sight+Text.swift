@@ -75,6 +75,7 @@ extension Sight {
                     + " \(load.retired) retired"
             ),
             ("waiting", waitingText(load)),
+            ("queue", queueText(counts)),
             ("uses", "\(load.uses), \(span(service.busyTime(at: shownMoment))) busy in all"),
             (
                 "limit reached",
@@ -117,6 +118,13 @@ extension Sight {
     private func waitingText(_ load: ServiceLoad) -> String {
         if load.waitingSeen == 0 { return "not looked at yet" }
         return "\(counted(load.waiting, "client")) \(span(shownMoment - load.waitingSeen)) ago"
+    }
+
+    private func queueText(_ counts: ServiceCounts) -> String {
+        let room = counts.queueRoom == 0 ? "length not looked at yet" : "room for \(counts.queueRoom)"
+        if counts.overflows == 0 { return room + ", no overflow" }
+        let times = counts.overflows == 1 ? "overflowed once" : "overflowed \(counts.overflows) times, the last"
+        return room + ", \(times) \(span(shownMoment - counts.overflowTime)) ago"
     }
 
     private func readyText(_ times: ReadyTimes) -> String {
@@ -199,6 +207,7 @@ extension EventEntry {
         case .drain: value > 0 ? "drained, \(value) processes cut off" : "drained: all processes have left"
         case .resume: "served again"
         case .upgrade: "upgrade"
+        case .overflow: "queue overflowed \(value == 1 ? "once" : "\(value) times")"
         case .shortage: "short of memory or descriptors; tried again"
         case nil: "an event of a kind that this program does not know"
         }

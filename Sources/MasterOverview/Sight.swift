@@ -105,6 +105,11 @@ extension ServiceOverview {
         load.crowdedTime &+ (load.cover == .saturated && load.waiting > 0 ? max(moment &- load.counted, 0) : 0)
     }
 
+    /// Whether the queue was full a moment ago; master counts once a second.
+    func isOverflowing(at moment: Int64) -> Bool {
+        counts.overflowTime > 0 && moment &- counts.overflowTime <= 3000
+    }
+
     var ends: UInt64 { counts.cleanEnds &+ counts.failedEnds &+ counts.killedEnds }
 
     /// Share of the processes there may be that are busy, where there is a limit; else of those there are.

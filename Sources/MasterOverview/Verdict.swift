@@ -148,12 +148,20 @@ package struct Verdict: Equatable, Sendable {
 
     private mutating func judgeLimit(_ service: ServiceOverview, _ moment: Int64) {
         let load = service.load
+        let isOverflowing = service.isOverflowing(at: moment)
         trouble(
-            "limit reached: \(load.busy) busy, \(load.waiting) waiting",
+            "limit reached: \(load.busy) busy, \(load.waiting) waiting" + (isOverflowing ? ", queue full" : ""),
             "All \(service.counts.processLimit) processes that there may be are busy. New clients wait for one of them.",
             "Allow more (the column maxproc in master.cf, or default_process_limit in main.cf), or find out why clients"
                 + " take so long: masterctl processes \(service.texts.name) shows since when each is busy."
         )
+        if isOverflowing {
+            advice.append(
+                "The queue has room for \(service.counts.queueRoom), and more clients come: they are turned away, or wait"
+                    + " to connect. Let more wait (master_listen_backlog in main.cf; net.core.somaxconn of sysctl(8)"
+                    + " bounds it), if they cannot be served faster."
+            )
+        }
         let age = max(moment - service.counts.added, 1)
         let share = service.saturatedTime(at: moment) * 100 / age
         remarks.append(
@@ -175,6 +183,13 @@ package struct Verdict: Equatable, Sendable {
             remarks.append(
                 "\(counts.neverReady) of \(service.ends) processes that ended were never heard of:"
                     + " they had no client, or failed at their start"
+            )
+        }
+        if counts.overflows > 0 {
+            let times = counts.overflows == 1 ? "once" : "\(counts.overflows) times, the last"
+            remarks.append(
+                "the queue, with room for \(counts.queueRoom), overflowed \(times)"
+                    + " \(span(moment - counts.overflowTime)) ago"
             )
         }
         if counts.troubleTime > 0, service.load.cover != .throttled {

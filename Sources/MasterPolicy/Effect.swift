@@ -38,6 +38,8 @@ package enum Effect: Equatable, Sendable {
     /// Count the clients that wait at the service's endpoints, and answer with `queueMeasured`, before anything but
     /// ends of children is told.
     case measureQueue(ServiceID)
+    /// Count them, and those that found no room, and answer with `clientsCounted`.
+    case countClients(ServiceID)
     /// See whether any client waits at the service's endpoints, and answer with `queueLooked`.
     case lookAtQueue(ServiceID)
     /// Start one child, and answer with `spawned` or `spawnFailed`.

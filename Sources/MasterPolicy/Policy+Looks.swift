@@ -39,7 +39,7 @@ extension Policy {
         services[slot].stage == .active && services[slot].idle > 0
     }
 
-    private mutating func planLook(
+    mutating func planLook(
         _ slot: Int,
         after interval: Int64 = QueueLooks.intervalMilliseconds,
         _ now: PolicyTime
@@ -49,18 +49,12 @@ extension Policy {
         want(.startTimer(.look(services[slot].id), milliseconds: interval))
     }
 
-    /// The limit is reached: how many clients that keeps waiting decides nothing, and is counted now and then for
-    /// whoever looks at master.
-    mutating func countSoon(_ slot: Int, _ now: PolicyTime) {
-        if services[slot].looks.due == nil { planLook(slot, after: QueueLooks.countMilliseconds, now) }
-    }
-
-    mutating func lookDue(_ id: ServiceID) {
+    mutating func lookDue(_ id: ServiceID, _ now: PolicyTime) {
         guard let slot = activeSlot(of: id), services[slot].looks.due != nil else { return }
         services[slot].looks.due = nil
         if isLookWorthwhile(slot) { return want(.lookAtQueue(id)) }
         services[slot].looks.pause()
-        if services[slot].coverage == .saturated { want(.measureQueue(id)) }
+        if services[slot].coverage == .saturated { countIfDue(slot, now) }
     }
 
     mutating func stopLooks(_ slot: Int) {
@@ -104,7 +98,9 @@ extension Policy {
 extension Service {
     fileprivate mutating func looked(_ sight: QueueSight, _ now: PolicyTime) {
         switch sight {
-        case .noClient: figures.looked(waiting: 0, isSaturated: coverage == .saturated, now)
+        case .noClient:
+            crowd.since = nil
+            figures.looked(waiting: 0, isSaturated: coverage == .saturated, now)
         case .clients: figures.looked(waiting: max(figures.clientsWaiting, 1), isSaturated: coverage == .saturated, now)
         case .notTold: break
         }

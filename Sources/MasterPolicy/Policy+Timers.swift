@@ -10,7 +10,7 @@ extension Policy {
         switch timer {
         case .throttle(let id): throttleEnded(id, now)
         case .wakeup(let id): wakeupDue(id, now)
-        case .look(let id): lookDue(id)
+        case .look(let id): lookDue(id, now)
         case .retry(let id): retryDue(id, now)
         case .removalDeadline(let id): removalDeadlinePassed(id, now)
         case .steeringLook(let id): steeringLookDue(id, now)

@@ -128,13 +128,12 @@ extension Policy {
         note(.covered(service.id, service.coverage, idle: service.idle, total: service.total))
     }
 
-    /// Only services that stress adapts to are worth the note, and not while a retired child is about to make room.
+    /// Of services that stress adapts to, as Postfix does, whether a client waits or not; but not while a retired child
+    /// is about to make room. For all services there is `noteWait`.
     private mutating func noteLimit(_ slot: Int, _ now: PolicyTime) {
         let service = services[slot]
         guard service.rules.isStressEligible, service.retiredIdle == 0 else { return }
-        if let last = service.lastLimitNote, now <= last.advanced(bySeconds: PolicyLimit.limitWarningSeconds) {
-            return
-        }
+        guard service.isWarningDue(after: service.lastLimitNote, now) else { return }
         services[slot].lastLimitNote = now
         counters.limitNotes += 1
         services[slot].suffered(.processLimit, number: service.rules.processLimit, now)

@@ -55,6 +55,8 @@ package struct PolicyCounters: Equatable, Sendable {
     /// Processes that were ended at the deadline of a drain.
     package var processesCutOff: UInt64 = 0
     package var retirements: UInt64 = 0
+    /// Times that clients found no room in a queue, or that it was found full.
+    package var overflows: UInt64 = 0
 
     package init() {}
 
@@ -101,6 +103,7 @@ package struct PolicyCounters: Equatable, Sendable {
             \.refusals,
             \.processesCutOff,
             \.retirements,
+            \.overflows,
         ]
     }
 }

@@ -10,7 +10,12 @@ package enum PolicyNote: Equatable, Sendable {
     case stoppedBy(pid: Int32, ServiceID, signal: Int32)
     /// A child died abnormally before it completed a request; the service is throttled.
     case badStartup(ServiceID)
-    case processLimit(ServiceID, limit: Int32)
+    /// As soon as it is reached, of services that stress adapts to; of any service, when clients have been waiting for
+    /// two seconds, with their number.
+    case processLimit(ServiceID, limit: Int32, waiting: Int32? = nil)
+    /// Clients found no room in the queue, so often since the last note; or, where nobody counts them, it was found
+    /// full so often. `room`: how many may wait.
+    case queueOverflowed(ServiceID, times: UInt64, room: Int32)
     /// The report names another life than the one we know under this pid.
     case staleReport(pid: Int32, ServiceID, generation: UInt32)
     case unknownStatus(value: Int32, pid: Int32, ServiceID)
@@ -56,7 +61,8 @@ package enum PolicyNote: Equatable, Sendable {
     /// Whether the line is written only when verbose logging is on.
     package var isVerbose: Bool {
         switch self {
-        case .exitStatus, .killedBy, .stoppedBy, .badStartup, .processLimit, .staleReport, .unknownStatus,
+        case .exitStatus, .killedBy, .stoppedBy, .badStartup, .processLimit, .queueOverflowed, .staleReport,
+            .unknownStatus,
             .foreignReport, .unknownChild, .removalForced, .queueStands, .cutOff,
             .drained, .resumed:
             false

@@ -26,8 +26,6 @@ package struct PolicyTime: Hashable, Comparable, Sendable {
 package enum PolicyLimit {
     /// How long a service counts as overloaded after it last came within one process of its limit.
     static let stressSeconds = 1000
-    /// Shortest time between two process-limit warnings for a service.
-    static let limitWarningSeconds = 1000
     /// How long children that are to end have between SIGTERM and SIGKILL.
     static let removalSeconds = 5
     /// Between two looks of a drain, and two steps of a retirement.
@@ -68,6 +66,9 @@ package struct ServiceRules: Equatable, Sendable {
     package var isLocalOnly: Bool
     /// Most children that may be starting at the same time; 1 for one after the other.
     package var concurrentStarts: Int32
+    /// Shortest time between two warnings of a kind: that the process limit is reached, that clients wait for it, that
+    /// the queue overflows.
+    package var warningSeconds: Int32
 
     package init(
         processLimit: Int32,
@@ -75,7 +76,8 @@ package struct ServiceRules: Equatable, Sendable {
         wakeupSeconds: Int32 = 0,
         isWakeupConditional: Bool = false,
         isLocalOnly: Bool = false,
-        concurrentStarts: Int32 = 1
+        concurrentStarts: Int32 = 1,
+        warningSeconds: Int32 = 1000
     ) {
         self.processLimit = processLimit
         self.throttleSeconds = throttleSeconds
@@ -83,6 +85,7 @@ package struct ServiceRules: Equatable, Sendable {
         self.isWakeupConditional = isWakeupConditional
         self.isLocalOnly = isLocalOnly
         self.concurrentStarts = concurrentStarts
+        self.warningSeconds = warningSeconds
     }
 
     /// Whether coming near the limit makes the service run its children in stress mode.

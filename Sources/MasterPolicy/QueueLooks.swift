@@ -29,8 +29,6 @@
 package struct QueueLooks: Hashable, Sendable {
     /// Three looks, a nudge and a start fit into a second.
     package static let intervalMilliseconds: Int64 = 250
-    /// Between two counts of clients whom a full service keeps waiting: nothing depends on them.
-    package static let countMilliseconds: Int64 = 1000
 
     /// When the next look is due; nil when none is.
     package internal(set) var due: PolicyTime?

@@ -44,6 +44,7 @@ struct Service: Sendable, Equatable {
     /// Stress lasts until then.
     var stressUntil: PolicyTime?
     var lastLimitNote: PolicyTime?
+    var crowd = Crowd()
     var window = StartWindow()
     var looks = QueueLooks()
     var isAwaitingFirstUse = false

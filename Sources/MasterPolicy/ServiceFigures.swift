@@ -29,6 +29,12 @@ package struct ServiceFigures: Hashable, Sendable {
     package internal(set) var clientsWaiting: Int32 = 0
     /// When that was; nil before the first look.
     package internal(set) var lookedAt: PolicyTime?
+    /// How many may wait, as the kernel has it; 0 while that was not seen.
+    package internal(set) var queueRoom: Int32 = 0
+    /// Clients that found no room (TCP), and counts that found the queue full (all others).
+    package internal(set) var overflows: UInt64 = 0
+    /// When that was noticed last.
+    package internal(set) var lastOverflow: PolicyTime?
 
     /// How often a process said TAKEN and became busy.
     package internal(set) var uses: UInt64 = 0
@@ -135,7 +141,7 @@ package struct ServiceTrouble: Hashable, Sendable {
         case noWatch
         /// Clients waited and `number` idle processes did not take them.
         case queueStands
-        /// The limit of `number` processes was reached, and stress is no news.
+        /// The limit of `number` processes was reached, and clients wait or may have to.
         case processLimit
         /// The service was removed, and `number` of its processes had to be killed.
         case removalForced
@@ -143,6 +149,8 @@ package struct ServiceTrouble: Hashable, Sendable {
         case unknownStatus
         /// On the service's channel came a report about a process of another service.
         case foreignReport
+        /// `number` clients found no room in the queue, or it was found full.
+        case overflow
     }
 }
 

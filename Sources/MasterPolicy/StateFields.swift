@@ -29,6 +29,7 @@ extension Service {
         try coder.code(&lastSpawn)
         try coder.code(&stressUntil)
         try coder.code(&lastLimitNote)
+        try crowd.code(with: &coder)
         try window.code(with: &coder)
         try looks.code(with: &coder)
         try coder.code(&isAwaitingFirstUse)
@@ -97,6 +98,7 @@ extension ServiceRules {
         try coder.code(&isWakeupConditional)
         try coder.code(&isLocalOnly)
         try coder.code(&concurrentStarts)
+        try coder.code(&warningSeconds)
     }
 }
 
@@ -117,6 +119,17 @@ extension QueueLooks {
     }
 }
 
+extension Crowd {
+    mutating func code(with coder: inout some StateCoder) throws(StateProblem) {
+        try coder.code(&since)
+        try coder.code(&lastCount)
+        try coder.code(&turnedAway)
+        try coder.code(&lastWaitNote)
+        try coder.code(&lastOverflowNote)
+        try coder.code(&unnotedOverflows)
+    }
+}
+
 extension ServiceFigures {
     mutating func code(with coder: inout some StateCoder) throws(StateProblem) {
         try coder.code(&since)
@@ -127,6 +140,9 @@ extension ServiceFigures {
         try coder.code(&isCrowded)
         try coder.code(&clientsWaiting)
         try coder.code(&lookedAt)
+        try coder.code(&queueRoom)
+        try coder.code(&overflows)
+        try coder.code(&lastOverflow)
         try coder.code(&uses)
         try coder.code(&starts)
         try coder.code(&readyTimes.sum)

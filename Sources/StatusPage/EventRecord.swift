@@ -64,6 +64,8 @@ package enum EventKind: UInt16, CaseIterable, Sendable {
     case upgrade
     /// The kernel refused something; it is tried again.
     case shortage
+    /// Clients found no room in the queue, or it was found full; value: how often since the last event of this kind.
+    case overflow
 
     package var name: String {
         switch self {

@@ -113,6 +113,7 @@ package enum MasterCounter: Int, CaseIterable, Sendable {
     case servicesAdded, servicesUpdated, servicesRemoved, removalsForced
     case reloads, reloadsRefused
     case drains, refusals, processesCutOff, retirements
+    case overflows
 
     /// How many of them reports change.
     package static let reportCount = 7

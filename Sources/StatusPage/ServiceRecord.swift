@@ -68,6 +68,12 @@ package struct ServiceCounts: Equatable, Sendable {
     package var wakeups: UInt64 = 0
     /// Of the trouble in the texts.
     package var troubleTime: Int64 = 0
+    /// Clients that found no room in the queue (TCP), and looks at a full service that found the queue full (all
+    /// others); and when the last of them was noticed.
+    package var overflows: UInt64 = 0
+    package var overflowTime: Int64 = 0
+    /// How many may wait at an endpoint; 0 while that was not seen.
+    package var queueRoom: Int32 = 0
     package var readyTimes = ReadyTimes()
 
     package init() {}
@@ -88,7 +94,10 @@ package struct ServiceCounts: Equatable, Sendable {
         coder.code(&stressOnsets)
         coder.code(&wakeups)
         coder.code(&troubleTime)
-        coder.skip(8)
+        coder.code(&overflows)
+        coder.code(&overflowTime)
+        coder.code(&queueRoom)
+        coder.skip(5)
         coder.code(&readyTimes.sum)
         for bucket in 0..<ReadyTimes.bucketCount { coder.code(&readyTimes.counts[bucket]) }
         coder.skip(ReadyTimes.bucketRoom - ReadyTimes.bucketCount)

@@ -211,6 +211,11 @@ enum WebPage {
               + " idle"));
           cells.waiting.textContent = count(entry.waiting);
           if (entry.waiting > 0) cells.waiting.classList.add("warn");
+          const overflow = entry.service.lastOverflow;
+          if (overflow && Date.now() - Date.parse(overflow) < 6e4) {
+            cells.waiting.classList.add("bad");
+            cells.waiting.append(make("span", "soft parts", "  queue full"));
+          }
           cells.rate.textContent = count(entry.rate);
           cells.time.textContent = micros(entry.time);
           cells.open.textContent = count(entry.open);
@@ -262,6 +267,7 @@ enum WebPage {
             case "throttle": return "throttled for " + v + " s";
             case "release": return "throttle ended";
             case "limit": return "limit reached: " + v + " processes, all busy";
+            case "overflow": return "queue overflowed " + (v === 1 ? "once" : v + " times");
             case "nudge": return v + " idle processes told to look at the queue";
             case "reload": return v ? "reload accepted with " + v + " problems" : "reload accepted";
             case "reload-refused": return "reload refused: " + v + " problems";
@@ -269,7 +275,7 @@ enum WebPage {
           }
         }
         const loud = { fail: "bad", throttle: "bad", "reload-refused": "bad", limit: "warn", stress: "warn",
-          shortage: "warn" };
+          shortage: "warn", overflow: "bad" };
         function events(list) {
           byID("events").replaceChildren(...list.slice(-60).reverse().map((event) => {
             const item = make("li"), time = make("time", "", new Date(event.time).toLocaleTimeString());

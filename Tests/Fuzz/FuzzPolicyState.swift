@@ -45,6 +45,7 @@ private func live(_ policy: inout Policy) {
         for timer in PolicyTimer.all(of: id) { policy.timerFired(timer, now: now) }
         policy.endpointReadable(id, now: now)
         policy.queueMeasured(id, waiting: 9, now: now)
+        policy.clientsCounted(id, QueueCount(waiting: 9, room: 5, turnedAway: 7, isFull: true), now: now)
         for _ in 0..<3 { policy.queueLooked(id, .clients, now: now) }
         policy.spawned(id, pid: 77, generation: Generation(rawValue: 77), now: now)
         policy.spawnFailed(id, .fork, now: now)

@@ -99,6 +99,7 @@ extension MainSettings {
             ("service_throttle_time", String(serviceThrottleTime)),
             ("master_service_disable", masterServiceDisable),
             ("master_concurrent_starts", String(masterConcurrentStarts)),
+            ("master_warning_interval", String(masterWarningInterval)),
             ("master_name_lookup_time_limit", String(masterNameLookupTimeLimit)),
             ("master_allow_no_services", masterAllowNoServices ? "yes" : "no"),
             ("max_idle", String(maxIdle)),

@@ -16,6 +16,7 @@ import Testing
         var settings = ServiceSettings()
         settings.throttleSeconds = 7
         settings.concurrentStarts = 3
+        settings.warningSeconds = 5
         return ServicePlan(
             entry: entry,
             identity: ServiceIdentity(canonicalName: "25", type: entry.type),

@@ -75,6 +75,48 @@ import Testing
         )
     }
 
+    private func lines(_ note: PolicyNote, _ type: Transport) -> [String] {
+        note.text { _ in plan("x", type, .path("private/x", type), canonical: "private/x") }.map(\.text)
+    }
+
+    @Test("clients that wait are told of with their number, in the words of their kind")
+    func waiting() {
+        let cure =
+            "to avoid this condition, increase the process count in master.cf or reduce the service time per client"
+        let start = "service \"x\" (private/x) has reached its process limit \"3\": "
+        func line(_ type: Transport, _ waiting: Int32) -> [String] {
+            lines(.processLimit(smtp, limit: 3, waiting: waiting), type)
+        }
+        for type in [Transport.inet, .unix, .pass] {
+            #expect(line(type, 1) == [start + "1 client waits", cure])
+            #expect(line(type, 57) == [start + "57 clients wait", cure])
+        }
+        #expect(line(.fifo, 5) == [start + "5 bytes wait", cure])
+        #expect(line(.unixDatagram, 1) == [start + "datagrams wait", cure])
+    }
+
+    @Test("an overflow is told of with what was lost, and what helps")
+    func overflow() {
+        let cure =
+            "to avoid this condition, increase the process count in master.cf or reduce the service time per client"
+        let longer =
+            cure
+            + "; a longer queue has more room: master_listen_backlog in main.cf, net.core.somaxconn in sysctl.conf"
+        let start = "service \"x\" (private/x): "
+        func line(_ type: Transport, _ times: UInt64) -> [String] {
+            lines(.queueOverflowed(smtp, times: times, room: 9), type)
+        }
+        let because = "dropped, because the queue of 9 clients was full"
+        #expect(line(.inet, 1) == [start + "1 attempt to connect was \(because)", longer])
+        #expect(line(.inet, 70) == [start + "70 attempts to connect were \(because)", longer])
+        for type in [Transport.unix, .pass] {
+            let full = start + "the queue of 9 clients was full when looked at, "
+            #expect(line(type, 1) == [full + "once", longer])
+            #expect(line(type, 4) == [full + "4 times", longer])
+        }
+        #expect(line(.fifo, 2) == [start + "its FIFO was full when looked at, 2 times", cure])
+    }
+
     @Test("a note about a service that is gone still has a text")
     func goneService() {
         #expect(text(.badStartup(gone)) == ["warning: (removed): bad command startup -- throttling"])

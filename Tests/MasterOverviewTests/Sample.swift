@@ -41,6 +41,7 @@ enum Sample {
         (smtp.load.uses, smtp.load.counted, smtp.load.busyTime) = (123_456, now - 1000, 90_000_000)
         (smtp.load.saturatedTime, smtp.load.crowdedTime) = (720_000, 300_000)
         smtp.counts.processLimit = 100
+        (smtp.counts.queueRoom, smtp.counts.overflows, smtp.counts.overflowTime) = (16, 12, now - 800)
         smtp.counts.flags = .isStressEligible
         (smtp.counts.starts, smtp.counts.cleanEnds, smtp.counts.failedEnds) = (480, 370, 7)
         (smtp.counts.killedEnds, smtp.counts.neverReady) = (3, 2)
@@ -61,6 +62,7 @@ enum Sample {
         (pickup.counts.wakeups, pickup.counts.nextWakeup) = (119, now + 21_000)
 
         var echo = service(3, "echo", "unix", "private/echo", "/opt/\"quoted\"/echo")
+        (echo.counts.queueRoom, echo.counts.overflows, echo.counts.overflowTime) = (8, 1, now - 70_000)
         (echo.load.cover, echo.load.busy, echo.load.retired) = (.master, 2, 1)
         var twin = service(5, "echo", "unix", "public/echo", "echo")
         (twin.load.cover, twin.load.starting) = (.starting, 1)

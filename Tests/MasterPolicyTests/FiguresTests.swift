@@ -89,8 +89,8 @@ import Testing
 
     private mutating func count(_ id: ServiceID, waiting: Int32) {
         script.fire(.look(id))
-        #expect(script.effects == [.measureQueue(id)])
-        script.act { $0.queueMeasured(id, waiting: waiting, now: $1) }
+        #expect(script.effects == [.countClients(id)])
+        script.act { $0.clientsCounted(id, QueueCount(waiting: waiting), now: $1) }
         #expect(script.isLookPlanned && script.effects.isEmpty)
     }
 
@@ -103,7 +103,7 @@ import Testing
         script.taken(id, second)
         #expect(script.view(id).coverage == .saturated)
         script.fire(.look(id))
-        script.act { $0.queueMeasured(id, waiting: 1, now: $1) }
+        script.act { $0.clientsCounted(id, QueueCount(waiting: 1), now: $1) }
         #expect(script.view(id).looks.due == script.now.advanced(byMilliseconds: 1_000))
         script.available(id, second)
         #expect(script.view(id).looks.due == script.now.advanced(byMilliseconds: 250))

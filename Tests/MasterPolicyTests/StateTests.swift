@@ -174,6 +174,7 @@ import Testing
         for id in ids {
             policy.endpointReadable(id, now: now)
             policy.queueMeasured(id, waiting: 9, now: now)
+            policy.clientsCounted(id, QueueCount(waiting: 9, room: 5, turnedAway: 7, isFull: true), now: now)
             for _ in 0..<3 { policy.queueLooked(id, .clients, now: now) }
             policy.spawned(id, pid: 77 + id.index, generation: Generation(rawValue: 77), now: now)
             for timer in PolicyTimer.all(of: id) { policy.timerFired(timer, now: now) }

@@ -103,7 +103,7 @@ import Testing
     }
 
     @Test(
-        "services that stress does not concern reach their limit silently",
+        "a service that stress does not concern is not warned of before clients wait",
         arguments: [ServiceRules(processLimit: 1), ServiceRules(processLimit: 2, isLocalOnly: true)]
     )
     func silentLimit(_ rules: ServiceRules) {

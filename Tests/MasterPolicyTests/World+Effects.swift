@@ -55,13 +55,14 @@ extension World {
             expect(!isThrottleTimerRunning && !isRemoved, "no spawn while throttled or leaving")
             pending = (generation, true, false)
         case .measureQueue:
-            let isFull = limit > 0 && processes.count >= limit
-            expect(
-                isWatched || idleCount > 0 || isFull,
-                "the queue is measured where it can lead to a start, or is full"
-            )
+            expect(isWatched || idleCount > 0, "the queue is measured where it can lead to a start")
             expect(idleCount == starting, "the queue is not measured beside those who are up")
             isMeasureAsked = true
+        case .countClients:
+            let isFull = limit > 0 && processes.count >= limit && idleCount == 0
+            expect(isFull, "clients are counted where none can be served at once")
+            let count = sight == .clients ? QueueCount(waiting: 2, room: 1, turnedAway: 3) : QueueCount(room: 1)
+            policy.clientsCounted(id, count, now: now)
         case .lookAtQueue:
             policy.queueLooked(id, newcomer.isInQueue && sight != .notTold ? .clients : sight, now: now)
         case .signal(let pid, .look): reachByNudge(pid)

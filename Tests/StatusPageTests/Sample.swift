@@ -72,6 +72,7 @@ extension ServiceOverview {
         (service.counts.starts, service.counts.cleanEnds, service.counts.failedEnds) = (21, 22, 23)
         (service.counts.killedEnds, service.counts.neverReady, service.counts.throttles) = (24, 25, 26)
         (service.counts.stressOnsets, service.counts.wakeups, service.counts.troubleTime) = (27, 28, 2900)
+        (service.counts.overflows, service.counts.overflowTime, service.counts.queueRoom) = (29, 3000, 128)
         service.counts.readyTimes.sum = 1234
         service.counts.readyTimes.counts = [1, 0, 3] + (3..<16).map { UInt64(30 + $0) }
         (service.texts.life, service.texts.name, service.texts.type) = (1, "smtp", "inet")

@@ -14,6 +14,6 @@ package enum UnixQueue {
         else { return false }
         defer { home.remove() }
         return (try? probe.number.bind(to: address)) != nil && (try? probe.number.listen(backlog: 1)) != nil
-            && (try? probe.number.unixQueueLength()) == 0
+            && (try? probe.number.unixQueue().length) == 0
     }
 }

@@ -13,6 +13,7 @@
  *   gated         takes a byte from the FIFO named by gate=<path> before it serves
  *   mortal        serves one client, and ends with status 3
  *   hang          never accepts, never ends by itself
+ *   busy          says TAKEN, and then the same
  *   stubborn      serves, ignores SIGTERM and the end of the status channel
  *   garbage       sends bytes that are no status records, then serves
  *   partial       sends five bytes as a status record, then serves
@@ -188,7 +189,8 @@ int main(int argc, char **argv) {
     const char *mode = argument("mode");
     if (!mode) return 7;
     if (strcmp(mode, "crash") == 0) return 3;
-    if (strcmp(mode, "hang") == 0 || strcmp(mode, "stall") == 0) {
+    if (strcmp(mode, "busy") == 0) say(getpid(), generation(), 0);
+    if (strcmp(mode, "hang") == 0 || strcmp(mode, "stall") == 0 || strcmp(mode, "busy") == 0) {
         /* Killed with master, like any child; by itself it stays for five minutes. */
         struct pollfd channel = {status_fd, POLLIN, 0};
         return poll(&channel, 1, 300000) == 1 ? 0 : 8;

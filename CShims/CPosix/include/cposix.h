@@ -114,9 +114,13 @@ int cposix_accept(int fd, int blocking);
 int cposix_set_option(int fd, int level, int name, int value);
 int cposix_get_option(int fd, int level, int name);
 int cposix_socket_name(int fd, int peer, void *_Nonnull address, unsigned *_Nonnull size);
-/// Connections that wait for accept(2) at a listening socket (queue.c).
-int cposix_tcp_queue(int fd);
-int cposix_unix_queue(int fd);
+/// Connections that wait for accept(2) at a listening socket, and how many may (queue.c).
+int cposix_tcp_queue(int fd, int *_Nonnull room);
+int cposix_unix_queue(int fd, int *_Nonnull room);
+/// Bytes in a pipe, and how many fit.
+int cposix_pipe_queue(int fd, int *_Nonnull room);
+/// SO_MEMINFO: connections that a listening TCP socket had no room for since it was made.
+int cposix_dropped(int fd, uint32_t *_Nonnull count);
 /// SO_PEERCRED of unix(7): who connected.
 int cposix_peer(int fd, int32_t *_Nonnull pid, uint32_t *_Nonnull uid);
 /// sendmsg(2) of one NUL byte with one descriptor (SCM_RIGHTS; the CMSG macros are C's).

@@ -81,6 +81,7 @@ extension ServiceSettings {
     fileprivate mutating func code(with coder: inout some StateCoder) throws(StateProblem) {
         try coder.code(&throttleSeconds)
         try coder.code(&concurrentStarts)
+        try coder.code(&warningSeconds)
     }
 }
 
