@@ -13,11 +13,17 @@ struct Invocation {
     /// The whole command line, for the next program in this process.
     let arguments: [String]
     /// The file of this program when it started; nil without /proc.
-    let programPath = ownProgramPath()
+    let programPath: String?
 
-    init(_ options: MasterOptions, processName: String, arguments: [String]) {
+    init(
+        _ options: MasterOptions,
+        processName: String,
+        arguments: [String],
+        programPath: String? = ownProgramPath()
+    ) {
         self.options = options
         self.processName = processName
         self.arguments = arguments
+        self.programPath = programPath
     }
 }

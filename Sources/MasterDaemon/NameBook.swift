@@ -61,6 +61,20 @@ final class NameBook {
 
     func add(_ answer: NameAnswer, to question: NameQuestion) { answers[question] = answer }
 
+    /// Everything that is known, a line an answer; the lines of another book are taken in by `add(line:)`.
+    var lines: [String] { answers.map { "\($0.key.encoded) \($0.value.encoded)" }.sorted() }
+
+    enum Taking { case taken, noAnswer }
+
+    func add(line: some StringProtocol) -> Taking {
+        let words = String(line).split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+        guard words.count == 4, let question = NameQuestion(decoding: Array(words[..<3])),
+            let answer = NameAnswer(decoding: String(words[3]))
+        else { return .noAnswer }
+        add(answer, to: question)
+        return .taken
+    }
+
     /// Empty for a host without addresses. An address in numbers is no question.
     func addresses(ofHost host: String, _ family: SocketAddress.Family? = nil) -> [SocketAddress] {
         if (try? SystemCalls.addresses(ofHost: host, numericOnly: true)) != nil {

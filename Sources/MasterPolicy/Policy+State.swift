@@ -9,7 +9,7 @@
 //     "QMPOLICY" | version | the fields, eight bytes each | checksum of all that
 extension Policy {
     /// Grows by one with each change of the fields.
-    static var stateVersion: Int64 { 4 }
+    package static var stateVersion: Int64 { 4 }
 
     /// The state as bytes. Effects that were decided and not carried out yet are not part of it: carry them out first.
     /// An answer that the policy waits for (to `spawn`, `measureQueue`, `lookAtQueue`) is still to be given, to the

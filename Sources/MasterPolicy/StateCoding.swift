@@ -20,7 +20,7 @@ package enum StateProblem: Error, Equatable, Sendable {
     /// Something was changed since they were written.
     case damaged
     /// They were written by a program whose state has other fields.
-    case unknownVersion(Int64)
+    case unknownVersion(found: Int64, known: Int64)
     /// A field has a value that it cannot have, or that cannot be beside another.
     case badValue
 }
@@ -88,7 +88,7 @@ package struct StateReader: StateCoder {
     package var isAtEnd: Bool { place == words.count }
 
     package mutating func begin(version: Int64) throws(StateProblem) {
-        guard words[1] == version else { throw .unknownVersion(words[1]) }
+        guard words[1] == version else { throw .unknownVersion(found: words[1], known: version) }
         place = 2
     }
 

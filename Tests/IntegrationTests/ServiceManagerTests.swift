@@ -65,6 +65,41 @@ import Testing
         #expect(system.count("NOTIFY_SOCKET") == 0)
     }
 
+    @Test("an upgrade goes on telling it, and so does the program that gets its process back")
+    func upgrades() throws {
+        let system = try MailSystem([Line.unix("talk", "serve")])
+        defer { system.end() }
+        let manager = try NotifyReceiver(system.directory + "/notify")
+        let variables = ["NOTIFY_SOCKET=\(system.directory)/notify", "WATCHDOG_USEC=100000"]
+        let master = try system.start(prefix: ["/usr/bin/env"] + variables)
+        func signs() -> Int { manager.notices.count { $0 == "WATCHDOG=1" } }
+        func isTold() -> Bool {
+            let before = signs()
+            return eventually { signs() > before + 3 }
+        }
+        #expect(isTold())
+        kill(master.pid, SIGUSR2)
+        #expect(system.wait(for: "goes on where"), "\(system.log)")
+        #expect(isTold(), "by the next program")
+        // The trial is good; then the file is broken.
+        let good = try String(contentsOfFile: system.mainCf, encoding: .utf8)
+        try system.install(BuiltProducts.path("master"), as: "master.real")
+        let script = """
+            #!/bin/sh
+            [ "$1" = --try-takeover ] || echo 'mail_owner = nobody-of-this-name' >>\(system.mainCf)
+            exec \(system.daemonDirectory)/master.real "$@"
+
+            """
+        try PlacedFile.script(script, at: system.daemonDirectory + "/master")
+        kill(master.pid, SIGUSR2)
+        #expect(system.wait(for: "the program that ran before goes on"), "\(system.log)")
+        #expect(isTold(), "by the program that ran before")
+        try system.write(good, to: system.mainCf)
+        let heard = manager.news.count
+        #expect(try system.reload())
+        #expect(eventually { manager.news.dropFirst(heard).contains { $0.hasPrefix("RELOADING=1\n") } })
+    }
+
     @Test("in the background the pid is the daemon's", .enabled(if: geteuid() == 0, "SKIPPED: -w is for root"))
     func background() throws {
         let system = try MailSystem([Line.unix("talk", "serve")])

@@ -208,6 +208,52 @@ import Testing
         #expect(system.recordedPID == master.pid && master.isRunning)
         try system.write(good, to: system.mainCf)
         #expect(try system.reload(), "the program that ran before obeys: \(system.log)")
+        try replaceProgram(system)
+        #expect(upgrade(system, master.pid), "and is upgraded from where its file was: \(system.log)")
+        #expect(Caller.pid(place) != nil)
+    }
+
+    @Test("a port that another program has is found by the trial, and nothing is executed")
+    func portInUse() throws {
+        let system = try MailSystem([Line.unix("talk", "serve")])
+        defer { system.end() }
+        let master = try system.start()
+        let place = Place.path(system.queueDirectory + "/public/talk")
+        let child = try #require(Caller.pid(place))
+        var holder: ForeignListener? = try ForeignListener()
+        let taken = try #require(holder?.port)
+        try system.setServices(system.services + [Line.inet(taken, "serve")])
+        #expect(!upgrade(system, master.pid))
+        #expect(system.count("Address already in use") > 0 && system.count("it cannot take over") == 1, "\(system.log)")
+        #expect(system.count("the program that ran before goes on") == 0)
+        #expect(Caller.pid(place) == child)
+        withExtendedLifetime(holder) {}
+        holder = nil
+        #expect(upgrade(system, master.pid), "\(system.log)")
+        #expect(Caller.pid(.port(taken)) != nil)
+    }
+
+    @Test("a name that comes into the configuration after the trial is not asked for: nobody waits for a name service")
+    func lateName() throws {
+        let system = try MailSystem([Line.unix("talk", "serve")])
+        defer { system.end() }
+        let master = try system.start()
+        let real = system.daemonDirectory + "/master.real"
+        let line = "late.invalid:2525 inet n - n - 1 serve"
+        try system.install(BuiltProducts.path("master"), as: "master.real")
+        try replaceProgram(
+            system,
+            script: """
+                #!/bin/sh
+                [ "$1" = --try-takeover ] || echo '\(line)' >>\(system.masterCf)
+                exec \(real) "$@"
+
+                """
+        )
+        kill(master.pid, SIGUSR2)
+        #expect(system.wait(for: "did not have at the trial: host \"late.invalid\""), "\(system.log)")
+        #expect(system.wait(for: "the program that ran before goes on"), "\(system.log)")
+        #expect(Caller.pid(.path(system.queueDirectory + "/public/talk")) != nil)
     }
 
     /// What is open, by kind: new sockets, for the log and the control socket, have other numbers.

@@ -67,6 +67,8 @@ import Testing
             pid: 99,
             processName: "master",
             programPath: "/usr/sbin/master",
+            commandLine: ["master", "-w"],
+            names: ["host 78 any unknown"],
             versionLine: "one",
             locks: [DescriptorNumber(16), DescriptorNumber(17)],
             flow: [DescriptorNumber(18), DescriptorNumber(19)],
@@ -142,7 +144,9 @@ import Testing
         var writer = StateWriter(mark: Handover.mark)
         try writer.begin(version: Handover.version + 1)
         let bytes = writer.sealed
-        #expect(throws: StateProblem.unknownVersion(Handover.version + 1)) { try Handover(decoding: bytes) }
+        #expect(throws: StateProblem.unknownVersion(found: Handover.version + 1, known: Handover.version)) {
+            try Handover(decoding: bytes)
+        }
     }
 
     @Test("a descriptor with two meanings, and a service that the policy does not know, are refused")

@@ -31,6 +31,24 @@ import Testing
         #expect(!answer.encoded.utf8.contains(UInt8(ascii: "\n")))
     }
 
+    @Test("A book that is written out line by line knows the same when it is read")
+    func lines() {
+        let book = NameBook(.noting)
+        let questions: [NameQuestion] = [
+            .host("a b", nil), .host("", .ipv4), .host("a b", .ipv6), .port("smtp"), .user("ü"), .group("-"),
+        ]
+        for (question, answer) in zip(questions, Self.answers.dropFirst()) { book.add(answer, to: question) }
+        let copy = NameBook(.noting)
+        for line in book.lines { #expect(copy.add(line: line) == .taken, "\(line)") }
+        #expect(copy.lines == book.lines && copy.lines.count == questions.count)
+        for line in [
+            "", "host 61", "host 61 any", "port 61 any unknown", "host 6 any unknown", "host 61 unix x",
+            "x 61 - unknown",
+        ] {
+            #expect(copy.add(line: line) == .noAnswer, "\(line)")
+        }
+    }
+
     @Test(
         "What is no answer is not taken for one",
         arguments: [

@@ -93,7 +93,7 @@ import Testing
         #expect(throws: StateProblem.wrongLength) { try Policy(decoding: bytes + [0]) }
         #expect(throws: StateProblem.damaged) { try Policy(decoding: bytes + [UInt8](repeating: 0, count: 8)) }
         #expect(throws: StateProblem.foreign) { try Policy(decoding: [UInt8](repeating: 0, count: 800)) }
-        #expect(throws: StateProblem.unknownVersion(1)) {
+        #expect(throws: StateProblem.unknownVersion(found: 1, known: Policy.stateVersion)) {
             try Policy(decoding: Self.sealed([StateFrame.policyMark, 1]))
         }
         let version = Policy.stateVersion

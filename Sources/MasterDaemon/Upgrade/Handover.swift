@@ -38,7 +38,11 @@ struct Handover {
     var processName: String
     /// The file of the program that hands over, for the case that it is executed again.
     var programPath: String
-    /// What that program calls itself.
+    /// The whole command line, which the next program gets too.
+    var commandLine: [String]
+    /// What the names in the configuration mean, as the trial has found it out: lines of `NameBook`.
+    var names: [String]
+    /// What the program that hands over calls itself.
     var versionLine: String
     var locks: [DescriptorNumber]
     var flow: [DescriptorNumber]
@@ -87,6 +91,8 @@ extension Handover {
             pid: 0,
             processName: "",
             programPath: "",
+            commandLine: [],
+            names: [],
             versionLine: "",
             locks: [],
             flow: [],
@@ -121,6 +127,8 @@ extension Handover {
         try coder.code(&pid)
         try coder.code(&processName)
         try coder.code(&programPath)
+        try coder.code(&commandLine)
+        try coder.code(&names)
         try coder.code(&versionLine)
         try coder.code(&locks)
         try coder.code(&flow)

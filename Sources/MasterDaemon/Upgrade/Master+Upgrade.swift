@@ -95,7 +95,7 @@ extension Master {
         upgradeAttempt = nil
         switch verdict {
         case .running: break
-        case .possible: handOver(to: attempt.program, attempt.asker)
+        case .possible(let names): handOver(to: attempt.program, names, attempt.asker)
         case .refused(let reason, let output):
             for line in output.prefix(20) {
                 log.warning("upgrade: \(attempt.program): \(line)")
@@ -113,11 +113,12 @@ extension Master {
     }
 
     /// Executes the program; returns when that failed, with everything as it was.
-    private func handOver(to program: String, _ asker: SlotID?) {
+    private func handOver(to program: String, _ names: [String], _ asker: SlotID?) {
         carryOut()
         do throws(SystemError) {
             let own = try openOwnProgram()
             var handover = handover()
+            handover.names = names
             handover.asker = asker.flatMap { desk.socket.number(of: $0) }
             let state = try makeSealedFile("master-state", handover.encoded)
             log.finish()
@@ -152,6 +153,8 @@ extension Master {
             pid: processID(),
             processName: processName,
             programPath: invocation.programPath ?? invocation.arguments.first ?? "",
+            commandLine: invocation.arguments,
+            names: [],
             versionLine: BuildMark.versionLine,
             locks: locks.numbers,
             flow: spawner.flowNumbers,

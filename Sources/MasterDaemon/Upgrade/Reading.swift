@@ -17,14 +17,25 @@ struct Reading {
     /// Warnings, for the log.
     var findings: [ConfigProblem] = []
 
-    /// The files as they are now: for the new program.
+    /// The files as they are now: for the new program. Names mean what they meant to its trial: nobody is served before
+    /// this is done, so no name service is waited for.
     static func ofFiles(_ handover: Handover) throws(TakeOverFailure) -> Reading {
+        let names = NameBook(.noting)
+        for line in handover.names where names.add(line: line) == .noAnswer {
+            throw TakeOverFailure(reason: "the trial has left no answer: \(line)")
+        }
         var builder = ModelBuilder(
             configDirectory: handover.frozen.configDirectory,
             processName: handover.processName,
-            for: .reload(handover.frozen)
+            for: .reload(handover.frozen),
+            names: names
         )
-        guard let model = builder.build() else {
+        let model = builder.build()
+        if let name = names.open.first {
+            let reason = "the configuration has a name that it did not have at the trial: \(name.text)"
+            throw TakeOverFailure(reason: reason)
+        }
+        guard let model else {
             let first = builder.findings.first { $0.severity == .fatal }
             throw TakeOverFailure(reason: first?.logged ?? "the configuration is incomplete")
         }

@@ -19,7 +19,6 @@ extension MasterMain {
     static func takeOver(_ arrival: TakeOver, _ commandLine: [String]) -> Master {
         let handover = arrival.handover(commandLine)
         arrival.settleDescriptors(handover)
-        let offer = ServiceManagerOffer.receive()
         let invocation = invocation(arrival, handover, commandLine)
         let log = Log(
             ident: "\(earlyLogTag())/\(handover.processName)",
@@ -37,7 +36,7 @@ extension MasterMain {
             arrival.giveBack(handover, commandLine, error.reason)
         }
         let model = reading.model
-        let master = Master(continuing: handover, invocation, model, offer, loop: loop, log: log)
+        let master = Master(continuing: handover, invocation, model, arrival.offer, loop: loop, log: log)
         // Nothing that it owns may be closed before the process is given back.
         withExtendedLifetime(master) {
             var store = EndpointStore(running: master.activeServices)
@@ -89,7 +88,14 @@ extension MasterMain {
                 program: handover.processName,
                 pid: processID()
             )
-            return Invocation(options, processName: handover.processName, arguments: commandLine)
+            // To a program that gets its process back, /proc names the file that it had: another one is there by now.
+            let path = arrival.problem == nil ? ownProgramPath() : handover.programPath
+            return Invocation(
+                options,
+                processName: handover.processName,
+                arguments: commandLine,
+                programPath: path
+            )
         } catch {
             arrival.giveBack(handover, commandLine, error.message)
         }

@@ -22,6 +22,8 @@ struct TakeOver {
     private let bytes: [UInt8]
     /// Why the program that was executed in between has given the process back to this one.
     let problem: String?
+    /// Who wants to hear from this process: no longer in the environment, and said again if the process is given back.
+    let offer = ServiceManagerOffer.receive()
 
     /// For the program that is executed next.
     static func announce(state: DescriptorNumber, program: DescriptorNumber) {
@@ -40,6 +42,13 @@ struct TakeOver {
         let numbers = value.split(separator: ":").compactMap { Int32($0) }.map { DescriptorNumber($0) }
         guard numbers.count == 2, let bytes = numbers[0].sealedBytes(atMost: Trial.longestState) else { return nil }
         return TakeOver(state: numbers[0], program: numbers[1], bytes: bytes, problem: problem)
+    }
+
+    private init(state: DescriptorNumber, program: DescriptorNumber, bytes: [UInt8], problem: String?) {
+        self.state = state
+        self.program = program
+        self.bytes = bytes
+        self.problem = problem
     }
 
     /// The state; whatever is wrong with it, the program that wrote it goes on.
@@ -79,6 +88,7 @@ struct TakeOver {
         [state, program].forEach { try? $0.setCloseOnExec(false) }
         Self.announce(state: state, program: program)
         setEnvironment(Self.problemName, reason)
+        offer.announce()
         let path = handover?.programPath ?? arguments.first ?? "master"
         let error = execute(.open(program), arguments: [path] + arguments.dropFirst())
         log.fatal("upgrade: \(reason), and the program that ran before cannot be executed: \(error)")

@@ -10,14 +10,19 @@ import MasterPolicy
 import SystemCalls
 
 /// The agreement between a master that is to be upgraded and the program that it tries out: `PROGRAM --try-takeover`
-/// finds the handover as descriptor 3, does with it all that a take-over does before it cannot go back, changes
-/// nothing, says on its standard output what was wrong, and at last `possible` if nothing was.
+/// finds the handover as descriptor 3, reads it, the command line in it and the configuration, and looks whether every
+/// socket that is new can be had. It changes nothing, and says on its standard output what was wrong, or what the names
+/// in the configuration mean and at last `possible`.
 enum Trial {
     /// The only argument, and no option of any other program.
     static let option = "--try-takeover"
     static let stateNumber = DescriptorNumber(3)
     /// The last line. A program that is no master of ours ends without it, whatever its exit status.
-    static var possible: String { "quartermaster: take-over possible, state \(Handover.version)" }
+    static var possible: String {
+        "quartermaster: take-over possible, state \(Handover.version).\(Policy.stateVersion)"
+    }
+    /// Before each line of `NameBook.lines`.
+    static let nameMark = "name "
     /// A state is a few kilobytes for a hundred services.
     static let longestState = 256 << 20
 
@@ -34,16 +39,46 @@ enum Trial {
             say(error.explanation)
             return ExitCode.failure
         }
+        if let problem = problem(inCommandLine: handover) {
+            say(problem)
+            return ExitCode.failure
+        }
+        let names = NameBook(.asking)
         var builder = ModelBuilder(
             configDirectory: handover.frozen.configDirectory,
             processName: handover.processName,
-            for: .reload(handover.frozen)
+            for: .reload(handover.frozen),
+            names: names
         )
         let model = builder.build()
-        for problem in builder.handOverFindings() where problem.severity == .fatal { say(problem.report) }
-        guard model != nil else { return ExitCode.failure }
+        if let model { look(for: model, handover, &builder) }
+        let findings = builder.handOverFindings()
+        for problem in findings where problem.severity == .fatal { say(problem.report) }
+        guard model != nil, !findings.hasFatal else { return ExitCode.failure }
+        for line in names.lines { say(nameMark + line) }
         say(possible)
         return ExitCode.success
+    }
+
+    private static func problem(inCommandLine handover: Handover) -> String? {
+        do throws(MasterUsageProblem) {
+            _ = try MasterOptions(
+                parsing: Array(handover.commandLine.dropFirst()),
+                program: handover.processName,
+                pid: handover.pid
+            )
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
+    /// Whether the sockets of services that the running master does not have can be had; those of the others are there.
+    private static func look(for model: Model, _ handover: Handover, _ builder: inout ModelBuilder) {
+        // Relative paths are relative to where master works.
+        try? changeDirectory(model.settings.queueDirectory)
+        let running = Set(handover.services.map(\.plan.identity))
+        for plan in model.services where !running.contains(plan.identity) { builder.check(plan, model.settings) }
     }
 
     private static func say(_ line: String) {
@@ -55,9 +90,9 @@ extension StateProblem {
     /// Why a state cannot be read, for the administrator.
     var explanation: String {
         switch self {
-        case .unknownVersion(let version):
-            "the running master has a state of version \(version), and this program understands another one"
-                + " (\(Handover.version)): stop and start master to change to it"
+        case .unknownVersion(let found, let known):
+            "the running master's state is of version \(found), and this program understands version \(known): stop and"
+                + " start master to change to it"
         case .wrongLength, .foreign, .damaged, .badValue: "the state of the running master cannot be understood"
         }
     }

@@ -18,11 +18,12 @@ final class UpgradeAttempt {
     /// How long a trial may take. It reads two files and asks for names.
     static let timeLimitSeconds: Int64 = 10
     /// Output of a trial that is kept; what is beyond is read and dropped.
-    private static let outputLimit = 64 * 1024
+    private static let outputLimit = 256 * 1024
 
     enum Verdict: Equatable {
         case running
-        case possible
+        /// With the lines of `NameBook` that the trial has left.
+        case possible(names: [String])
         /// Why not, and what the program said about it.
         case refused(String, output: [String])
     }
@@ -81,8 +82,11 @@ final class UpgradeAttempt {
     var verdict: Verdict {
         guard let status else { return .running }
         var lines = String(rawBytes: output).split(separator: "\n").map(String.init)
-        if status == .exited(status: 0), lines.last == Trial.possible { return .possible }
-        if lines.last == Trial.possible { lines.removeLast() }
+        let isPossible = lines.last == Trial.possible
+        if isPossible { lines.removeLast() }
+        let names = lines.filter { $0.hasPrefix(Trial.nameMark) }.map { String($0.dropFirst(Trial.nameMark.count)) }
+        if status == .exited(status: 0), isPossible { return .possible(names: names) }
+        lines.removeAll { $0.hasPrefix(Trial.nameMark) }
         return .refused(reason(status), output: lines)
     }
 
