@@ -8,24 +8,6 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A running process under strace(1).
-private final class Traced {
-    private let tracer: RunningProcess
-
-    /// - Parameter options: what to trace and what to do to it.
-    init(_ pid: Int32, _ options: String...) throws {
-        tracer = try RunningProcess(["/usr/bin/strace"] + options + ["-p", "\(pid)"])
-        guard eventually({ tracer.output.contains("attached") }) else {
-            throw TestSupportError("strace: \(tracer.output)")
-        }
-    }
-
-    /// What it saw, which is complete when it has ended.
-    var report: String { tracer.output }
-
-    func end() { tracer.end() }
-}
-
 @Suite("Master in need", .timeLimit(.minutes(60))) struct ShortageTests {
     /// A call of the kernel that fails for a while.
     struct Fault: Sendable, CustomTestStringConvertible {
@@ -90,6 +72,25 @@ private final class Traced {
         }
         #expect(Caller.pid(.port(port)) != nil, "\(system.log)")
         #expect(system.count("trying again") <= 3, "\(system.log)")
+    }
+
+    @Test("workers that have no memory to watch clients for a while lose none of those they accepted")
+    func unwatchedClients() throws {
+        let workers = try IdleWorkers(.echo, limit: 3)
+        defer { workers.system.end() }
+        try workers.haveTwo()
+        let tracers = try workers.pids.map {
+            try Traced($0, "-e", "trace=epoll_ctl", "-e", "inject=epoll_ctl:error=ENOMEM")
+        }
+        let callers = try (0..<12).map { try workers.client("line \($0)") }
+        // Long enough for another try.
+        rest(.milliseconds(1500))
+        #expect(tracers.contains { $0.report.contains("(INJECTED)") })
+        for tracer in tracers { tracer.end() }
+        for (number, caller) in callers.enumerated() {
+            #expect(caller.readLine() == "line \(number)\n", "client \(number): \(workers.system.log)")
+        }
+        #expect(workers.serves(try workers.client()))
     }
 
     @Test("a child that sends 60,000 records that mean nothing: a few lines, and others are served")

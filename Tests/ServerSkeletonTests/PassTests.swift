@@ -105,6 +105,21 @@ struct PassTests {
         #expect(try pair.peer().exchange("hi\n", 3) == "hi\n")
     }
 
+    @Test("a sender for whose watch there is no memory waits until there is")
+    func unwatchedSender() throws {
+        let scene = try Scene()
+        try scene.pass()
+        try scene.sender.send("\0")
+        #expect(try scene.client.exchange("no memory for epoll\n", 1) == "\n")
+        let other = try scene.room.connect()
+        let pair = try SocketEnds()
+        try other.socket.number.pass(pair.far)
+        try other.send("\0")
+        #expect(try pair.peer().exchange("hi\n", 3) == "hi\n")
+        let reason = "watch sender of a connection: Cannot allocate memory -- trying again, and accepting no clients"
+        #expect(scene.room.log.contains(reason))
+    }
+
     @Test("unknown attributes are mentioned")
     func unknownAttributes() throws {
         let scene = try Scene(program: "echo")

@@ -35,6 +35,28 @@ struct ShortageTests {
         withExtendedLifetime(client) {}
     }
 
+    @Test("no memory to watch a client that was accepted: it is kept, and served when there is some")
+    func watch() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try ServerChild(
+            "test-service",
+            ["-t", "unix", "serve=lines"],
+            room: room,
+            listeners: [listener.number]
+        )
+        let first = try room.connect()
+        #expect(try first.exchange("no memory for epoll\n", 1) == "\n")
+        #expect(try child.records(2) == [child.taken(), child.available()])
+        let second = try room.connect()
+        #expect(room.log.contains("watch client: Cannot allocate memory -- trying again, and accepting no clients"))
+        #expect(try child.records(1) == [child.taken()], "others are asked")
+        #expect(try second.exchange("b\n", 2) == "b\n")
+        #expect(try child.lastRecord() == child.available())
+        #expect(try child.registration() != nil)
+        #expect(try first.exchange("a\n", 2) == "a\n")
+    }
+
     @Test("no memory for a receive: idle again")
     func memory() throws {
         let room = try ServerRoom()

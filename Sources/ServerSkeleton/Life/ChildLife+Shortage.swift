@@ -83,6 +83,9 @@ extension ChildLife {
         }
     }
 
+    /// For a process whose stage has nothing to try again, but whose owner has.
+    mutating func tryAgainSoon() { armRetry() }
+
     private mutating func armRetry() {
         let timer = retryTimer ?? loop.makeTimer(token: EventToken(.tryAgain))
         loop.arm(timer, milliseconds: 1000)

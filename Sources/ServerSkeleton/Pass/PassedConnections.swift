@@ -32,12 +32,32 @@ struct PassedConnections: ~Copyable {
         if receptions.count == receptions.capacity { receptions.reserve(receptions.count + 1) }
         let number = sender.descriptor.number
         guard let slot = receptions.insert(PassReception(sender, now: life.loop.now)) else { return }
+        _ = watch(slot, number, &life)
+    }
+
+    /// A sender that the kernel has no memory to watch waits, and no other is accepted meanwhile.
+    private mutating func watch(_ slot: SlotID, _ number: DescriptorNumber, _ life: inout ChildLife) -> Bool {
         do throws(SystemError) {
             receptions[slot].watch = try life.loop.watch(number, for: .readable, token: EventToken(.sender, slot: slot))
+            return true
         } catch {
-            life.warn(.watch, "watch sender of a connection: \(error.reason)")
-            end(slot, &life)
+            life.warn(
+                .watch,
+                "watch sender of a connection: \(error.reason) -- trying again, and accepting no clients for a moment"
+            )
+            life.pause()
+            life.tryAgainSoon()
+            return false
         }
+    }
+
+    /// Tries again for those who wait for it; whether all are watched.
+    mutating func watchAll(_ life: inout ChildLife) -> Bool {
+        for index in 0..<receptions.capacity {
+            guard let slot = receptions.id(at: index), receptions[slot].watch == nil else { continue }
+            if !watch(slot, receptions[slot].sender.number, &life) { return false }
+        }
+        return true
     }
 
     /// Reads what a sender sent.

@@ -148,7 +148,7 @@ extension StreamCore {
     private var name: String { "service \(life.circumstances.serviceName)" }
 
     /// The client has to receive what we have before it gets a hearing again.
-    private mutating func waitForRoom(_ slot: SlotID) {
+    mutating func waitForRoom(_ slot: SlotID) {
         patience.wait(for: &connections[slot], &life.loop)
         if let reading = connections[slot].reading { life.loop.stop(reading) }
         do throws(SystemError) {
@@ -157,8 +157,7 @@ extension StreamCore {
             let token = EventToken(.client, slot: slot)
             connections[slot].writing = try life.loop.watch(number, for: .writable, token: token)
         } catch {
-            life.warn(.watch, "watch client: \(error.reason)")
-            doomed.append(ClientID(slot))
+            cannotWatch(slot, error)
         }
     }
 
@@ -167,7 +166,7 @@ extension StreamCore {
         guard connections.contains(id.slot), let block = connections[id.slot].unsent else { return nil }
         do throws(SystemError) {
             let (count, left) = try writeRest(of: block, to: id.slot)
-            if left == 0 { return try allSent(id, block) }
+            if left == 0 { return allSent(id, block) }
             connections[id.slot].unsentOffset += count
             if count > 0 { patience.wait(for: &connections[id.slot], &life.loop) }
             return nil
@@ -189,14 +188,15 @@ extension StreamCore {
         return (count, rest.byteCount - count)
     }
 
-    private mutating func allSent(_ id: ClientID, _ block: BlockPool.BlockID) throws(SystemError) -> StreamEvent {
+    private mutating func allSent(_ id: ClientID, _ block: BlockPool.BlockID) -> StreamEvent {
         blocks.release(block)
         connections[id.slot].unsent = nil
         connections[id.slot].unsentOffset = 0
         if connections[id.slot].closesWhenSent { return .lost(id) }
         owesNothing(id.slot)
         if let writing = connections[id.slot].writing { life.loop.stop(writing) }
-        if let reading = connections[id.slot].reading { try life.loop.start(reading) }
+        // Nobody asks before its in-flow delay is over, or before there is memory for the watch.
+        if connections[id.slot].reading != nil { startReading(id.slot) }
         return .resumed(id)
     }
 }

@@ -42,7 +42,7 @@ import WorkerPage
     var connections: Slab<Connection>
     var blocks: BlockPool
     var patience: ClientPatience
-    private var passed: PassedConnections
+    var passed: PassedConnections
     private var inFlowDelay: InFlowDelay
     /// Clients that asked something in this turn, so far.
     private var askers = 0
@@ -50,6 +50,8 @@ import WorkerPage
     private var requests = 0
     /// Clients that are over without having said so themselves.
     var doomed: [ClientID] = []
+    /// Clients that the kernel had no memory to watch; see StreamCore+Shortage.swift.
+    var unwatched: [SlotID] = []
     /// Of the client that is about to be greeted.
     private var attributes: PassAttributes?
 
@@ -133,7 +135,8 @@ import WorkerPage
         case .sender: return receivePassed(token.slot)
         case .clientLimit: sweep()
         case .inFlowDelay: endDelays()
-        case .master, .statusRoom, .listener, .idleLimit, .tryAgain, .look, .terminate: life.handle(token)
+        case .tryAgain: tryAgain()
+        case .master, .statusRoom, .listener, .idleLimit, .look, .terminate: life.handle(token)
         }
         return nil
     }
@@ -192,7 +195,7 @@ import WorkerPage
         }
     }
 
-    /// Puts a connection into the table; nil when it cannot be watched.
+    /// Puts a connection into the table.
     private mutating func admit(_ descriptor: consuming Descriptor) -> ClientID? {
         if connections.count == connections.capacity { connections.reserve(connections.count + 1) }
         guard let slot = connections.insert(Connection(descriptor)) else { return nil }
@@ -200,27 +203,22 @@ import WorkerPage
         owesNothing(slot)
         switch inFlowDelay.judge() {
         case .later: inFlowDelay.holdBack(slot, &life.loop)
-        case .atOnce:
-            if startReading(slot) == .leaves {
-                remove(ClientID(slot))
-                return nil
-            }
+        case .atOnce: startReading(slot)
         }
         return ClientID(slot)
     }
 
     /// The client's input is watched from now on.
-    private mutating func startReading(_ slot: SlotID) -> Settled {
+    mutating func startReading(_ slot: SlotID) {
         do throws(SystemError) {
+            if let reading = connections[slot].reading { return try life.loop.start(reading) }
             let number = connections[slot].descriptor.number
             let watch = try life.loop.watch(number, for: .readable, token: EventToken(.client, slot: slot))
             connections[slot].reading = watch
             // No more requests from a client that has not received its greeting yet.
             if connections[slot].unsent != nil { life.loop.stop(watch) }
-            return .stays
         } catch {
-            life.warn(.watch, "watch client: \(error.reason)")
-            return .leaves
+            cannotWatch(slot, error)
         }
     }
 
@@ -235,7 +233,7 @@ import WorkerPage
 
     private mutating func endDelays() {
         for slot in inFlowDelay.release(&life.loop) where connections.contains(slot) {
-            if startReading(slot) == .leaves { doomed.append(ClientID(slot)) }
+            startReading(slot)
         }
     }
 
@@ -273,7 +271,7 @@ import WorkerPage
         if let unsent = connection.unsent { blocks.release(unsent) }
         life.finished(1)
         if !hasClients { life.becameIdle(life.loop.now) }
-        life.resume()
+        if unwatched.isEmpty { life.resume() } else { tryAgain() }
     }
 }
 

@@ -1,0 +1,30 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: clients that the kernel has no memory to watch
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Events
+import FixedMemory
+import SystemCalls
+
+// A client that was accepted is not given up for want of memory: it waits until it can be watched. No others are
+// accepted meanwhile, so few are waiting; those in the queue are left to other processes.
+extension StreamCore {
+    /// The client cannot be watched now. This is tried again when a client has left or a second has passed.
+    mutating func cannotWatch(_ slot: SlotID, _ error: SystemError) {
+        life.warn(.watch, "watch client: \(error.reason) -- trying again, and accepting no clients for a moment")
+        if !unwatched.contains(slot) { unwatched.append(slot) }
+        life.pause()
+        life.tryAgainSoon()
+    }
+
+    /// First come those that were accepted already.
+    mutating func tryAgain() {
+        let waiting = unwatched
+        unwatched = []
+        for slot in waiting where connections.contains(slot) {
+            if connections[slot].unsent != nil { waitForRoom(slot) } else { startReading(slot) }
+        }
+        if unwatched.isEmpty, passed.watchAll(&life) { life.resume() }
+    }
+}
