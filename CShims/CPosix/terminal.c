@@ -32,6 +32,25 @@ static void on_end(int signal) {
     raise(signal);
 }
 
+static void handle_stops(void);
+
+/// Stopped by somebody else: Control-Z is a key here.
+static void on_stop(int signal) {
+    int saved = errno;
+    leave();
+    cposix_default_signal(signal);
+    // Stops here, and goes on in on_continue.
+    raise(signal);
+    handle_stops();
+    errno = saved;
+}
+
+static void handle_stops(void) {
+    struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_NODEFER};
+    sigemptyset(&stop.sa_mask);
+    sigaction(SIGTSTP, &stop, NULL);
+}
+
 static void on_continue(int signal) {
     int saved = errno;
     (void)signal;
@@ -61,6 +80,7 @@ int cposix_terminal_enter(int input, int output) {
     for (unsigned i = 0; i < sizeof ends / sizeof *ends; i++)
         sigaction(ends[i], &end, NULL);
     sigaction(SIGCONT, &again, NULL);
+    handle_stops();
     if (tcsetattr(input, TCSADRAIN, &raw) == -1) {
         int error = errno;
         terminal = -1;
@@ -76,8 +96,6 @@ void cposix_terminal_leave(void) {
 }
 
 void cposix_terminal_suspend(void) {
-    leave();
-    // Stops here, and goes on in on_continue.
     raise(SIGTSTP);
 }
 

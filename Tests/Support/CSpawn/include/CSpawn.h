@@ -24,6 +24,10 @@ int cspawn_watch_exclusively(int endpoint);
 /* epoll_wait(2): how many events there were. */
 int cspawn_wait_exclusively(int epoll, int milliseconds);
 
+/// A pseudo-terminal: its master's end, which does not wait, and the path of the other one in `name`. Returns -1 on
+/// failure.
+int cspawn_terminal(char *name, size_t size);
+
 /* gettid(2). */
 int cspawn_thread(void);
 
