@@ -7,14 +7,18 @@ import ArgumentParser
 import ConfigLoading
 import MasterConfig
 import MasterControl
+import MasterOverview
 import MasterProtocol
+import StatusPage
 import SystemCalls
 
 /// A connection to the control socket of the master of one configuration.
 struct Conversation {
     private static let socketPath = "pid/master.control"
-    /// After so long without a word, the person who waits is told that this is so.
-    private static let patienceMilliseconds: Int32 = 10_000
+    private static let pagePath = "pid/master.status"
+    /// After so long without a word, whoever waits is told what for; and again after a minute.
+    private static let patienceMilliseconds: Int32 = 3000
+    private static let laterMilliseconds: Int32 = 60_000
 
     private let queueDirectory: String
 
@@ -35,12 +39,12 @@ struct Conversation {
     /// Asks, prints the answer, and throws the exit status that goes with it.
     func hold(_ request: ControlRequest, asJSON: Bool) throws {
         let socket = try ask(request)
-        var hasWaited = false
+        var patience = Self.patienceMilliseconds
         var rest: [UInt8] = []
         while true {
-            if !hasWaited, try !socket.number.waitForInput(milliseconds: Self.patienceMilliseconds) {
-                hasWaited = true
-                complain("master is still at it; to interrupt this command does not undo what was asked for")
+            if try !socket.number.waitForInput(milliseconds: patience) {
+                complain(Self.waitText(request))
+                patience = Self.laterMilliseconds
                 continue
             }
             guard let piece = try socket.number.read(atMost: 64 * 1024), !piece.isEmpty else {
@@ -56,6 +60,23 @@ struct Conversation {
                 }
             }
         }
+    }
+
+    /// What keeps master from an answer, as far as the status page tells.
+    private static func waitText(_ request: ControlRequest) -> String {
+        let end = "; to interrupt this command does not undo what was asked for"
+        let (service, timeout): (ServiceReference?, Int?)
+        switch request {
+        case .drain(let reference, let drain): (service, timeout) = (reference, drain.timeoutSeconds)
+        case .stop(let seconds): (service, timeout) = (nil, seconds)
+        case .reload, .check, .resume, .release, .retire, .disable, .enable, .verbose, .upgrade, .version:
+            return "master is still at it" + end
+        }
+        let now = Clock.monotonicNanoseconds() / 1_000_000
+        guard let page = try? PageFile.read(pagePath) else { return "master is still at it" + end }
+        let left = Sight(page, now: now, life: .runs).leftText(of: service?.text)
+        let help = timeout == nil ? " (the same with --timeout would end them)" : ""
+        return "waiting: " + left + help + end
     }
 
     private func ask(_ request: ControlRequest) throws(ExitCode) -> Descriptor {

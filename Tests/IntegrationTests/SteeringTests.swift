@@ -78,6 +78,25 @@ import Testing
         #expect(system.count("warning") == 0, "\(system.log)")
     }
 
+    @Test("who waits without a deadline is told for whom, and what would help", arguments: ["drain", "stop"])
+    func wordWhileWaiting(_ verb: String) throws {
+        let scene = try Scene(.unix)
+        let system = scene.system
+        defer { system.end() }
+        let client = try scene.holdingClient()
+        let pid = try #require(system.servingChildren().first)
+        let waiting = try verb == "drain" ? system.beginMasterctl("drain", "talk") : system.beginMasterctl("stop")
+        defer { waiting.end() }
+        let word = "masterctl: waiting: 1 process has not left yet: \(pid) of talk/unix, busy for "
+        #expect(eventually { waiting.output.contains(word) }, "\(waiting.output)")
+        #expect(
+            waiting.output.contains(" (the same with --timeout would end them); to interrupt this command does not")
+        )
+        #expect(client.send("done\n"))
+        let result = waiting.finish()
+        #expect(result.succeeded, "\(result)")
+    }
+
     @Test(
         "at the deadline a client that holds on is cut off, a process that ignores SIGTERM too, and it is told who it was"
     )

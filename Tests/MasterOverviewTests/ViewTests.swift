@@ -30,6 +30,22 @@ import WorkerPage
         try Golden.expect(text, equals: "tables.txt")
     }
 
+    @Test("what a drain waits for")
+    func left() {
+        let smtp = "5001 of smtp/inet, busy for 30s"
+        let pickup = "5002 of pickup/unix, idle for 3.0s"
+        #expect(sight.leftText() == "2 processes have not left yet: \(smtp); \(pickup)")
+        #expect(sight.leftText(of: "pickup") == "1 process has not left yet: \(pickup)")
+        #expect(sight.leftText(of: "cleanup/unix") == "no process is left, so it cannot take long")
+        var many = sight
+        many.overview.processes = (0..<8).map { number in
+            var process = sight.overview.processes[0]
+            process.pid += UInt32(number)
+            return process
+        }
+        #expect(many.leftText(of: "smtp").hasSuffix("5005 of smtp/inet, busy for 30s; and 3 more"))
+    }
+
     @Test("events, each kind of them")
     func events() throws {
         let lines = sight.overview.events.map { $0.text(time: timestamp) + "\n" + $0.json + "\n" }
