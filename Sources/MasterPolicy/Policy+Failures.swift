@@ -24,11 +24,26 @@ extension Policy {
         settleWatch(slot, now)
     }
 
-    mutating func owe(_ deed: OwedDeeds, _ slot: Int, _ now: PolicyTime) {
+    mutating func owe(
+        _ deed: OwedDeeds,
+        _ slot: Int,
+        after pause: Int64 = PolicyLimit.retryMilliseconds,
+        _ now: PolicyTime
+    ) {
         services[slot].owed.insert(deed)
-        if services[slot].retryDue != nil { return }
-        services[slot].retryDue = now.advanced(byMilliseconds: PolicyLimit.retryMilliseconds)
-        want(.startTimer(.retry(services[slot].id), milliseconds: PolicyLimit.retryMilliseconds))
+        let due = now.advanced(byMilliseconds: pause)
+        if let planned = services[slot].retryDue, planned <= due { return }
+        services[slot].retryDue = due
+        want(.startTimer(.retry(services[slot].id), milliseconds: pause))
+    }
+
+    /// The endpoints cannot be opened again now: not a shortage alone, but a port that others have taken may be why, so
+    /// that it can last, and it is tried less and less often.
+    package mutating func admissionFailed(_ id: ServiceID, now: PolicyTime) {
+        guard let slot = activeSlot(of: id), !services[slot].steering.isRefusing else { return }
+        let tries = services[slot].failedAdmissions
+        services[slot].failedAdmissions = min(tries + 1, PolicyLimit.longestBackOff)
+        owe(.admission, slot, after: PolicyLimit.retryMilliseconds << Int64(tries), now)
     }
 
     mutating func retryDue(_ id: ServiceID, _ now: PolicyTime) {

@@ -9,7 +9,7 @@
 //     "QMPOLICY" | version | the fields, eight bytes each | checksum of all that
 extension Policy {
     /// Grows by one with each change of the fields.
-    package static var stateVersion: Int64 { 4 }
+    package static var stateVersion: Int64 { 5 }
 
     /// The state as bytes. Effects that were decided and not carried out yet are not part of it: carry them out first.
     /// An answer that the policy waits for (to `spawn`, `measureQueue`, `lookAtQueue`) is still to be given, to the
@@ -83,7 +83,7 @@ extension Service {
         guard total == counted.total, stage != .vacant || (total == 0 && spawn == .none) else { return false }
         guard stage == .vacant || (coverage == coverageNow && watch == watchWanted) else { return false }
         guard rules.processLimit >= 0, rules.throttleSeconds >= 0, rules.wakeupSeconds >= 0 else { return false }
-        guard rules.warningSeconds >= 0 else { return false }
+        guard rules.warningSeconds >= 0, failedAdmissions <= PolicyLimit.longestBackOff else { return false }
         guard 1...max(rules.concurrentStarts, 1) ~= window.size, window.waiting >= 0 else { return false }
         return looks.standing <= 2 && owed.isSubset(of: [.channel, .watch, .admission])
     }

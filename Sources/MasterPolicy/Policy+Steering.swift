@@ -79,12 +79,6 @@ extension Policy {
         if services[slot].steering.phase == .emptying { leave(slot, now) }
     }
 
-    /// The endpoints cannot be opened again now.
-    package mutating func admissionFailed(_ id: ServiceID, now: PolicyTime) {
-        guard let slot = activeSlot(of: id), !services[slot].steering.isRefusing else { return }
-        owe(.admission, slot, now)
-    }
-
     /// The endpoints are others than those that the service's processes have.
     package mutating func endpointsReplaced(_ id: ServiceID, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
@@ -116,6 +110,7 @@ extension Policy {
         services[slot].steering.wishes.subtract(wishes)
         if services[slot].steering.isRefusing, !services[slot].steering.wishes.wantsRefusal {
             services[slot].steering.isRefusing = false
+            services[slot].failedAdmissions = 0
             want(.admitClients(id))
         }
         if services[slot].steering.wishes.wantsHold { return }

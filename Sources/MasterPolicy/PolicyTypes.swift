@@ -38,6 +38,8 @@ package enum PolicyLimit {
     static let patienceSeconds = 10
     /// Between two tries of what the kernel refused: clients notice a delay at most, and a machine in distress no load.
     package static let retryMilliseconds: Int64 = 100
+    /// How often the time between two tries to open endpoints again is doubled: up to 6.4 s.
+    static let longestBackOff: UInt8 = 6
 }
 
 /// One life of a service: a slot that is used again, and a number that never is.

@@ -31,6 +31,8 @@ struct Service: Sendable, Equatable {
     /// Deeds that the kernel refused and that are tried again when `retryDue` has come.
     var owed = OwedDeeds()
     var retryDue: PolicyTime?
+    /// Tries in a row to open endpoints again that came to nothing, as far as they count.
+    var failedAdmissions: UInt8 = 0
     var spawn = SpawnInFlight.none
     /// Children that accept or are about to: neither busy nor retired.
     var idle: Int32 = 0

@@ -21,6 +21,7 @@ extension Service {
         }
         try coder.code(&owed)
         try coder.code(&retryDue)
+        try coder.code(&failedAdmissions)
         try coder.code(&spawn)
         try coder.code(&idle)
         try coder.code(&starting)

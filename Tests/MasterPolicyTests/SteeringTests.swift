@@ -93,6 +93,38 @@ import Testing
         #expect(script.effects == [.admitClients(id)])
     }
 
+    @Test("endpoints that cannot be opened again are tried less and less often, and a shortage beside it as before")
+    func backOff() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        script.act { $0.disableAsked(id, now: $1) }
+        script.act { $0.drainAsked(id, within: nil, refusing: false, now: $1) }
+        script.act { $0.emptinessSeen(id, .noClient, now: $1) }
+        script.act { $0.enableAsked(id, now: $1) }
+        #expect(script.effects.contains(.admitClients(id)))
+        #expect(script.view(id).isHeld, "it is still drained")
+        for pause in [100, 200, 400, 800, 1600, 3200, 6400, 6400, 6400] as [Int64] {
+            script.act { $0.admissionFailed(id, now: $1) }
+            #expect(script.effects == [.startTimer(.retry(id), milliseconds: pause)])
+            script.now = script.now.advanced(byMilliseconds: pause)
+            script.fire(.retry(id))
+            #expect(script.effects == [.admitClients(id)])
+        }
+        script.act { $0.admissionFailed(id, now: $1) }
+        script.act { $0.resumeAsked(id, now: $1) }
+        #expect(script.effects.contains(.watchEndpoints(id)))
+        script.act { $0.watchFailed(id, now: $1) }
+        #expect(script.effects == [.startTimer(.retry(id), milliseconds: 100)])
+        script.fire(.retry(id))
+        #expect(script.effects.contains(.watchEndpoints(id)) && script.effects.contains(.admitClients(id)))
+        // Asked for anew, it begins anew.
+        script.act { $0.disableAsked(id, now: $1) }
+        script.act { $0.emptinessSeen(id, .noClient, now: $1) }
+        script.act { $0.enableAsked(id, now: $1) }
+        script.act { $0.admissionFailed(id, now: $1) }
+        #expect(script.effects == [.startTimer(.retry(id), milliseconds: 100)])
+    }
+
     @Test("a kernel that cannot turn clients away: they wait")
     func refusalFails() {
         var script = Script()
