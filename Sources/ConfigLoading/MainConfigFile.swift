@@ -16,9 +16,22 @@ package struct LoadedMainConfig: Sendable {
     package var bytes: [UInt8]
 }
 
-/// The directory of main.cf: `MAIL_CONFIG`, else the built-in default.
+/// The directory of main.cf: `MAIL_CONFIG`, else that of the package that brought this program, else the built-in
+/// default.
 package func configDirectory() -> String {
-    EnvironmentName.mailConfig.value ?? BuiltinDefaults.debian.configDirectory
+    EnvironmentName.mailConfig.value ?? packagedConfigDirectory() ?? BuiltinDefaults.debian.configDirectory
+}
+
+/// A package with a configuration of its own says where that is by a symbolic link with the name `config` beside its
+/// daemons, which are in `lib/quartermaster` below the directory where its commands are in `bin` or `sbin`.
+private func packagedConfigDirectory() -> String? {
+    guard let program = try? linkTarget("/proc/self/exe"), let slash = program.utf8.lastIndex(of: UInt8(ascii: "/"))
+    else { return nil }
+    let directory = program[..<slash]
+    for place in ["\(directory)/config", "\(directory)/../lib/quartermaster/config"] {
+        if let target = try? linkTarget(place), target.utf8.first == UInt8(ascii: "/") { return target }
+    }
+    return nil
 }
 
 /// Reads main.cf. A file that was edited within the last second or two is read again until it settled, unless the

@@ -24,7 +24,10 @@ struct Masterctl: ParsableCommand {
 struct CommonOptions: ParsableArguments {
     @Option(
         name: .customShort("c"),
-        help: ArgumentHelp("The configuration directory (default: $MAIL_CONFIG or /etc/postfix).", valueName: "dir"),
+        help: ArgumentHelp(
+            "The configuration directory (default: $MAIL_CONFIG, or that of the package, or /etc/postfix).",
+            valueName: "dir"
+        ),
         completion: .directory
     )
     var configDirectory: String?

@@ -110,6 +110,32 @@ extension MailSystem {
         #expect(try system.masterctl("top", "--delay", "0").status == 64)
     }
 
+    @Test("a package's masterctl knows the package's configuration; MAIL_CONFIG and -c say otherwise")
+    func packaged() throws {
+        let system = try MailSystem([Line.unix("talk", "serve")])
+        defer { system.end() }
+        let master = try system.start()
+        for directory in ["root", "root/sbin", "root/lib", "root/lib/quartermaster"] {
+            #expect(mkdir(system.directory + "/" + directory, 0o755) == 0)
+        }
+        let program = system.directory + "/root/sbin/masterctl"
+        try PlacedFile.program(BuiltProducts.path("masterctl"), at: program)
+        #expect(symlink(system.configDirectory, system.directory + "/root/lib/quartermaster/config") == 0)
+        let well = try run([program, "status"], environment: [:])
+        #expect(well.status == 0 && well.output.contains("pid \(master.pid): running\n"), "\(well)")
+        let elsewhere = system.directory + "/elsewhere"
+        let told = try run([program, "status"], environment: ["MAIL_CONFIG": elsewhere])
+        #expect(told.status == 1 && told.output.contains("\(elsewhere)/main.cf"), "\(told)")
+        let asked = try run([program, "status", "-c", elsewhere], environment: [:])
+        #expect(asked.status == 1 && asked.output.contains("\(elsewhere)/main.cf"), "\(asked)")
+        // Steering finds it, too; and its daemons, which are beside the link.
+        #expect(try run([program, "version"], environment: [:]).succeeded)
+        let daemon = system.directory + "/root/lib/quartermaster/master"
+        try PlacedFile.program(BuiltProducts.path("master"), at: daemon)
+        let check = try run([daemon, "--check"], environment: [:])
+        #expect(check.output.contains("\(system.configDirectory): "), "\(check)")
+    }
+
     @Test("events are followed across a reload")
     func follow() throws {
         let system = try MailSystem([Line.unix("talk", "serve")])
