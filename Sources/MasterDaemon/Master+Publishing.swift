@@ -15,6 +15,11 @@ import SystemCalls
 extension Master {
     func publish() {
         let moment = now.milliseconds
+        switch pageLooks.due(moment) {
+        case .status: lookAtBoard()
+        case .workers: lookAtCounting()
+        case nil: break
+        }
         switch board.need(services: policy.serviceIndices.upperBound, processes: policy.childRows, now: moment) {
         case .nothing: break
         case .page: makeBoard(moment)
@@ -56,6 +61,10 @@ extension Master {
         }
     }
 
+    private func lookAtBoard() {
+        if board.look() { log.warning("the status page \(statusPath) was removed or replaced -- making another one") }
+    }
+
     private func loseBoard(_ what: String, _ moment: Int64) {
         board.giveUp(now: moment)
         policy.tellsChanges = false
@@ -91,8 +100,8 @@ extension Master {
 
     /// A reload has ended.
     func publishReload(_ result: ReloadOutcome.Result, problems: Int) {
-        board.look()
-        if !board.isOpen { policy.tellsChanges = false }
+        lookAtBoard()
+        lookAtCounting()
         publish()
         var outcome = ReloadOutcome()
         (outcome.ended, outcome.cause, outcome.result) = (now.milliseconds, .signal, result)

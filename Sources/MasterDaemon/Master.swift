@@ -27,7 +27,8 @@ final class Master {
     var spawner: Spawner
     var wakeups = WakeupSender()
     var clientCounter = ClientCounter()
-    private var workerCounting = WorkerCounting()
+    var workerCounting = WorkerCounting()
+    var pageLooks = PageLooks()
     var settings: MainSettings
     var owner: MailOwner
     /// Settings that only a restart can change, as they were at start.
@@ -37,9 +38,9 @@ final class Master {
     var board: StatusBoard
     /// What was said last about why there is no page.
     var boardProblem: String?
-    private let processors = availableProcessors()
+    let processors = availableProcessors()
     /// From `-v`; what is asked for later is about master alone.
-    private let areChildrenVerbose: Bool
+    let areChildrenVerbose: Bool
     /// main.cf as it was accepted last.
     var acceptedMain: [UInt8] = []
     /// When `-e` ends master.
@@ -57,7 +58,7 @@ final class Master {
     var helpers: Set<Int32> = []
     private var effects: [Effect] = []
     private var reloadNews: ReloadNews = []
-    private var isReapWanted = false
+    var isReapWanted = false
     var pacing = ReportPacing()
     var turn = Turn()
     /// Channels that are not listened to for a moment.
@@ -207,131 +208,5 @@ final class Master {
 
     func warn(_ text: String?) {
         if let text { log.warning(text) }
-    }
-
-    // MARK: services
-
-    func service(_ id: ServiceID) -> RunningService? {
-        let index = Int(id.index)
-        guard services.indices.contains(index), let service = services[index], service.id == id else { return nil }
-        return service
-    }
-
-    /// Adds a service to those that are served: its endpoints and its status channel exist already.
-    func add(_ service: RunningService) {
-        let id = policy.addService(rules(of: service.plan), now: now)
-        service.id = id
-        prepareArguments(service)
-        while services.count <= Int(id.index) { services.append(nil) }
-        services[Int(id.index)] = service
-        tryOutCounting(service)
-        if let drain = desk.drainOfAll { policy.drainAsked(id, within: nil, refusing: drain.refuses, now: now) }
-        desk.stopping?.append(id)
-        carryOut()
-    }
-
-    func prepareArguments(_ service: RunningService) {
-        service.prepareArguments(
-            isAttached: options.staysAttached,
-            isVerbose: areChildrenVerbose,
-            tellsStress: rules(of: service.plan).isStressEligible
-        )
-    }
-
-    func rules(of plan: ServicePlan) -> ServiceRules {
-        plan.rules(processors: processors)
-    }
-
-    /// As far as the kernel tells.
-    func clientsWaiting(_ id: ServiceID) -> Int32 {
-        guard let service = service(id) else { return 0 }
-        return clientCounter.count(service.listeners, service.plan.endpoint)
-    }
-
-    func queueCount(_ id: ServiceID) -> QueueCount {
-        guard let service = service(id) else { return QueueCount() }
-        return clientCounter.count(of: service.listeners, service.plan.endpoint)
-    }
-
-    /// The first question is the slowest: it is asked before a client waits for the answer.
-    func tryOutCounting(_ service: RunningService) {
-        if rules(of: service.plan).concurrentStarts > 1 {
-            clientCounter.tryOut(service.listeners, service.plan.endpoint)
-        }
-    }
-
-    // MARK: children
-
-    /// Reads what the children of a service have said; returns how many reports that were.
-    @discardableResult
-    func drain(_ id: ServiceID) -> Int {
-        guard let service = service(id) else { return 0 }
-        var reports = 0
-        for channel in [service.formerChannel?.readerNumber, service.channel?.readerNumber] {
-            guard let channel else { continue }
-            let drained = statusReader.drain(channel, of: id, into: &policy, now: now)
-            for trouble in drained.troubles { report(trouble, service) }
-            reports += drained.reports
-        }
-        return reports
-    }
-
-    private func report(_ trouble: StatusReader.Trouble, _ service: RunningService) {
-        let (name, canonical) = service.plan.shown
-        switch trouble {
-        case .readFailed(let error):
-            service.say(.readFailure, log, now) { "master_status_event: read: \(error.reason)" }
-        case .garbage(let count, let pid):
-            service.say(.garbage, log, now) {
-                "service \(name)(\(canonical)): child (pid \(pid ?? 0)) sent partial status update (\(count) bytes)"
-            }
-        case .endOfFile:
-            service.say(.endOfFile, log, now) {
-                "service \(name)(\(canonical)): end of file on the status channel -- opening a new one"
-            }
-            replaceChannel(service)
-        }
-    }
-
-    /// Children may have ended: they are looked for at the end of the turn.
-    func reapSoon() { isReapWanted = true }
-
-    /// Buries every child that has ended. What a child said last counts before its end does.
-    private func reap() {
-        while let (pid, status) = reapChild() {
-            turn.isQuiet = false
-            if helpers.remove(pid) != nil { continue }
-            if let attempt = upgradeAttempt, attempt.pid == pid {
-                trialEnded(attempt, status)
-                continue
-            }
-            let id = policy.view(ofChild: pid)?.service
-            if let id { drain(id) }
-            if case .stopped = status {} else { keepCounts(ofProcess: pid, id) }
-            policy.childExited(pid: pid, ExitKind(status), now: now)
-            carryOut()
-        }
-        tellProgress()
-    }
-
-    // MARK: what our own daemons count
-
-    func startCounting() { workerCounting.start(owner, nowMilliseconds: loop.now.milliseconds, log) }
-
-    /// Before another process can have the pid.
-    private func keepCounts(ofProcess pid: Int32, _ id: ServiceID?) {
-        let entry = id.flatMap { service($0)?.plan.entry }
-        let name = entry.map { "\($0.nameAsWritten)/\($0.type.rawValue)" }
-        workerCounting.processEnded(pid, of: name, owner, nowMilliseconds: loop.now.milliseconds, log)
-    }
-}
-
-extension ExitKind {
-    init(_ status: WaitStatus) {
-        switch status {
-        case .exited(let status): self = .exited(status: status)
-        case .signaled(let number): self = .signaled(number)
-        case .stopped(let number): self = .stopped(number)
-        }
     }
 }

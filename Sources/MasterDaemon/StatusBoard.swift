@@ -33,6 +33,8 @@ package struct StatusBoard: ~Copyable {
     private var processRoom = 0
     /// The page has no room for all; a larger one could not be had.
     private var isFull = false
+    /// The file of the page has lost its name, or another one has it.
+    private var isMissing = false
     private var nextTry: Int64 = .min
     private var nextClock: Int64 = .min
     private var lastEvent: UInt64 = 0
@@ -60,6 +62,7 @@ package struct StatusBoard: ~Copyable {
     func need(services: Int, processes: Int, now: Int64) -> Need {
         guard let page else { return now >= nextTry ? .page : .nothing }
         if page.writer.isLost { return .replacement }
+        if isMissing { return now >= nextTry ? .page : .nothing }
         if serviceRoom >= services, processRoom >= processes { return .nothing }
         return isFull && now < nextTry ? .nothing : .page
     }
@@ -84,6 +87,7 @@ package struct StatusBoard: ~Copyable {
             return .failure(error)
         }
         isFull = false
+        isMissing = false
         (serviceRoom, processRoom) = (layout.services.count, layout.processes.count)
         troubles = Array(repeating: nil, count: layout.services.count)
         return .success(())
@@ -102,18 +106,24 @@ package struct StatusBoard: ~Copyable {
             try renameFile(draftPath, to: path)
         } catch {
             page = nil
+            isMissing = false
             try? removeFile(draftPath)
             throw error
         }
         retired?.writer.markSuperseded()
     }
 
-    /// Somebody may have removed the file, or put another in its place: then it is time to make one. Costs a system
-    /// call.
-    mutating func look() {
-        if let page, let found = try? facts(ofPath: path, followingLinks: false), page.writer.isFile(found) { return }
-        page = nil
+    /// Somebody may have removed the file, or put another in its place: then it is time to make one, which takes the
+    /// events over. Whether that is news. Costs a system call.
+    mutating func look() -> Bool {
         nextTry = .min
+        guard let page else { return false }
+        if let found = try? facts(ofPath: path, followingLinks: false), page.writer.isFile(found) {
+            isMissing = false
+            return false
+        }
+        defer { isMissing = true }
+        return !isMissing
     }
 
     /// Gives the page up; another one is made later.

@@ -35,6 +35,16 @@ struct WorkerCounting: ~Copyable {
         }
     }
 
+    /// Whether the page is still where readers find it. Costs a system call.
+    mutating func look(_ owner: MailOwner, nowMilliseconds: Int64, _ log: Log) {
+        guard table != nil, table?.isInPlace == false else { return }
+        log.warning(
+            "\(WorkerPage.path) was removed or replaced -- making a new one; what daemons counted is lost, and those that"
+                + " run now are not counted"
+        )
+        start(owner, nowMilliseconds: nowMilliseconds, log)
+    }
+
     /// A process was reaped; of a service that is known no more when there is no name.
     mutating func processEnded(
         _ pid: Int32,

@@ -9,6 +9,8 @@ package import SystemCalls
 /// can write anything into the page: master believes none of it, adds without overflow, and decides nothing by it.
 package struct WorkerTable: ~Copyable {
     private let memory: SharedMemory
+    private let path: String
+    private let file: FileFacts
     /// The names of the totals, which are not read back from the page.
     private var services: [String] = []
 
@@ -24,6 +26,7 @@ package struct WorkerTable: ~Copyable {
     ) throws(SystemError) {
         let fresh = path + ".new"
         let memory = try Self.makeMemory(fresh, owner)
+        let file = try facts(ofPath: fresh, followingLinks: false)
         memory.publish(WorkerPage.version, at: WorkerPage.Header.version)
         memory.publish(UInt64(WorkerPage.pageSize), at: WorkerPage.Header.pageSize)
         memory.publish(UInt64(UInt32(bitPattern: master)), at: WorkerPage.Header.master)
@@ -31,6 +34,8 @@ package struct WorkerTable: ~Copyable {
         memory.publish(WorkerPage.magic, at: WorkerPage.Header.magic)
         try renameFile(fresh, to: path)
         self.memory = memory
+        self.path = path
+        self.file = file
     }
 
     private static func makeMemory(_ path: String, _ owner: UserAccount?) throws(SystemError) -> SharedMemory {
@@ -49,6 +54,12 @@ package struct WorkerTable: ~Copyable {
     /// Whether the file still is what was made: somebody may have cut it off, and made it longer again.
     package var isIntact: Bool {
         memory.word(at: WorkerPage.Header.magic) == WorkerPage.magic && !memory.isLost
+    }
+
+    /// Whether the file is still found under its name: somebody may have removed it, or put another in its place.
+    package var isInPlace: Bool {
+        let found = try? facts(ofPath: path, followingLinks: false)
+        return found.map { $0.device == file.device && $0.inode == file.inode } ?? false
     }
 
     /// The process is gone: what it counted is its service's, and its row is free. A process without a row is none of

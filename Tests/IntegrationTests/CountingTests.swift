@@ -218,6 +218,23 @@ private final class AccountedClients: @unchecked Sendable {
         #expect(scene.master.isRunning)
     }
 
+    @Test("a page that is removed, or another file in its place: a new one at the next reload, which readers find")
+    func replaced() throws {
+        let scene = try Scene(["echo unix n - n - 1 echo"])
+        defer { scene.system.end() }
+        for round in 1...2 {
+            #expect(unlink(scene.page) == 0)
+            if round == 2 { try Data("another".utf8).write(to: URL(fileURLWithPath: scene.page)) }
+            #expect(try scene.system.reload())
+            let warning = "pid/master.workers was removed or replaced -- making a new one"
+            #expect(scene.system.wait(for: warning, count: round), "\(scene.system.log)")
+            scene.killAll("echo")
+            let caller = try Caller(scene.place("echo"))
+            #expect(caller.send("one\n") && caller.readLine() == "one\n")
+            #expect(try scene.become("echo/unix") { $0.timed >= 1 }[.requests] == 1)
+        }
+    }
+
     @Test("where the page cannot be made, master says so, takes the old one away, and serves")
     func noPage() throws {
         let system = try MailSystem(["echo unix n - n - 1 echo"], programs: ["echo"])

@@ -214,6 +214,14 @@ extension Overview {
         #expect(again.master.pid == master.pid)
         #expect(master.isRunning)
 
+        // It is gone: the next one has the events of the one before.
+        unlink(system.pagePath)
+        #expect(try system.reload())
+        #expect(system.wait(for: "pid/master.status was removed or replaced -- making another one"), "\(system.log)")
+        let next = try system.page { $0.events.contains { $0.kind == .reload } }
+        #expect(next.events.contains { $0.kind == .start }, "\(next.events)")
+        #expect(next.service("127.0.0.1:\(port)")?.counts.starts == again.service("127.0.0.1:\(port)")?.counts.starts)
+
         // Something else takes its place: master writes on into its own file, and makes a new one at the next reload.
         unlink(system.pagePath)
         mkdir(system.pagePath, 0o755)
@@ -225,7 +233,8 @@ extension Overview {
         #expect(try system.reload())
         #expect(try system.page { _ in true }.master.pid == master.pid)
         #expect(Caller.pid(.port(port)) != nil)
-        #expect(system.count("status page") == 2, "each said once: \(system.log)")
+        #expect(system.count("another one soon") == 1, "\(system.log)")
+        #expect(system.count("cannot make the status page") == 1, "said once: \(system.log)")
     }
 }
 

@@ -1,0 +1,88 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what master hears of its children, and their ends
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import Events
+import MasterConfig
+import MasterPolicy
+import MasterProtocol
+import SystemCalls
+
+extension Master {
+    /// Reads what the children of a service have said; returns how many reports that were.
+    @discardableResult
+    func drain(_ id: ServiceID) -> Int {
+        guard let service = service(id) else { return 0 }
+        var reports = 0
+        for channel in [service.formerChannel?.readerNumber, service.channel?.readerNumber] {
+            guard let channel else { continue }
+            let drained = statusReader.drain(channel, of: id, into: &policy, now: now)
+            for trouble in drained.troubles { report(trouble, service) }
+            reports += drained.reports
+        }
+        return reports
+    }
+
+    private func report(_ trouble: StatusReader.Trouble, _ service: RunningService) {
+        let (name, canonical) = service.plan.shown
+        switch trouble {
+        case .readFailed(let error):
+            service.say(.readFailure, log, now) { "master_status_event: read: \(error.reason)" }
+        case .garbage(let count, let pid):
+            service.say(.garbage, log, now) {
+                "service \(name)(\(canonical)): child (pid \(pid ?? 0)) sent partial status update (\(count) bytes)"
+            }
+        case .endOfFile:
+            service.say(.endOfFile, log, now) {
+                "service \(name)(\(canonical)): end of file on the status channel -- opening a new one"
+            }
+            replaceChannel(service)
+        }
+    }
+
+    /// Children may have ended: they are looked for at the end of the turn.
+    func reapSoon() { isReapWanted = true }
+
+    /// Buries every child that has ended. What a child said last counts before its end does.
+    func reap() {
+        while let (pid, status) = reapChild() {
+            turn.isQuiet = false
+            if helpers.remove(pid) != nil { continue }
+            if let attempt = upgradeAttempt, attempt.pid == pid {
+                trialEnded(attempt, status)
+                continue
+            }
+            let id = policy.view(ofChild: pid)?.service
+            if let id { drain(id) }
+            if case .stopped = status {} else { keepCounts(ofProcess: pid, id) }
+            policy.childExited(pid: pid, ExitKind(status), now: now)
+            carryOut()
+        }
+        tellProgress()
+    }
+
+    // MARK: what our own daemons count
+
+    func startCounting() { workerCounting.start(owner, nowMilliseconds: loop.now.milliseconds, log) }
+
+    func lookAtCounting() { workerCounting.look(owner, nowMilliseconds: loop.now.milliseconds, log) }
+
+    /// Before another process can have the pid.
+    private func keepCounts(ofProcess pid: Int32, _ id: ServiceID?) {
+        let entry = id.flatMap { service($0)?.plan.entry }
+        let name = entry.map { "\($0.nameAsWritten)/\($0.type.rawValue)" }
+        workerCounting.processEnded(pid, of: name, owner, nowMilliseconds: loop.now.milliseconds, log)
+    }
+}
+
+extension ExitKind {
+    init(_ status: WaitStatus) {
+        switch status {
+        case .exited(let status): self = .exited(status: status)
+        case .signaled(let number): self = .signaled(number)
+        case .stopped(let number): self = .stopped(number)
+        }
+    }
+}
