@@ -19,36 +19,77 @@ package struct UserAccount: Equatable, Sendable {
     }
 }
 
-/// getpwnam(3); nil for an unknown name.
+// The forms of the calls with a buffer of the caller's: those without one share one of the process's.
+
+/// getpwnam_r(3); nil for an unknown name.
 package func userAccount(named name: String) -> UserAccount? {
-    guard let entry = unsafe getpwnam(name) else { return nil }
-    return unsafe UserAccount(
-        name: String(cString: entry.pointee.pw_name),
-        uid: entry.pointee.pw_uid,
-        gid: entry.pointee.pw_gid
-    )
+    unsafe entry(passwd()) {
+        unsafe getpwnam_r(name, $0, $1, $2, $3)
+    } as: {
+        unsafe UserAccount($0)
+    }
 }
 
-/// getpwuid(3): the account that owns this uid, the first one listed.
+/// getpwuid_r(3): the account that owns this uid, the first one listed.
 package func userAccount(uid: UInt32) -> UserAccount? {
-    guard let entry = unsafe getpwuid(uid) else { return nil }
-    return unsafe UserAccount(
-        name: String(cString: entry.pointee.pw_name),
-        uid: entry.pointee.pw_uid,
-        gid: entry.pointee.pw_gid
-    )
+    unsafe entry(passwd()) {
+        unsafe getpwuid_r(uid, $0, $1, $2, $3)
+    } as: {
+        unsafe UserAccount($0)
+    }
 }
 
-/// getgrnam(3): the group's number; nil for an unknown name.
+/// getgrnam_r(3): the group's number; nil for an unknown name.
 package func groupID(named name: String) -> UInt32? {
-    guard let entry = unsafe getgrnam(name) else { return nil }
-    return unsafe entry.pointee.gr_gid
+    unsafe entry(group()) {
+        unsafe getgrnam_r(name, $0, $1, $2, $3)
+    } as: {
+        unsafe $0.gr_gid
+    }
 }
 
-/// getgrgid(3): the group's name, the first one listed.
+/// getgrgid_r(3): the group's name, the first one listed.
 package func groupName(gid: UInt32) -> String? {
-    guard let entry = unsafe getgrgid(gid) else { return nil }
-    return unsafe String(cString: entry.pointee.gr_name)
+    unsafe entry(group()) {
+        unsafe getgrgid_r(gid, $0, $1, $2, $3)
+    } as: {
+        unsafe String(cString: $0.gr_name)
+    }
+}
+
+extension UserAccount {
+    fileprivate init(_ entry: passwd) {
+        unsafe self.init(name: String(cString: entry.pw_name), uid: entry.pw_uid, gid: entry.pw_gid)
+    }
+}
+
+/// More bytes than an entry of any account has, or of a group with all its members.
+private let longestEntry = 4 << 20
+
+/// Asks with larger and larger buffers until the entry fits; `read` sees it while the buffer is there.
+private func entry<Entry, Value>(
+    _ blank: Entry,
+    _ ask: (
+        UnsafeMutablePointer<Entry>, UnsafeMutablePointer<CChar>, Int,
+        UnsafeMutablePointer<UnsafeMutablePointer<Entry>?>
+    )
+        -> CInt,
+    as read: (Entry) -> Value
+) -> Value? {
+    var size = 1024
+    while size <= longestEntry {
+        var isTooSmall = false
+        let value: Value? = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: size) { buffer in
+            var entry = blank
+            var found: UnsafeMutablePointer<Entry>?
+            let result = unsafe ask(&entry, buffer.baseAddress!, buffer.count, &found)
+            isTooSmall = result == ERANGE
+            return unsafe result == 0 && found != nil ? read(entry) : nil
+        }
+        if !isTooSmall { return value }
+        size *= 4
+    }
+    return nil
 }
 
 /// Who this process is and may become.
