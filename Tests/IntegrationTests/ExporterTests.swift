@@ -106,6 +106,51 @@ import Testing
     }
 
     @Test(
+        "promtool finds nothing to say about what masterctl prints, either",
+        .enabled(if: hasPrometheus, "needs Debian's prometheus")
+    )
+    func printed() throws {
+        let scene = try Scene()
+        defer { scene.system.end() }
+        try scene.work()
+        let file = scene.system.directory + "/metrics"
+        let metrics = try scene.system.masterctl("metrics", "--prometheus")
+        #expect(metrics.succeeded && metrics.output.contains("quartermaster_service_uses_total"), "\(metrics)")
+        try metrics.output.write(toFile: file, atomically: true, encoding: .utf8)
+        let result = try run(["/bin/sh", "-c", "/usr/bin/promtool check metrics < '\(file)'"])
+        #expect(result.succeeded, "\(result)")
+        #expect(result.output.trimmingCharacters(in: .whitespacesAndNewlines) == "", "\(result)")
+    }
+
+    @Test(
+        "the reference parser of OpenMetrics reads what masterctl prints, and what exporter serves",
+        .enabled(if: openMetricsParser != nil, "needs scripts/check-python to have run")
+    )
+    func openMetricsParsed() throws {
+        let scene = try Scene()
+        defer { scene.system.end() }
+        try scene.work()
+        let file = scene.system.directory + "/metrics"
+        let program = """
+            import sys
+            from prometheus_client.openmetrics.parser import text_string_to_metric_families
+            families = list(text_string_to_metric_families(open(sys.argv[1], newline="").read()))
+            print(len(families), sum(len(family.samples) for family in families))
+            """
+        for text in [try scene.system.masterctl("metrics").output, try scene.get("/metrics", Self.openMetrics)] {
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
+            let result = try run([try #require(openMetricsParser), "-c", program, file])
+            #expect(result.succeeded, "\(result)\n\(text)")
+            let counts = result.output.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
+            #expect(counts.count == 2 && counts[0] > 20 && counts[1] > 100, "\(result)")
+        }
+        // It would find a mistake.
+        let broken = try scene.system.masterctl("metrics").output.replacingOccurrences(of: "# EOF\n", with: "")
+        try broken.write(toFile: file, atomically: true, encoding: .utf8)
+        #expect(try !run([try #require(openMetricsParser), "-c", program, file]).succeeded)
+    }
+
+    @Test(
         "promtool accepts the alert rules and the configuration",
         .enabled(if: hasPrometheus, "needs Debian's prometheus")
     )
@@ -164,7 +209,7 @@ import Testing
             }
         }
         let isEvaluated = eventually(within: .seconds(60), every: .milliseconds(300)) {
-            ask("/api/v1/rules").components(separatedBy: "\"health\":\"ok\"").count == 9
+            ask("/api/v1/rules").components(separatedBy: "\"health\":\"ok\"").count == 10
         }
         #expect(isEvaluated, "\(ask("/api/v1/rules"))")
         #expect(prometheus.isRunning, "\(prometheus.output)")
@@ -179,3 +224,11 @@ import Testing
 private var hasPrometheus: Bool {
     access("/usr/bin/prometheus", X_OK) == 0 && access("/usr/bin/promtool", X_OK) == 0
 }
+
+/// Python with prometheus-client, which scripts/check-python installs; nil where it has not.
+private let openMetricsParser: String? = {
+    let tests = (#filePath as NSString).deletingLastPathComponent
+    let python = ((tests + "/../../.build/python-tools/bin/python") as NSString).standardizingPath
+    guard let result = try? run([python, "-c", "import prometheus_client"]), result.succeeded else { return nil }
+    return python
+}()
