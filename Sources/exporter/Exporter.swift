@@ -39,7 +39,7 @@ struct Exporter: StreamService {
         clients += 1
         if clients > clientLimit {
             begin("503 Service Unavailable", isLast: true, &reply)
-            end("text/plain; charset=utf-8", "too many connections\n", .get, &reply)
+            end("text/plain; charset=utf-8", ["too many connections\n"], .get, &reply)
         }
     }
 
@@ -66,14 +66,14 @@ struct Exporter: StreamService {
         case .page:
             begin("200 OK", isLast: head.isLast, &reply)
             reply.append(WebPage.securityPolicy)
-            return end("text/html; charset=utf-8", WebPage.text, head.method, &reply)
+            return end("text/html; charset=utf-8", WebPage.parts, head.method, &reply)
         case .health:
             begin("200 OK", isLast: head.isLast, &reply)
-            return end("text/plain; charset=utf-8", "ok\n", head.method, &reply)
+            return end("text/plain; charset=utf-8", ["ok\n"], head.method, &reply)
         case .unknown:
             begin("404 Not Found", isLast: head.isLast, &reply)
             let text: StaticString = "there are /, /metrics, /status.json, /healthz and /readyz\n"
-            return end("text/plain; charset=utf-8", text, head.method, &reply)
+            return end("text/plain; charset=utf-8", [text], head.method, &reply)
         case .readiness: view = views.readiness(reply.time)
         case .status: view = views.status(reply.time)
         case .metrics:
@@ -103,9 +103,9 @@ struct Exporter: StreamService {
         if isLast { reply.disconnect() }
     }
 
-    private func end(_ type: StaticString, _ body: StaticString, _ method: HTTPMethod, _ reply: inout Reply) {
-        endHead(type, body.utf8CodeUnitCount, &reply)
-        if method == .get { reply.append(body) }
+    private func end(_ type: StaticString, _ body: [StaticString], _ method: HTTPMethod, _ reply: inout Reply) {
+        endHead(type, body.reduce(0) { $0 + $1.utf8CodeUnitCount }, &reply)
+        if method == .get { for part in body { reply.append(part) } }
     }
 
     /// What is too long for a reply disconnects the client, with a warning of the skeleton's.
