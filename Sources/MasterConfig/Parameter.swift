@@ -53,24 +53,19 @@ package struct StringParameter: ConfigParameter {
 
 /// Text that is used as it stands, without expansion.
 package struct RawParameter: ConfigParameter {
-    package let name: String
-    package let defaultText: String
-    package let minimumLength: Int
-    package let maximumLength: Int
+    private let string: StringParameter
 
     package init(_ name: String, default defaultText: String, minLength: Int = 0, maxLength: Int = 0) {
-        self.name = name
-        self.defaultText = defaultText
-        minimumLength = minLength
-        maximumLength = maxLength
+        string = StringParameter(name, default: defaultText, minLength: minLength, maxLength: maxLength)
     }
 
+    package var name: String { string.name }
+    package var defaultText: String { string.defaultText }
     package var isExpanded: Bool { false }
-    package var fallback: String { "" }
+    package var fallback: String { string.fallback }
 
     package func convert(_ text: String, in dictionary: MainDictionary) throws(ParameterFailure) -> String {
-        try checkLength(text, name: name, minimum: minimumLength, maximum: maximumLength)
-        return text
+        try string.convert(text, in: dictionary)
     }
 }
 

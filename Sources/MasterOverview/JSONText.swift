@@ -52,9 +52,7 @@ struct JSONText {
     /// Milliseconds as seconds, exactly.
     mutating func seconds(_ milliseconds: Int64) {
         let (size, sign) = (milliseconds.magnitude, milliseconds < 0 ? "-" : "")
-        let fraction = String(size % 1000)
-        let digits = String(repeating: "0", count: 3 - fraction.utf8.count) + fraction
-        literal(sign + String(size / 1000) + (size % 1000 == 0 ? "" : "." + digits))
+        literal(sign + String(size / 1000) + (size % 1000 == 0 ? "" : "." + padded(size % 1000, 3)))
     }
 
     /// A number or a word as it stands.
@@ -72,8 +70,7 @@ struct JSONText {
             case "\\": text += "\\\\"
             case "\n": text += "\\n"
             case "\u{0}"..<" ", "\u{7f}"..."\u{9f}", "\u{2028}", "\u{2029}":
-                let digits = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+                text += "\\u" + padded(scalar.value, 4, radix: 16)
             default: text.unicodeScalars.append(scalar)
             }
         }

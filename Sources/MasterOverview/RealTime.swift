@@ -26,8 +26,9 @@ private func floorDivided(_ value: Int64, by divisor: Int64) -> (quotient: Int64
     return ((value - rest) / divisor, rest)
 }
 
-private func padded(_ value: Int64, _ digits: Int) -> String {
-    let text = String(value)
+/// With zeros in front.
+func padded(_ value: some BinaryInteger, _ digits: Int, radix: Int = 10) -> String {
+    let text = String(value, radix: radix)
     return String(repeating: "0", count: max(digits - text.utf8.count, 0)) + text
 }
 

@@ -222,8 +222,7 @@ struct MetricsText {
 
     private func seconds(_ milliseconds: Int64) -> String {
         let (size, sign) = (milliseconds.magnitude, milliseconds < 0 ? "-" : "")
-        let fraction = String(size % 1000)
-        return sign + "\(size / 1000)." + String(repeating: "0", count: 3 - fraction.utf8.count) + fraction
+        return sign + "\(size / 1000)." + padded(size % 1000, 3)
     }
 
     private func escaped(_ value: String) -> String {

@@ -12,6 +12,15 @@ let viewingCommands: [any ParsableCommand.Type] = [
     Status.self, Services.self, Processes.self, Top.self, Why.self, Events.self, Metrics.self,
 ]
 
+extension CommonOptions {
+    /// What there is to see now, and the services that are meant; nil for all.
+    fileprivate func look(for service: String?) throws -> (sight: Sight, chosen: [ServiceOverview]?) {
+        let system = try MailSystem(configDirectory: configDirectory)
+        let sight = try system.look([.services, .processes])
+        return (sight, try service.map { try system.services(named: $0, in: sight) })
+    }
+}
+
 extension Sight {
     /// What the exit status says of master.
     fileprivate func exit(isFine: Bool = true) throws {
@@ -32,9 +41,7 @@ struct Status: ParsableCommand {
     @Argument(help: serviceHelp) var service: String?
 
     func run() throws {
-        let system = try MailSystem(configDirectory: common.configDirectory)
-        let sight = try system.look([.services, .processes])
-        let chosen = try service.map { try system.services(named: $0, in: sight) }
+        let (sight, chosen) = try common.look(for: service)
         if common.json {
             printLine(sight.json(only: chosen))
         } else if let chosen {
@@ -65,9 +72,7 @@ struct Processes: ParsableCommand {
     @Argument(help: serviceHelp) var service: String?
 
     func run() throws {
-        let system = try MailSystem(configDirectory: common.configDirectory)
-        let sight = try system.look([.services, .processes])
-        let chosen = try service.map { try system.services(named: $0, in: sight) }
+        let (sight, chosen) = try common.look(for: service)
         common.json ? printLine(sight.json(.processes, only: chosen)) : write(sight.processesText(chosen))
         try sight.exit()
     }
