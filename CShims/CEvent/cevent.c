@@ -47,7 +47,7 @@ static void note(evutil_socket_t fd, short what, void *context) {
 static void wake(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
-    cevent_add(context, (int64_t)1000000 * 86400 * 365);
+    cevent_arm(context, (int64_t)1000000 * 86400 * 365);
 }
 
 static void say_nothing(int severity, const char *text) {
@@ -79,20 +79,21 @@ int cevent_assign(struct event_base *base, struct cevent_watcher *watcher, int f
     return event_assign(record_of(watcher), base, fd, events, called, watcher) == -1 ? -EINVAL : 0;
 }
 
-int cevent_add(struct cevent_watcher *watcher, int64_t microseconds) {
-    struct timeval limit = {.tv_sec = microseconds / 1000000, .tv_usec = microseconds % 1000000};
+int cevent_add(struct cevent_watcher *watcher) {
     errno = 0;
-    return outcome(event_add(record_of(watcher), microseconds < 0 ? NULL : &limit));
+    return outcome(event_add(record_of(watcher), NULL));
 }
 
-int cevent_delete(struct cevent_watcher *watcher) {
-    errno = 0;
-    return outcome(event_del(record_of(watcher)));
+int cevent_arm(struct cevent_watcher *watcher, int64_t microseconds) {
+    struct timeval limit = {.tv_sec = microseconds / 1000000, .tv_usec = microseconds % 1000000};
+    return event_add(record_of(watcher), &limit) == -1 ? -ENOMEM : 0;
 }
+
+void cevent_delete(struct cevent_watcher *watcher) { event_del(record_of(watcher)); }
 
 int cevent_turn(struct event_base *base, struct cevent_watcher *limit, int64_t microseconds) {
     // A limit that there is no memory for: better a turn that does not wait than one that waits too long.
-    int waits = microseconds < 0 || (microseconds > 0 && cevent_add(limit, microseconds) == 0);
+    int waits = microseconds < 0 || (microseconds > 0 && cevent_arm(limit, microseconds) == 0);
     errno = 0;
     return outcome(event_base_loop(base, EVLOOP_ONCE | (waits ? EVLOOP_NO_EXIT_ON_EMPTY : EVLOOP_NONBLOCK)));
 }

@@ -28,7 +28,7 @@ package import SystemCalls
     /// When the current turn's waiting ended.
     package private(set) var now: LoopTime
 
-    /// - Parameter capacity: watchers that fit without allocating. More make the loop grow.
+    /// - Parameter capacity: watchers that fit without growing. One more than there ever were allocates a little.
     package init(capacity: Int) throws(SystemError) {
         // libevent makes its epoll instance first, which therefore gets the lowest free number.
         let expected = try? nextDescriptorNumber()
@@ -100,14 +100,9 @@ package import SystemCalls
     /// Takes up watching again after `stop`. Throws the reason of epoll_ctl(2): EPERM for what cannot be watched,
     /// ENOMEM or ENOSPC for what passes; the watcher is not active then, and may be started later.
     package mutating func start(_ id: WatchID) throws(SystemError) {
-        guard watchers.contains(id.slot), !watchers[id.slot].isActive else { return }
-        do throws(SystemError) {
-            try watchers[id.slot].register(epoll: epoll)
-        } catch {
-            watchers[id.slot].becomeInactive()
-            throw error
-        }
-        watchers[id.slot].becomeActive()
+        let epoll = epoll
+        let failure = watchers.withElement(id.slot) { $0.start(epoll: epoll) }
+        if let failure = failure ?? nil { throw failure }
     }
 
     /// Stops watching, or a timer; the watcher stays for the next `start` or `arm`.
@@ -118,7 +113,7 @@ package import SystemCalls
     /// Stops watching and forgets the watcher.
     package mutating func remove(_ id: WatchID) {
         guard let watcher = watchers.remove(id.slot) else { return }
-        _ = unsafe cevent_delete(watcher.record)
+        unsafe cevent_delete(watcher.record)
         unsafe spareRecords.append(watcher.takeRecord())
     }
 
@@ -144,8 +139,8 @@ package import SystemCalls
             let item = unsafe items[nextReady]
             nextReady += 1
             let slot = SlotID(index: item.watcher, generation: item.life)
-            guard watchers.contains(slot) else { continue }
-            if let occurrence = watchers[slot].occurrence(item, slot) { return occurrence }
+            let found = watchers.withElement(slot) { $0.occurrence(item, slot) }
+            if let occurrence = found ?? nil { return occurrence }
         }
         return nil
     }
@@ -160,7 +155,8 @@ package import SystemCalls
         assign: (descriptor: CInt, events: CShort)
     ) -> WatchID {
         if watchers.count == watchers.capacity { grow(to: watchers.capacity * 2) }
-        let record = unsafe spareRecords.removeLast()
+        // Made when it is needed, so that an idle loop has little memory; it stays.
+        let record = unsafe spareRecords.popLast() ?? Self.allocateRecord()
         let inserted = unsafe watchers.insert(
             Watcher(
                 record: unsafe record,
@@ -194,9 +190,6 @@ package import SystemCalls
     private mutating func grow(to capacity: Int) {
         watchers.reserve(capacity)
         unsafe spareRecords.reserveCapacity(watchers.capacity)
-        while unsafe spareRecords.count < watchers.capacity - watchers.count {
-            unsafe spareRecords.append(Self.allocateRecord())
-        }
         // A turn that is being worked through keeps what it has collected.
         let items = UnsafeMutablePointer<cevent_occurrence>.allocate(capacity: watchers.capacity)
         if let old = unsafe ready.pointee.items {

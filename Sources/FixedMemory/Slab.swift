@@ -34,11 +34,16 @@
     @inlinable static var chunkSize: Int { 1 << Int(chunkShift) }
     @inlinable static var none: UInt32 { .max }
 
-    // Bare memory and not arrays: an array checks at each change whether it is shared.
+    // Bare memory and not arrays: an array checks at each change whether it is shared. An index below the capacity means
+    // that both are there.
     @usableFromInline var slots: UnsafeMutableBufferPointer<SlabSlot>
     @usableFromInline var chunks: UnsafeMutableBufferPointer<UnsafeMutablePointer<Element>>
-    /// Of the chunks that are there; both tables may have room for more.
+    /// Of the chunks that are there; all tables may have room for more.
     @usableFromInline var chunkCount = 0
+    /// Chunks that came together are one block. With one each, the allocator's words before it would touch a page of
+    /// memory that nobody uses yet.
+    @usableFromInline var blocks: UnsafeMutableBufferPointer<UnsafeMutablePointer<Element>>
+    @usableFromInline var blockCount = 0
     @usableFromInline var firstFree: UInt32 = .max
     @usableFromInline var taken = 0
     @inlinable public var count: Int { taken }
@@ -47,6 +52,7 @@
     @inlinable public init(capacity: Int) {
         unsafe slots = UnsafeMutableBufferPointer(start: nil, count: 0)
         unsafe chunks = UnsafeMutableBufferPointer(start: nil, count: 0)
+        unsafe blocks = UnsafeMutableBufferPointer(start: nil, count: 0)
         reserve(capacity)
     }
 
@@ -54,9 +60,10 @@
         for index in 0..<capacity where unsafe slots[index].isTaken {
             unsafe pointer(UInt32(index)).deinitialize(count: 1)
         }
-        for index in 0..<chunkCount { unsafe chunks[index].deallocate() }
+        for index in 0..<blockCount { unsafe blocks[index].deallocate() }
         unsafe slots.deallocate()
         unsafe chunks.deallocate()
+        unsafe blocks.deallocate()
     }
 
     @inlinable public var capacity: Int { chunkCount << Int(Self.chunkShift) }
@@ -69,8 +76,12 @@
         let end = first + more * Self.chunkSize
         unsafe Self.widen(&chunks, used: chunkCount, to: chunkCount + more)
         unsafe Self.widen(&slots, used: first, to: end)
-        for place in chunkCount..<chunkCount + more {
-            unsafe chunks.initializeElement(at: place, to: .allocate(capacity: Self.chunkSize))
+        unsafe Self.widen(&blocks, used: blockCount, to: blockCount + 1)
+        let block = UnsafeMutablePointer<Element>.allocate(capacity: more * Self.chunkSize)
+        unsafe blocks.initializeElement(at: blockCount, to: block)
+        blockCount += 1
+        for place in 0..<more {
+            unsafe chunks.initializeElement(at: chunkCount + place, to: block + place * Self.chunkSize)
         }
         for index in first..<end {
             let next = index == end - 1 ? firstFree : UInt32(index + 1)
@@ -98,7 +109,7 @@
     @inlinable public mutating func insert(_ element: consuming Element) -> SlotID? {
         let index = firstFree
         guard index != Self.none else { return nil }
-        let slot = unsafe slots.baseAddress! + Int(index)
+        let slot = unsafe slots.baseAddress.unsafelyUnwrapped + Int(index)
         unsafe firstFree = slot.pointee.nextFree
         unsafe slot.pointee.generation &+= 1
         unsafe pointer(index).initialize(to: element)
@@ -109,7 +120,7 @@
     /// Takes the element out; nil when `id` names a life that is over.
     @inlinable public mutating func remove(_ id: SlotID) -> Element? {
         guard contains(id) else { return nil }
-        let slot = unsafe slots.baseAddress! + Int(id.index)
+        let slot = unsafe slots.baseAddress.unsafelyUnwrapped + Int(id.index)
         unsafe slot.pointee.generation &+= 1
         unsafe slot.pointee.nextFree = firstFree
         firstFree = id.index
@@ -120,13 +131,13 @@
     @inlinable public func contains(_ id: SlotID) -> Bool {
         let index = Int(id.index)
         guard index < capacity, id.generation & 1 == 1 else { return false }
-        return unsafe slots.baseAddress![index].generation == id.generation
+        return unsafe slots.baseAddress.unsafelyUnwrapped[index].generation == id.generation
     }
 
     /// The name of the element that lives in slot `index` now.
     @inlinable public func id(at index: Int) -> SlotID? {
         guard index >= 0, index < capacity else { return nil }
-        let slot = unsafe slots.baseAddress![index]
+        let slot = unsafe slots[index]
         return slot.isTaken ? SlotID(index: UInt32(index), generation: slot.generation) : nil
     }
 
@@ -152,6 +163,6 @@
 
     /// Where the element of slot `index` is or will be; `index` is below the capacity.
     @inlinable func pointer(_ index: UInt32) -> UnsafeMutablePointer<Element> {
-        unsafe chunks.baseAddress![Int(index >> Self.chunkShift)] + Int(index) & (Self.chunkSize - 1)
+        unsafe chunks.baseAddress.unsafelyUnwrapped[Int(index >> Self.chunkShift)] + Int(index) & (Self.chunkSize - 1)
     }
 }

@@ -26,9 +26,6 @@ func calling<Value: SignedInteger>(
     }
 }
 
-/// The same for a C function of another room that keeps the rule: `CEvent`'s.
-package func callingShim(_ name: SystemCall, _ body: () -> CInt) throws(SystemError) { _ = try calling(name, body) }
-
 /// The same for reads and writes, where "not now" is an answer.
 @inline(__always)
 func transferring(_ name: SystemCall, zeroIsEnd: Bool, _ body: () -> Int) throws(SystemError) -> Transfer {

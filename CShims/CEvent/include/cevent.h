@@ -45,10 +45,12 @@ size_t cevent_watcher_size(void);
 /// 0, or -EINVAL for what libevent cannot watch.
 int cevent_assign(
     struct event_base *_Nonnull base, struct cevent_watcher *_Nonnull watcher, int fd, short events);
-/// event_add(3), `microseconds` < 0: without a time limit. 0 or -errno: epoll_ctl(2)'s reason, or -ENOMEM.
-int cevent_add(struct cevent_watcher *_Nonnull watcher, int64_t microseconds);
-/// event_del(3). 0 or -errno.
-int cevent_delete(struct cevent_watcher *_Nonnull watcher);
+/// event_add(3) of a descriptor or a signal. 0 or -errno: epoll_ctl(2)'s reason, or -ENOMEM.
+int cevent_add(struct cevent_watcher *_Nonnull watcher);
+/// event_add(3) of a timer, `microseconds` >= 0 from now. 0 or -ENOMEM.
+int cevent_arm(struct cevent_watcher *_Nonnull watcher, int64_t microseconds);
+/// event_del(3). Nothing is noted for the watcher from now on, whatever the kernel says.
+void cevent_delete(struct cevent_watcher *_Nonnull watcher);
 /// Notes the watcher in the list of its owner, as if libevent had called.
 void cevent_report(struct cevent_watcher *_Nonnull watcher);
 /// One turn: waits at most `microseconds` (< 0: for ever) until something happens; not at all where memory for the
