@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import CPosix
+public import CPosix
 
 // Each word by itself; none of these is a system call. Offsets are in bytes.
 extension SharedMemory {
@@ -13,8 +13,8 @@ extension SharedMemory {
     }
 
     /// Adds to a counter that no other process changes.
-    @inline(__always)
-    package func count(_ number: UInt64, at offset: Int) {
+    @inlinable @inline(__always)
+    public func count(_ number: UInt64, at offset: Int) {
         check(offset)
         unsafe cposix_count(base + offset / 8, number)
     }
@@ -31,6 +31,6 @@ extension SharedMemory {
         return unsafe cposix_replace_word(base + offset / 8, expected, wanted) != 0
     }
 
-    @inline(__always)
-    private func check(_ offset: Int) { precondition(offset >= 0 && offset < byteCount) }
+    @inlinable @inline(__always)
+    func check(_ offset: Int) { precondition(offset >= 0 && offset < byteCount) }
 }

@@ -57,10 +57,10 @@ package enum WorkerPage {
 }
 
 /// A record: a name, and counters.
-enum WorkerRecord {
+@usableFromInline enum WorkerRecord {
     /// `name/type` as in master.cf, cut off where it does not fit, with zeros behind it.
     static var nameSize: Int { 96 }
-    static var countersPlace: Int { 128 }
+    @inlinable static var countersPlace: Int { 128 }
     static var counterCount: Int { 6 }
     static var histogramPlace: Int { 192 }
     static var bucketCount: Int { HandlerTimes.bucketCount }
@@ -82,7 +82,7 @@ enum WorkerRecord {
 }
 
 /// What is counted, in the order of the record. Counters only grow.
-package enum WorkerCounter: Int, CaseIterable, Sendable {
+public enum WorkerCounter: Int, CaseIterable, Sendable {
     /// Connections that were accepted, and those of them that are over.
     case accepted, closed
     /// Requests, or datagrams.
@@ -92,7 +92,7 @@ package enum WorkerCounter: Int, CaseIterable, Sendable {
     /// Nanoseconds in which requests were dealt with.
     case handling
 
-    var place: Int { WorkerRecord.countersPlace + rawValue * 8 }
+    @inlinable var place: Int { WorkerRecord.countersPlace &+ rawValue &* 8 }
 }
 
 /// How long requests took, counted by length.

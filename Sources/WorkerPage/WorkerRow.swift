@@ -3,15 +3,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import SystemCalls
+public import SystemCalls
 
 /// What one process has counted. Only stores to memory once it is made: no system call, no lock, no allocation, and
 /// nobody who reads can hold it up. Every counter stands for itself; none is ever set back.
 ///
 /// A process without a page counts as well, in memory that nobody reads: counting costs the same, and asks nothing.
-package struct WorkerRow: ~Copyable {
-    private let memory: SharedMemory
-    private let start: Int
+///
+/// What every request passes through is public and inlinable, though no product shows it, as in `FixedMemory`.
+public struct WorkerRow: ~Copyable {
+    @usableFromInline let memory: SharedMemory
+    @usableFromInline let start: Int
 
     /// Counts for nobody.
     package init() {
@@ -67,9 +69,9 @@ package struct WorkerRow: ~Copyable {
 
     // MARK: counting
 
-    @inline(__always)
-    package func count(_ counter: WorkerCounter, _ number: Int = 1) {
-        memory.count(UInt64(truncatingIfNeeded: number), at: start + counter.place)
+    @inlinable @inline(__always)
+    public func count(_ counter: WorkerCounter, _ number: Int = 1) {
+        memory.count(UInt64(truncatingIfNeeded: number), at: start &+ counter.place)
     }
 
     /// So many requests took `nanoseconds` together; each counts as long as the others.
