@@ -263,7 +263,7 @@ var tests: [Target] {
             "MasterDaemonTests",
             [
                 "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterDaemon", "MasterPolicy",
-                "MasterProtocol", "SystemCalls", "TestSupport",
+                "MasterProtocol", "StatusPage", "SystemCalls", "TestSupport",
             ]
         ),
         test(

@@ -34,6 +34,17 @@ extension Comparison {
             } peer: {
                 PeerWorkload(CPEERS_STATUS_NET_EFFECT, input: StatusSample.records)
             },
+            // The dearest case: a turn for the reports of one process.
+            Comparison("status-net-effect-2", times: 1000) {
+                OurWorkload(StatusNetEffect(StatusSample.pair))
+            } peer: {
+                PeerWorkload(CPEERS_STATUS_NET_EFFECT, input: StatusSample.pair)
+            },
+            Comparison("status-publish-2", times: 1000) {
+                OurWorkload(try StatusNetEffect(StatusSample.pair, publishes: true))
+            } peer: {
+                PeerWorkload(CPEERS_STATUS_NET_EFFECT, input: StatusSample.pair)
+            },
         ]
     }
 }
@@ -46,16 +57,18 @@ private enum StatusSample {
     static func pid(_ child: Int) -> Int32 { 1000 + Int32(child) }
 
     static var records: [UInt8] {
-        var bytes: [UInt8] = []
-        for record in 0..<512 {
-            let child = record / 128 * 17 + record % 64
-            let availability: Availability = record % 128 < 64 ? .taken : .available
-            let generation = Generation(rawValue: UInt32(child % childCount) + 1)
-            let report = StatusReport(pid: pid(child % childCount), generation: generation, availability: availability)
-            let encoded = report.encoded
-            for index in encoded.indices { bytes.append(encoded[index]) }
+        (0..<512).flatMap { record in
+            bytes((record / 128 * 17 + record % 64) % childCount, record % 128 < 64 ? .taken : .available)
         }
-        return bytes
+    }
+
+    /// One of them becomes busy, and is idle again.
+    static var pair: [UInt8] { bytes(0, .taken) + bytes(0, .available) }
+
+    private static func bytes(_ child: Int, _ availability: Availability) -> [UInt8] {
+        let generation = Generation(rawValue: UInt32(child) + 1)
+        let encoded = StatusReport(pid: pid(child), generation: generation, availability: availability).encoded
+        return encoded.indices.map { encoded[$0] }
     }
 }
 

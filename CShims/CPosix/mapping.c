@@ -63,11 +63,10 @@ int cposix_replace_mapping(void *address) {
 }
 
 void cposix_publish(uint64_t *sequence, uint64_t ticket, uint64_t *target, const uint64_t *words, size_t count) {
-    __atomic_store_n(sequence, ticket - 1, __ATOMIC_RELAXED);
-    atomic_thread_fence(memory_order_release);
+    cposix_begin_record(sequence, ticket);
     for (size_t i = 0; i < count; i++)
-        __atomic_store_n(&target[i], words[i], __ATOMIC_RELAXED);
-    __atomic_store_n(sequence, ticket, __ATOMIC_RELEASE);
+        cposix_store_word(&target[i], words[i]);
+    cposix_end_record(sequence, ticket);
 }
 
 void cposix_publish_word(uint64_t *target, uint64_t word) { __atomic_store_n(target, word, __ATOMIC_RELEASE); }

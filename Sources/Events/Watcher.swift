@@ -48,7 +48,7 @@ import SystemCalls
         due = 0
     }
 
-    /// Of a descriptor or a signal: the kernel reports it from now on, or why not. Does nothing where it does so already.
+    /// Of a descriptor or a signal: the kernel reports it from now on, or why not. Does nothing where it does already.
     mutating func start(epoll: DescriptorNumber?) -> SystemError? {
         if isActive { return nil }
         do throws(SystemError) {
@@ -72,8 +72,8 @@ import SystemCalls
         }
     }
 
-    /// The rule of `calling` in SystemCalls, which is not carried into this room: a call of it would cost a fifth of what
-    /// a timer does.
+    /// The rule of `calling` in SystemCalls, which is not carried into this room: a call of it would cost a fifth of
+    /// what a timer does.
     @inline(__always)
     private func checked(_ call: SystemCall, _ body: () -> CInt) throws(SystemError) {
         #if DEBUG

@@ -34,8 +34,8 @@
     @inlinable static var chunkSize: Int { 1 << Int(chunkShift) }
     @inlinable static var none: UInt32 { .max }
 
-    // Bare memory and not arrays: an array checks at each change whether it is shared. An index below the capacity means
-    // that both are there.
+    // Bare memory and not arrays: an array checks at each change whether it is shared. An index below the capacity
+    // means that both are there.
     @usableFromInline var slots: UnsafeMutableBufferPointer<SlabSlot>
     @usableFromInline var chunks: UnsafeMutableBufferPointer<UnsafeMutablePointer<Element>>
     /// Of the chunks that are there; all tables may have room for more.

@@ -152,17 +152,6 @@ package struct StatusBoard: ~Copyable {
         page?.writer.write(master)
     }
 
-    /// Those that a turn has changed: with reports alone, only a few.
-    private mutating func write(_ counters: PolicyCounters, reportsOnly: Bool) {
-        var words = InlineArray<64, UInt64>(repeating: 0)
-        let count = reportsOnly ? MasterCounter.reportCount : MasterCounter.allCases.count
-        for index in 0..<count {
-            let counter = MasterCounter(rawValue: index) ?? .taken
-            words[index] = counters.value(counter) ?? master[counter]
-        }
-        page?.writer.write(counters: words.span.extracting(0..<count))
-    }
-
     /// Takes what the policy has to tell, and writes it down.
     ///
     /// - Parameters:
@@ -173,55 +162,65 @@ package struct StatusBoard: ~Copyable {
         reportsOnly: Bool,
         texts: (ServiceView, ServiceTrouble?) -> ServiceTexts?
     ) {
+        // One access for all: each is checked at run time.
+        if let page { tell(&page.writer, of: &policy, reportsOnly: reportsOnly, texts) }
+    }
+
+    private mutating func tell(
+        _ page: inout PageWriter,
+        of policy: inout Policy,
+        reportsOnly: Bool,
+        _ texts: (ServiceView, ServiceTrouble?) -> ServiceTexts?
+    ) {
         while let (index, what) = policy.nextChangedService() {
+            if index >= serviceRoom { continue }
             // Nobody sees the figures of one service under the name of another.
-            if what.contains(.identity) { vacate(serviceRow: index) }
-            if what.contains(.load) { write(policy.line(at: index), row: index) }
-            if !what.isDisjoint(with: [.figures, .identity]), let view = policy.view(at: index) {
-                write(view, policy.plainFigures(at: index), isNew: what.contains(.identity), row: index, texts)
+            if what.hasIdentity { vacate(&page, serviceRow: index) }
+            if what.hasLoad { page.write(ServiceLoad(policy.line(at: index)), row: index) }
+            if what.hasMoreThanLoad, let view = policy.view(at: index) {
+                write(&page, view, policy.plainFigures(at: index), isNew: what.hasIdentity, row: index, texts)
             }
         }
         while let row = policy.nextVacatedRow() {
-            if hasProcessRow(row) { page?.writer.write(ProcessOverview(), row: row) }
+            if row < processRoom { page.write(ProcessOverview(), row: row) }
         }
-        if let page { Self.tell(&page.writer, of: &policy, room: processRoom) }
-        write(policy.counters, reportsOnly: reportsOnly)
+        while let child = policy.nextNewChild() {
+            if child.row < processRoom { page.write(ProcessOverview(child), row: child.row) }
+        }
+        page.withProcesses { rows in
+            policy.takeChangedChildren { child in
+                let (state, since, row) = (ProcessState(child.state), child.since.milliseconds, Int(child.row))
+                if row < rows.count { rows.write(state, since: since, uses: UInt64(child.uses), row: row) }
+            }
+        }
+        if reportsOnly { page.write(firstCounters: policy.counters.ofReports) } else { write(&page, policy.counters) }
     }
 
-    private static func tell(_ page: inout PageWriter, of policy: inout Policy, room: Int) {
-        while let child = policy.nextChangedChild() {
-            if child.row < room { page.write(ProcessOverview(child), row: child.row) }
-        }
-    }
-
-    private mutating func write(_ line: ServiceLine, row: Int) {
-        if hasRow(row) { page?.writer.write(ServiceLoad(line), row: row) }
+    private func write(_ page: inout PageWriter, _ counters: PolicyCounters) {
+        let words = MasterCounter.allCases.map { counters.value($0) ?? master[$0] }
+        page.write(counters: words.span)
     }
 
     private mutating func write(
+        _ page: inout PageWriter,
         _ view: ServiceView,
         _ figures: ServiceFigures,
         isNew: Bool,
         row: Int,
         _ texts: (ServiceView, ServiceTrouble?) -> ServiceTexts?
     ) {
-        guard hasRow(row) else { return }
-        page?.writer.write(ServiceCounts(view, figures), row: row)
+        page.write(ServiceCounts(view, figures), row: row)
         guard isNew || troubles[row] != figures.lastTrouble, let texts = texts(view, figures.lastTrouble) else {
             return
         }
         troubles[row] = figures.lastTrouble
-        page?.writer.write(texts, row: row)
+        page.write(texts, row: row)
     }
 
-    private mutating func vacate(serviceRow row: Int) {
-        guard hasRow(row) else { return }
-        page?.writer.write(ServiceTexts(), row: row)
+    private mutating func vacate(_ page: inout PageWriter, serviceRow row: Int) {
+        page.write(ServiceTexts(), row: row)
         troubles[row] = nil
     }
-
-    private func hasRow(_ row: Int) -> Bool { row < serviceRoom }
-    private func hasProcessRow(_ row: Int) -> Bool { row < processRoom }
 
     mutating func write(_ event: EventEntry) {
         var event = event

@@ -38,10 +38,9 @@ struct Child: Sendable, Equatable {
     var isFormer = false
     /// It was ended at the deadline of a drain.
     var isCutOff = false
-    /// Its place among all children, given by their table; and whether it is on the list of changes. No part of the
-    /// state.
+    /// Its place among all children, given by their table; and the list of changes that it is on. No part of the state.
     var row: Int32 = 0
-    var isListed = false
+    var listedIn: UInt64 = 0
 
     init(pid: Int32, generation: Generation, service: ServiceID, state: ChildState, started now: PolicyTime) {
         self.pid = pid
@@ -52,7 +51,7 @@ struct Child: Sendable, Equatable {
         since = now
     }
 
-    /// What became of a report.
+    /// What became of a report. Four fields come back in registers; a fifth would make each report a tenth dearer.
     struct Heard {
         let before: ChildState
         let after: ChildState
@@ -60,9 +59,11 @@ struct Child: Sendable, Equatable {
         let wasNudged: Bool
     }
 
-    mutating func hear(_ event: ChildEvent, _ now: PolicyTime) -> Heard {
+    /// - Parameter list: the number of the list of changes, on which the child is to be afterwards.
+    mutating func hear(_ event: ChildEvent, list: UInt64, _ now: PolicyTime) -> Heard {
         let (before, wasNudged) = (state, isNudged)
         isNudged = false
+        listedIn = list
         let change = apply(event, now)
         return Heard(before: before, after: state, change: change, wasNudged: wasNudged)
     }

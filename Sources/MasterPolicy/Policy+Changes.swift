@@ -16,6 +16,11 @@ package struct Untold: OptionSet, Sendable {
     package static let figures = Untold(rawValue: 2)
     /// Which service it is: it came, was configured anew, or is gone.
     package static let identity = Untold(rawValue: 4)
+
+    // For who is told: in another room, the set's own functions would be looked up at run time, with an allocation.
+    package var hasLoad: Bool { rawValue & 1 != 0 }
+    package var hasIdentity: Bool { rawValue & 4 != 0 }
+    package var hasMoreThanLoad: Bool { rawValue & 6 != 0 }
 }
 
 /// What is to be told: which services and processes have changed, each at most once. Kept only if somebody asks for it,
@@ -24,8 +29,13 @@ struct ChangeList: Sendable {
     var isKept = false
     /// Slots of services.
     var services: [Int32] = []
-    /// Processes by pid, since their slots move. One that is gone is in both lists.
+    /// Processes by pid, since their slots move; of one that is gone, the row is listed, too. New ones, of which
+    /// everything is to be told, and those that are in another state since.
+    var newcomers: [Int32] = []
     var children: [Int32] = []
+    /// Which list of processes this is; 0 while none is kept, which every process bears then. Who bears its number is
+    /// on it: nothing has to be done to strike out those that were told of.
+    var round: UInt64 = 0
     /// Rows that processes have left.
     var vacatedRows: [Int32] = []
 }
@@ -38,21 +48,25 @@ extension Policy {
         set {
             changes = ChangeList()
             for slot in services.indices { (services[slot].untold, services[slot].isListed) = ([], false) }
-            children.updateAll { $0.isListed = false }
+            children.updateAll { $0.listedIn = 0 }
             changes.isKept = newValue
-            if newValue { tellEverything() }
+            if !newValue { return }
+            changes.round = 1
+            tellEverything()
         }
     }
 
     /// All there is counts as changed.
     package mutating func tellEverything() {
         for slot in services.indices { tell(slot, [.load, .figures, .identity]) }
+        let round = changes.round
         var pids: [Int32] = []
         children.updateAll { child in
-            if !child.isListed { pids.append(child.pid) }
-            child.isListed = true
+            pids.append(child.pid)
+            child.listedIn = round
         }
-        changes.children += pids
+        changes.newcomers = pids
+        changes.children = []
     }
 
     var isTelling: Bool { changes.isKept }
@@ -67,19 +81,19 @@ extension Policy {
         changes.services.append(Int32(truncatingIfNeeded: slot))
     }
 
-    /// Puts the process on the list.
-    @inline(__always)
-    mutating func tell(child slot: Int) {
-        guard changes.isKept, !children[slot].isListed else { return }
-        children[slot].isListed = true
-        changes.children.append(children[slot].pid)
+    /// There is another process, in this slot.
+    mutating func tell(newChild slot: Int) {
+        guard changes.isKept else { return }
+        children[slot].listedIn = changes.round
+        changes.newcomers.append(children[slot].pid)
     }
 
     package var hasChanges: Bool {
-        !changes.services.isEmpty || !changes.children.isEmpty || !changes.vacatedRows.isEmpty
+        !changes.services.isEmpty || !changes.children.isEmpty || !changes.newcomers.isEmpty
+            || !changes.vacatedRows.isEmpty
     }
 
-    // Each list is taken element by element, last one first, so that nothing is copied.
+    // The lists are taken in the order in which they stand here, and to their ends.
 
     /// The index of a service that has changed, and what has.
     package mutating func nextChangedService() -> (index: Int, what: Untold)? {
@@ -89,17 +103,28 @@ extension Policy {
         return (slot, what)
     }
 
-    /// A row that is free. To be asked before `nextChangedChild`: the row may be in use again.
+    /// A row that is free. It may be in use again.
     package mutating func nextVacatedRow() -> Int? { changes.vacatedRows.popLast().map { Int($0) } }
 
-    /// A process that has changed, as it is now.
-    package mutating func nextChangedChild() -> ChildLine? {
-        while let pid = changes.children.popLast() {
-            guard let slot = children.slot(of: pid) else { continue }
-            children[slot].isListed = false
-            return ChildLine(children[slot])
+    /// A process that there was not before.
+    package mutating func nextNewChild() -> ChildLine? {
+        while let pid = changes.newcomers.popLast() {
+            if let slot = children.slot(of: pid) { return ChildLine(children[slot]) }
         }
         return nil
+    }
+
+    /// Tells what is new of processes that were told of before.
+    package mutating func takeChangedChildren(_ tell: (ChildNews) -> Void) {
+        var list: [Int32] = []
+        swap(&list, &changes.children)
+        for pid in list {
+            if let slot = children.slot(of: pid) { tell(ChildNews(children[slot])) }
+        }
+        // It keeps its memory.
+        list.removeAll(keepingCapacity: true)
+        swap(&list, &changes.children)
+        if changes.isKept { changes.round &+= 1 }
     }
 
     /// Rows that processes have, or had: a table with so many has room for all.
@@ -113,10 +138,10 @@ package struct ChildLine: Sendable, Equatable {
     package let pid: Int32
     package let generation: Generation
     package let service: ServiceID
-    package let state: ChildState
+    package internal(set) var state: ChildState
     package let started: PolicyTime
-    package let since: PolicyTime
-    package let uses: UInt32
+    package internal(set) var since: PolicyTime
+    package internal(set) var uses: UInt32
 
     init(_ child: Child) {
         row = Int(child.row)
@@ -125,6 +150,23 @@ package struct ChildLine: Sendable, Equatable {
         service = child.service
         state = child.state
         started = child.started
+        since = child.since
+        uses = child.uses
+    }
+}
+
+/// What reports, or a reload, change of a process.
+package struct ChildNews: Sendable, Equatable {
+    /// As in its `ChildLine`.
+    package let row: Int32
+    package let state: ChildState
+    package let since: PolicyTime
+    package let uses: UInt32
+
+    @inline(__always)
+    init(_ child: Child) {
+        row = child.row
+        state = child.state
         since = child.since
         uses = child.uses
     }

@@ -40,7 +40,7 @@ extension Policy {
         var service = services[slot]
         var retired: UInt64 = 0
         var unlisted: [Int32] = []
-        let isTelling = changes.isKept
+        let (isTelling, round) = (changes.isKept, changes.round)
         children.updateEach(of: service.id) { child in
             if formerOnly, !child.isFormer { return }
             let before = child.state
@@ -48,8 +48,9 @@ extension Policy {
             service.count(before, -1)
             service.count(child.state, 1)
             retired += 1
-            if isTelling, !child.isListed { unlisted.append(child.pid) }
-            child.isListed = isTelling
+            guard isTelling, child.listedIn != round else { return }
+            unlisted.append(child.pid)
+            child.listedIn = round
         }
         switch service.spawn {
         case .onPresentChannel: if !formerOnly { service.spawn = .onReplacedChannel }

@@ -70,10 +70,11 @@ extension Policy {
         // A service lives at least as long as its last child. `slot(of:)` would copy the whole policy here, for each
         // report (seen with callgrind, Swift 6.3.1).
         let slot = Int(children[child].service.index)
-        let heard = children[child].hear(event, now)
+        let isListed = children[child].listedIn == changes.round
+        let heard = children[child].hear(event, list: changes.round, now)
         counters.count(heard.change, event)
         services[slot].count(heard, event, now)
-        tell(child: child)
+        if !isListed { changes.children.append(children[child].pid) }
         if heard.before == .starting, heard.change == .changed { becameReady(child, slot, now) }
         if batch != services[slot].id {
             lookIfActive(slot, now)

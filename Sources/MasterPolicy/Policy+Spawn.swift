@@ -132,7 +132,7 @@ extension Policy {
         services[slot].spawn = .none
         var child = Child(pid: pid, generation: generation, service: id, state: state, started: now)
         child.isFormer = isFormer
-        tell(child: children.insert(child))
+        tell(newChild: children.insert(child))
         if isFormer { services[slot].retirement?.former += 1 }
         services[slot].account(until: now)
         services[slot].figures.starts += 1

@@ -39,8 +39,10 @@ package struct StatusStream: Sendable {
         guard left >= StatusReport.byteCount else {
             return left == 0 || mayContinue ? nil : takeGarbage(left, from: batch)
         }
-        if offset < trustedEnd || plausible(StatusReport(decoding: batch, at: offset)) {
-            return takeReport(from: batch)
+        let report = StatusReport(decoding: batch, at: offset)
+        if offset < trustedEnd || plausible(report) {
+            offset += StatusReport.byteCount
+            return .report(report)
         }
         return resynchronise(in: batch, plausible: plausible)
     }

@@ -105,7 +105,7 @@ package struct ReloadOutcome: Equatable, Sendable {
 
 /// Everything that master counts, from its start on. The order is that of the page, and new ones come last.
 package enum MasterCounter: Int, CaseIterable, Sendable {
-    // What reports change, so that a turn with nothing else writes these only.
+    // The first seven are what reports change, so that a turn with nothing else writes these only.
     case taken, available, repeatedReports, staleReports, unknownReporters, unknownStatuses, foreignReports
     case spawnsWanted, spawns, spawnsAhead, spawnsBesideIdle, spawnFailures, badStartups, throttles, throttleReleases
     case watchStarts, watchStops, looks, nudges, watchFailures, channelFailures, limitsReached, limitNotes, stressOnsets
@@ -114,7 +114,4 @@ package enum MasterCounter: Int, CaseIterable, Sendable {
     case reloads, reloadsRefused
     case drains, refusals, processesCutOff, retirements
     case overflows
-
-    /// How many of them reports change.
-    package static let reportCount = 7
 }

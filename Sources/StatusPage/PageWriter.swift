@@ -66,6 +66,13 @@ package struct PageWriter: ~Copyable {
         ticket += 2
     }
 
+    /// The same for words that are stored one by one.
+    @inline(__always)
+    private mutating func store(_ record: Int, size: Int, _ body: (OpenRecord) -> Void) {
+        memory.publish(record: record, size: size, ticket: ticket, body)
+        ticket &+= 2
+    }
+
     // MARK: records
 
     package mutating func write(_ master: MasterFigures) {
@@ -80,11 +87,19 @@ package struct PageWriter: ~Copyable {
         publish(counters, at: layout.master.offset + MasterFigures.counterPlace * 8, of: layout.master.offset)
     }
 
+    /// The first of the counters, which change most often.
+    package mutating func write(firstCounters counters: InlineArray<7, UInt64>) {
+        store(layout.master.offset, size: PageLayout.masterSize) { record in
+            for index in counters.indices { record.store(counters[index], at: MasterFigures.counterPlace + index) }
+        }
+    }
+
     package mutating func write(_ load: ServiceLoad, row: Int) {
-        var (load, writer) = (load, FixedWordWriter())
-        load.code(with: &writer)
-        let words = writer.words
-        publish(words.span.extracting(0..<ServiceLoad.wordCount), ServiceOverview.loadPlace, row)
+        precondition(row >= 0 && row < layout.services.count)
+        store(layout.services.place(row), size: PageLayout.serviceSize) { record in
+            var (load, storing) = (load, RecordWriter(record, at: ServiceOverview.loadPlace))
+            load.code(with: &storing)
+        }
     }
 
     package mutating func write(_ counts: ServiceCounts, row: Int) {
@@ -107,9 +122,20 @@ package struct PageWriter: ~Copyable {
 
     package mutating func write(_ process: ProcessOverview, row: Int) {
         precondition(row >= 0 && row < layout.processes.count)
-        let words = process.words
-        let record = layout.processes.place(row)
-        publish(words.span, at: record + 8, of: record)
+        store(layout.processes.place(row), size: PageLayout.processSize) { record in
+            var (process, storing) = (process, RecordWriter(record, at: 1))
+            process.code(with: &storing)
+        }
+    }
+
+    /// Lends the records of processes to `body`, for what reports change of many processes.
+    package mutating func withProcesses(_ body: (inout ProcessRows) -> Void) {
+        let table = layout.processes
+        var rows = ProcessRows(
+            memory.records(at: table.offset, size: PageLayout.processSize, count: table.count, ticket: ticket)
+        )
+        body(&rows)
+        ticket = rows.table.ticket
     }
 
     /// In the place that belongs to its number.

@@ -32,17 +32,10 @@ package struct ProcessOverview: Equatable, Sendable {
         coder.skip(1)
     }
 
-    /// What `code` would store, for the writer: there are many of them in a storm of reports.
-    @inline(__always)
-    var words: InlineArray<7, UInt64> {
-        [
-            UInt64(pid) | UInt64(service) << 32, UInt64(life) | UInt64(generation) << 32, state.rawValue,
-            UInt64(bitPattern: started), UInt64(bitPattern: since), uses, 0,
-        ]
-    }
 }
 
-package enum ProcessState: UInt64, CaseIterable, Sendable {
+/// Public for the sake of `ProcessRows`.
+public enum ProcessState: UInt64, CaseIterable, Sendable {
     case unknown
     /// Not heard of since its fork.
     case starting

@@ -22,12 +22,14 @@ extension WordCoder {
         high = UInt32(truncatingIfNeeded: word >> 32)
     }
 
+    @inline(__always)
     mutating func code(_ number: inout Int32) {
         var word = UInt64(bitPattern: Int64(number))
         code(&word)
         number = Int32(truncatingIfNeeded: Int64(bitPattern: word))
     }
 
+    @inline(__always)
     mutating func code(_ number: inout Int64) {
         var word = UInt64(bitPattern: number)
         code(&word)
@@ -57,22 +59,6 @@ struct WordWriter: WordCoder {
     }
 
     mutating func skip(_ count: Int) { words.append(contentsOf: repeatElement(0, count: count)) }
-}
-
-/// Collects words in place, for what is written all the time.
-struct FixedWordWriter: WordCoder {
-    private(set) var words = InlineArray<16, UInt64>(repeating: 0)
-    private(set) var count = 0
-
-    @inline(__always)
-    mutating func code(_ word: inout UInt64) {
-        words[count] = word
-        count += 1
-    }
-
-    mutating func code(_ text: inout String, words: Int) { preconditionFailure("texts are written rarely") }
-
-    mutating func skip(_ words: Int) { count += words }
 }
 
 /// Words of a record, one after the other, from bytes that anybody may have written. Behind their end there are zeros.

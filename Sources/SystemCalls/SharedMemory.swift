@@ -9,9 +9,11 @@ import Glibc
 /// A file that is mapped to be written to, in words of eight bytes. Whatever becomes of the file, a store does not fail
 /// in a process that catches crashes: when the file is cut off or its disk is full, memory of our own takes its place
 /// (`isLost`). Readers take what they find, and `publish` lets them tell a whole record from half of one.
-@safe package struct SharedMemory: ~Copyable {
-    let base: UnsafeMutablePointer<UInt64>
-    package let byteCount: Int
+///
+/// What is stored for each request or report is public and inlinable, though no product shows it, as in `FixedMemory`.
+@safe public struct SharedMemory: ~Copyable {
+    @usableFromInline let base: UnsafeMutablePointer<UInt64>
+    public let byteCount: Int
     /// Nil for memory of our own.
     private let guardNumber: CInt?
 

@@ -41,7 +41,8 @@ private struct Listener {
             if what.contains(.figures) { services[index] = now } else { services[index] = known.withLoad(of: now) }
         }
         while let row = policy.nextVacatedRow() { rows[row] = nil }
-        while let child = policy.nextChangedChild() { rows[child.row] = child }
+        while let child = policy.nextNewChild() { rows[child.row] = child }
+        policy.takeChangedChildren { rows[Int($0.row)]?.take($0) }
     }
 
     /// What is not as it was told.
@@ -77,6 +78,10 @@ extension Listener.Service {
         (throttledUntil, stressUntil) = (old.throttledUntil, old.stressUntil)
         (nextWakeup, processLimit) = (old.nextWakeup, old.processLimit)
     }
+}
+
+extension ChildLine {
+    fileprivate mutating func take(_ news: ChildNews) { (state, since, uses) = (news.state, news.since, news.uses) }
 }
 
 @Suite("What the policy tells of changes") struct ChangeTests {
@@ -116,7 +121,8 @@ extension Listener.Service {
         script.taken(id, pid)
         script.policy.tellsChanges = true
         while script.policy.nextChangedService() != nil {}
-        while script.policy.nextChangedChild() != nil {}
+        while script.policy.nextNewChild() != nil {}
+        script.policy.takeChangedChildren { _ in }
         for _ in 0..<3 {
             script.available(id, pid)
             script.taken(id, pid)
@@ -126,11 +132,12 @@ extension Listener.Service {
         #expect(change.index == 0 && change.what == .load)
         let second = script.policy.nextChangedService()
         #expect(second == nil)
-        let changed = script.policy.nextChangedChild()
-        let child = try #require(changed)
-        #expect(child.pid == pid && child.state == .busy && child.uses == 4)
-        let other = script.policy.nextChangedChild()
-        #expect(other == nil && !script.policy.hasChanges)
+        var news: [ChildNews] = []
+        script.policy.takeChangedChildren { news.append($0) }
+        #expect(news.count == 1)
+        let child = try #require(news.first)
+        #expect(child.row == 0 && child.state == .busy && child.uses == 4)
+        #expect(!script.policy.hasChanges)
     }
 
     @Test("nobody asks: nothing is kept")

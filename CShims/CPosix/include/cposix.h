@@ -85,6 +85,17 @@ void cposix_end_guard(int guard);
 /// number, afterwards.
 void cposix_publish(uint64_t *_Nonnull sequence, uint64_t ticket, uint64_t *_Nonnull target,
                     const uint64_t *_Nonnull words, size_t count);
+/// The same by hand: begin, stores into the record, end.
+static inline void cposix_begin_record(uint64_t *_Nonnull sequence, uint64_t ticket) {
+    __atomic_store_n(sequence, ticket - 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+}
+static inline void cposix_store_word(uint64_t *_Nonnull target, uint64_t word) {
+    __atomic_store_n(target, word, __ATOMIC_RELAXED);
+}
+static inline void cposix_end_record(uint64_t *_Nonnull sequence, uint64_t ticket) {
+    __atomic_store_n(sequence, ticket, __ATOMIC_RELEASE);
+}
 /// One word that stands for itself.
 void cposix_publish_word(uint64_t *_Nonnull target, uint64_t word);
 /// Adds to a word that others read, and only we write.
