@@ -43,7 +43,9 @@ package struct MasterFigures: Equatable, Sendable {
         coder.code(&lastReload.pid)
         coder.code(&lastReload.result.code)
         coder.code(&lastReload.problems)
-        coder.skip(4)
+        coder.skip(2)
+        coder.code(&lastReload.warnings)
+        coder.skip(1)
         for index in counters.indices { coder.code(&counters[index]) }
         coder.skip(Self.counterRoom - counters.count)
         coder.code(&version, words: 8)
@@ -98,7 +100,9 @@ package struct ReloadOutcome: Equatable, Sendable {
     package var user: Int64 = 0
     package var pid: Int32 = 0
     package var result = Result.none
+    /// What is fatal, and what is a warning.
     package var problems: UInt64 = 0
+    package var warnings: UInt64 = 0
 
     package init() {}
 }

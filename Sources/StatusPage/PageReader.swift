@@ -24,7 +24,7 @@ package struct Overview: Equatable, Sendable {
 }
 
 /// Reads a page while it is being written. It takes nothing for granted: the page may be cut off, foreign, or made to
-/// mislead.
+/// mislead; what comes out is within `PageBounds`, so that it can be counted with.
 ///
 /// The file is read twice. A record whose number is even, and which is the same in both readings, is whole: master
 /// changes the number before it changes anything else, and never uses one again. What is not whole is read again, at
@@ -64,6 +64,7 @@ package struct PageReader: Sendable {
         if header[PageLayout.supersededPlace / 8] != 0 { return .success(nil) }
         var collection = Collection(layout, parts)
         collection.overview.heartbeat = Int64(clamping: header[PageLayout.heartbeatPlace / 8])
+        collection.overview.bound()
         for _ in 0..<Self.attempts where !collection.isComplete {
             for (table, range) in collection.missingRanges {
                 let first = try read(range.lowerBound, range.count)
@@ -123,19 +124,24 @@ private struct Collection {
         if record.prefix(8).allSatisfy({ $0 == 0 }) { return }
         var reader = WordReader(record.dropFirst(8))
         switch kind {
-        case .master: overview.master.code(with: &reader)
+        case .master:
+            overview.master.code(with: &reader)
+            overview.master.bound()
         case .services:
             var service = ServiceOverview()
             service.row = row
             service.code(with: &reader)
+            service.bound()
             if service.texts.life != 0 { overview.services.append(service) }
         case .processes:
             var process = ProcessOverview()
             process.code(with: &reader)
+            process.bound()
             if process.pid != 0 { overview.processes.append(process) }
         case .events:
             var event = EventEntry()
             event.code(with: &reader)
+            event.bound()
             if event.number != 0 { overview.events.append(event) }
         }
     }

@@ -3,8 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-package import SystemCalls
-
 /// The page in which the daemons on our skeletons count what they do. master makes it, as `mail_owner`'s file; each
 /// process has a record of its own in it, and only adds to that; master takes over the counts of a process that has
 /// ended. master.workers(5) describes it for others.
@@ -107,36 +105,5 @@ package enum HandlerTimes {
     static func bucket(nanoseconds: UInt64) -> Int {
         let microseconds = nanoseconds / 1000
         return min(UInt64.bitWidth - microseconds.leadingZeroBitCount, bucketCount - 1)
-    }
-}
-
-/// Makes system calls whose failure is the page's.
-func calling<Result: ~Copyable>(
-    _ body: () throws(SystemError) -> Result
-) throws(WorkerPageProblem) -> Result {
-    do throws(SystemError) {
-        return try body()
-    } catch {
-        throw .cannot(error)
-    }
-}
-
-/// Why a page cannot be counted in, or read.
-package enum WorkerPageProblem: Error, Equatable, Sendable {
-    case cannot(SystemError)
-    /// The file does not begin as a page, is one of another version, or has another length.
-    case foreign
-    /// Every row has an owner.
-    case full
-    /// Counts were being moved each time it was read.
-    case restless
-
-    package var reason: String {
-        switch self {
-        case .cannot(let error): error.description
-        case .foreign: "not a page of this version"
-        case .full: "\(WorkerPage.rowCount) processes count already"
-        case .restless: "changed each time it was read"
-        }
     }
 }
