@@ -46,7 +46,7 @@ package func span(_ milliseconds: Int64) -> String {
     return second == 0 ? first : "\(first) \(second)\(units[largest + 1].1)"
 }
 
-/// `1 client`, `2 clients`.
-func counted(_ number: some BinaryInteger, _ thing: String) -> String {
-    number == 1 ? "1 \(thing)" : "\(number) \(thing)s"
+/// `1 client`, `2 clients`, `3 processes`.
+func counted(_ number: some BinaryInteger, _ thing: String, _ things: String? = nil) -> String {
+    number == 1 ? "1 \(thing)" : "\(number) \(things ?? thing + "s")"
 }

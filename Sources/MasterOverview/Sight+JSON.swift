@@ -77,6 +77,7 @@ extension Sight {
                 json.member("result", master.lastReload.result.name)
                 json.member("cause", master.lastReload.cause.name)
                 json.member("problems", master.lastReload.problems)
+                json.member("warnings", master.lastReload.warnings)
                 if master.lastReload.cause == .request {
                     json.member("uid", master.lastReload.user)
                     json.member("pid", master.lastReload.pid)
@@ -105,7 +106,8 @@ extension Sight {
                 json.member("retired", load.retired)
                 json.member("total", service.total)
             }
-            json.member("waitingClients", load.waiting)
+            json.name("waitingClients")
+            service.waiting(at: moment).map { json.value($0) } ?? json.null()
             time("waitingSeen", load.waitingSeen, &json)
             json.member("queueRoom", counts.queueRoom)
             json.member("overflows", counts.overflows)

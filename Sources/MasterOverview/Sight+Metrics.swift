@@ -49,6 +49,8 @@ extension Sight {
             text.sample([], seconds: realTime(master.lastReload.ended))
             text.family("quartermaster_last_reload_problems", .gauge, "Problems that the last reload found.")
             text.sample([], Int64(clamping: master.lastReload.problems))
+            text.family("quartermaster_last_reload_warnings", .gauge, "Warnings of the last reload.")
+            text.sample([], Int64(clamping: master.lastReload.warnings))
         }
         text.family("quartermaster_decisions", .counter, "How often each decision was made, of all services.")
         for counter in MasterCounter.allCases {
@@ -91,8 +93,9 @@ extension Sight {
                 text.sample(labels + [("state", cover.name)], cover == service.load.cover ? 1 : 0)
             }
         }
-        each("quartermaster_service_waiting_clients", .gauge, "Clients in the queue when master looked last.") {
-            Int64($0.load.waiting)
+        text.family("quartermaster_service_waiting_clients", .gauge, "Clients in the queue; absent while not known.")
+        for (service, labels) in zip(services, labels) {
+            if let waiting = service.waiting(at: moment) { text.sample(labels, Int64(waiting)) }
         }
         each("quartermaster_service_queue_room", .gauge, "Clients that may wait at an endpoint; 0 while not known.") {
             Int64($0.counts.queueRoom)

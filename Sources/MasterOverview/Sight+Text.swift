@@ -10,7 +10,7 @@ extension Sight {
     /// What is to be known first: who runs, since when, and which services have something the matter with them.
     package func statusText() -> String {
         let master = overview.master
-        let processes = overview.services.reduce(0) { $0 + $1.total }
+        let processes = overview.services.reduce(0) { $0 + Int($1.total) }
         var text = ""
         if let warning { text += warning + "\n" }
         text += "master \(printable(master.version)), compatible with Postfix \(printable(master.mailVersion))"
@@ -18,14 +18,16 @@ extension Sight {
         text += "started \(span(shownMoment - master.started)) ago; configuration \(printable(master.configDirectory))"
         text += ", queue directory \(printable(master.queueDirectory))\n"
         text += "last reload: \(reloadText)\n"
-        text +=
-            "\(counted(overview.services.count, "service")) with \(processes) process\(processes == 1 ? "" : "es")\n"
+        text += "\(counted(overview.services.count, "service")) with \(counted(processes, "process", "processes"))\n"
+        if isReloadOwed {
+            text += "what was asked for with the last reload is not in effect: masterctl check says what is wrong now\n"
+        }
         let troubled = overview.services.compactMap { service in
             let verdict = Verdict(service, in: self)
             return verdict.isTrouble ? (name(of: service), verdict.headline) : nil
         }
         if troubled.isEmpty { return text + "every service takes clients\n" }
-        text += "\nmasterctl why SERVICE tells more of:\n"
+        text += "\nmasterctl why tells more of:\n"
         let width = troubled.map(\.0.count).max() ?? 0
         for (name, headline) in troubled {
             text += "  \(printable(name))\(String(repeating: " ", count: width - name.count))  \(printable(headline))\n"
@@ -43,6 +45,9 @@ extension Sight {
         }
     }
 
+    /// The last reload was refused, and what is wrong may still be.
+    package var isReloadOwed: Bool { overview.master.lastReload.result == .refused }
+
     private var reloadText: String {
         let reload = overview.master.lastReload
         let asker =
@@ -51,14 +56,17 @@ extension Sight {
             case .signal: ", asked for with SIGHUP"
             case .request: ", asked for by uid \(reload.user), pid \(reload.pid)"
             }
-        let problems = counted(reload.problems, "problem")
+        let warnings = reload.warnings > 0 ? counted(reload.warnings, "warning") : nil
         switch reload.result {
         case .none: return "none"
         case .accepted:
             return "\(span(shownMoment - reload.ended)) ago, accepted"
-                + (reload.problems > 0 ? " with \(problems)" : "")
+                + (warnings.map { " with \($0)" } ?? "")
                 + asker
-        case .refused: return "\(span(shownMoment - reload.ended)) ago, REFUSED for \(problems)" + asker
+        case .refused:
+            return "\(span(shownMoment - reload.ended)) ago, REFUSED for \(counted(reload.problems, "problem"))"
+                + (warnings.map { " and \($0)" } ?? "")
+                + asker
         }
     }
 
@@ -74,7 +82,7 @@ extension Sight {
                 "\(service.total) of \(limit): \(load.busy) busy, \(load.idle) idle, \(load.starting) starting,"
                     + " \(load.retired) retired"
             ),
-            ("waiting", waitingText(load)),
+            ("waiting", waitingText(service)),
             ("queue", queueText(counts)),
             ("uses", "\(load.uses), \(span(service.busyTime(at: shownMoment))) busy in all"),
             (
@@ -115,9 +123,15 @@ extension Sight {
         }
     }
 
-    private func waitingText(_ load: ServiceLoad) -> String {
-        if load.waitingSeen == 0 { return "not looked at yet" }
-        return "\(counted(load.waiting, "client")) \(span(shownMoment - load.waitingSeen)) ago"
+    private func waitingText(_ service: ServiceOverview) -> String {
+        let load = service.load
+        let last = "\(counted(load.waiting, "client")) \(span(shownMoment - load.waitingSeen)) ago"
+        switch service.waiting(at: shownMoment) {
+        case let waiting? where waiting == load.waiting: return load.waitingSeen == 0 ? "nobody" : last
+        case .some: return "nobody; " + last
+        case nil:
+            return load.waitingSeen == 0 ? "not known: not looked at yet" : "not known: not looked at since " + last
+        }
     }
 
     private func queueText(_ counts: ServiceCounts) -> String {
@@ -147,7 +161,8 @@ extension Sight {
             table.add([
                 name(of: service), load.cover.name, "\(service.total)",
                 counts.processLimit == 0 ? "-" : "\(counts.processLimit)", "\(load.busy)",
-                "\(load.idle + load.starting)", "\(load.waiting)", "\(load.uses)", "\(counts.starts)",
+                "\(load.idle)", service.waiting(at: shownMoment).map { "\($0)" } ?? "?", "\(load.uses)",
+                "\(counts.starts)",
                 "\(counts.failedEnds + counts.killedEnds)", service.texts.program,
             ])
         }
@@ -201,10 +216,12 @@ extension EventEntry {
         case .stress: "stress: processes run with stress=yes from now on"
         case .calm: "calm: no stress any more"
         case .wakeup: "wake-up sent"
-        case .nudge: "told to look at the queue: \(value == 1 ? "1 idle process" : "\(value) idle processes")"
-        case .reload: value > 0 ? "reload accepted with \(counted(value, "problem"))" : "reload accepted"
+        case .nudge: "told to look at the queue: \(counted(value, "idle process", "idle processes"))"
+        case .reload: value > 0 ? "reload accepted with \(counted(value, "warning"))" : "reload accepted"
         case .reloadRefused: "reload REFUSED for \(counted(value, "problem"))"
-        case .drain: value > 0 ? "drained, \(value) processes cut off" : "drained: all processes have left"
+        case .drain:
+            value > 0
+                ? "drained, \(counted(value, "process", "processes")) cut off" : "drained: all processes have left"
         case .resume: "served again"
         case .upgrade: "upgrade"
         case .overflow: "queue overflowed \(value == 1 ? "once" : "\(value) times")"

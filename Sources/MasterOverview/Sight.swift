@@ -81,12 +81,19 @@ extension Sight {
         return (isAmbiguous ? texts.canonicalName : texts.name) + "/" + texts.type
     }
 
-    /// The services that `name` may mean: `smtp`, `smtp/inet`, or a path.
+    /// The services that `name` may mean: `smtp`, `smtp/inet`, or a path; where there is none, those with this port, or
+    /// with this program.
     package func services(named name: String) -> [ServiceOverview] {
-        overview.services.filter {
+        let found = overview.services.filter {
             let texts = $0.texts
             return name == texts.name || name == texts.canonicalName || name == texts.name + "/" + texts.type
                 || name == texts.canonicalName + "/" + texts.type
+        }
+        if !found.isEmpty || name.isEmpty { return found }
+        return overview.services.filter { service in
+            let texts = service.texts
+            if name == texts.program || name == texts.program.split(separator: "/").last ?? "" { return true }
+            return texts.type == "inet" && (texts.name.hasSuffix(":" + name) || texts.canonicalName == name)
         }
     }
 }
@@ -94,7 +101,8 @@ extension Sight {
 extension ServiceOverview {
     /// Sums of times go on while what they measure lasts.
     func busyTime(at moment: Int64) -> Int64 {
-        load.busyTime &+ Int64(max(load.busy, 0)) &* max(moment &- load.counted, 0)
+        let (passed, isTooLong) = Int64(load.busy).multipliedReportingOverflow(by: max(moment &- load.counted, 0))
+        return load.busyTime &+ (isTooLong ? PageBounds.size : min(passed, PageBounds.size))
     }
 
     func saturatedTime(at moment: Int64) -> Int64 {
@@ -107,7 +115,17 @@ extension ServiceOverview {
 
     /// Whether the queue was full a moment ago; master counts once a second.
     func isOverflowing(at moment: Int64) -> Bool {
-        counts.overflowTime > 0 && moment &- counts.overflowTime <= 3000
+        counts.overflowTime > 0 && moment &- counts.overflowTime <= Self.longestLook
+    }
+
+    /// How old a look at the queue may be to tell of now: where clients may have to wait, master looks once a second.
+    private static let longestLook: Int64 = 3000
+
+    /// Clients in the queue; nil where that is not known. Where idle processes or master take whoever comes, nobody
+    /// waits unless a look has just seen it.
+    func waiting(at moment: Int64) -> Int32? {
+        if load.waitingSeen > 0, moment &- load.waitingSeen <= Self.longestLook { return load.waiting }
+        return load.idle > 0 || load.cover == .idleProcesses || load.cover == .master ? 0 : nil
     }
 
     var ends: UInt64 { counts.cleanEnds &+ counts.failedEnds &+ counts.killedEnds }

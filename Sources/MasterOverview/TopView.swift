@@ -14,6 +14,8 @@ package struct TopView: Sendable {
     }
 
     package var style: LiveStyle
+    /// Two looks have no last minute.
+    package var showsHistory = true
     package private(set) var order = Order.utilisation
     /// Only services with this in their name.
     package private(set) var filter = ""
@@ -94,11 +96,18 @@ package struct TopView: Sendable {
         var lines = [heading(sight), trouble(sight), titles()]
         let room = height.map { max($0 - lines.count - 1, 1) } ?? shown.count
         lines += shown.prefix(room).map { line($0) }
+        if shown.isEmpty, !rows.isEmpty { lines.append(nothingToShow) }
         if let height {
             while lines.count < height - 1 { lines.append(LiveLine(columns: style.columns)) }
             lines.append(footer(hidden: shown.count - min(room, shown.count)))
         }
         return lines
+    }
+
+    private var nothingToShow: LiveLine {
+        var line = LiveLine(columns: style.columns)
+        line.add(showsTroubleOnly ? "nothing is in trouble; t shows all services" : "no service has that name", .dim)
+        return line
     }
 
     private func isWanted(_ row: Row) -> Bool {
@@ -110,7 +119,7 @@ package struct TopView: Sendable {
             let (first, second) =
                 switch order {
                 case .utilisation: (left.rates.utilisation, right.rates.utilisation)
-                case .queue: (Double(left.service.load.waiting), Double(right.service.load.waiting))
+                case .queue: (Double(waiting(left) ?? 0), Double(waiting(right) ?? 0))
                 case .rate: (left.rates.uses, right.rates.uses)
                 case .name: (0, 0)
                 }
@@ -121,6 +130,8 @@ package struct TopView: Sendable {
         }
     }
 
+    private func waiting(_ row: Row) -> Int32? { sight.flatMap { row.service.waiting(at: $0.shownMoment) } }
+
     private func heading(_ sight: Sight) -> LiveLine {
         var line = LiveLine(columns: style.columns)
         let master = sight.overview.master
@@ -128,10 +139,9 @@ package struct TopView: Sendable {
         line.addWhole("  pid \(master.pid)  ")
         line.addWhole(sight.stateName, sight.isCurrent ? .green : .red)
         line.addWhole("  up \(span(sight.shownMoment - master.started))")
-        let processes = rows.reduce(0) { $0 + $1.service.total }
-        line.addWhole("  \(rows.count) services, \(processes) processes")
+        let processes = rows.reduce(0) { $0 + Int($1.service.total) }
+        line.addWhole("  \(counted(rows.count, "service")), \(counted(processes, "process", "processes"))")
         line.addWhole("  \(short(rows.reduce(0) { $0 + $1.rates.uses })) uses/s")
-        line.addWhole("  by \(order.rawValue)", .dim)
         return line
     }
 
@@ -147,25 +157,31 @@ package struct TopView: Sendable {
             default: line.add("\(count) services keep clients waiting", .yellow)
             }
         }
+        line.addWhole("  by \(order.rawValue)", .dim)
+        if showsTroubleOnly { line.addWhole("  trouble only", .bold) }
+        if !filter.isEmpty { line.addWhole("  filter: \(filter)", .bold) }
         return line
     }
 
     private static let nameWidth = 22
-    private static let barWidth = 10
+    /// The state comes before pictures: what has no room beside some words of it is left out.
+    private var barWidth: Int { style.columns >= 96 ? 10 : 0 }
+    private var sparkWidth: Int {
+        showsHistory && style.columns >= 116 ? max(min(style.columns - 115, Self.historyLength), 11) : 0
+    }
 
     private func titles() -> LiveLine {
         var line = LiveLine(columns: style.columns)
+        let util = barWidth > 0 ? "UTIL".padded(barWidth + 6) : "UTIL".leading(5) + " "
         line.add(
-            "SERVICE".padded(Self.nameWidth) + "UTIL".padded(Self.barWidth + 6) + "BUSY".leading(6)
+            "SERVICE".padded(Self.nameWidth) + util + "BUSY".leading(6)
                 + "/LIMIT".padded(7) + "WAIT".leading(5) + "USES/s".leading(8) + "  ",
             .dim
         )
-        line.addWhole("LAST MINUTE".padded(sparkWidth) + "  STATE", .dim)
+        if sparkWidth > 0 { line.add("LAST MINUTE".padded(sparkWidth) + "  ", .dim) }
+        line.addWhole("STATE", .dim)
         return line
     }
-
-    /// What is left beside the figures and a state.
-    private var sparkWidth: Int { max(min(style.columns - 115, Self.historyLength), 11) }
 
     private func line(_ row: Row) -> LiveLine {
         var line = LiveLine(columns: style.columns)
@@ -179,22 +195,28 @@ package struct TopView: Sendable {
         let share = row.rates.utilisation
         let look: LiveLine.Look = share >= 0.95 ? .red : share >= 0.7 ? .yellow : .green
         line.add(bar(share), look)
-        line.add((fixed(share * 100, 0) + "%").leading(5) + " ")
+        line.add((fixed(share * 100, 0) + "%").leading(5) + " ", barWidth > 0 ? .plain : look)
         line.add(
             "\(load.busy)".leading(6) + "/" + (counts.processLimit == 0 ? "-" : "\(counts.processLimit)").padded(6)
         )
-        line.add("\(load.waiting)".leading(5), load.waiting > 0 && load.cover == .saturated ? .red : .plain)
+        let waiting = waiting(row)
+        line.add((waiting.map { "\($0)" } ?? "?").leading(5), row.verdict.isTrouble && waiting != 0 ? .red : .plain)
         line.add(short(row.rates.uses).leading(8) + "  ")
-        let spark = SparkLine.text(row.history, columns: sparkWidth, unicode: style.hasUnicode)
-        line.addWhole(spark.padded(sparkWidth) + "  ", .green)
-        line.add(printable(row.verdict.headline), row.verdict.isTrouble ? .yellow : .dim)
+        if sparkWidth > 0 {
+            let spark = SparkLine.text(row.history, columns: sparkWidth, unicode: style.hasUnicode)
+            line.add(spark.padded(sparkWidth) + "  ", .green)
+        }
+        let state =
+            row.verdict.isTrouble && row.verdict.headline.count <= line.room
+            ? row.verdict.headline : row.verdict.brief
+        line.add(printable(state), row.verdict.isTrouble ? .yellow : .dim)
         return line
     }
 
     private func bar(_ share: Double) -> String {
-        let filled = min(Int((share * Double(Self.barWidth)).rounded()), Self.barWidth)
+        let filled = min(Int((share * Double(barWidth)).rounded()), barWidth)
         let (full, empty) = style.hasUnicode ? ("█", "·") : ("#", ".")
-        return String(repeating: full, count: filled) + String(repeating: empty, count: Self.barWidth - filled)
+        return String(repeating: full, count: filled) + String(repeating: empty, count: barWidth - filled)
     }
 
     private func footer(hidden: Int) -> LiveLine {
@@ -205,8 +227,7 @@ package struct TopView: Sendable {
             return line
         }
         if hidden > 0 { line.add("\(hidden) more  ") }
-        line.add("sort: u utilisation, w waiting, r rate, n name   t trouble only   / filter   q quit", .dim)
-        if !filter.isEmpty { line.addWhole("   filter: \(filter)", .bold) }
+        line.add("sort: u utilisation w waiting r rate n name  t trouble / filter q quit", .dim)
         return line
     }
 }

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 package import StatusPage
+import TerminalText
 
 /// What the administrator's tools found out about the program of a service.
 package enum ProgramFacts: Equatable, Sendable {
@@ -19,8 +20,12 @@ package enum ProgramFacts: Equatable, Sendable {
 package struct Verdict: Equatable, Sendable {
     /// Whether something keeps clients waiting.
     package private(set) var isTrouble = false
+    /// Whether whoever comes is taken, now or soon.
+    package private(set) var isServed = true
     /// In a few words.
     package private(set) var headline = ""
+    /// In as few as there can be.
+    package private(set) var brief = ""
     /// What it means, and what to do about it.
     package private(set) var advice: [String] = []
     package private(set) var remarks: [String] = []
@@ -32,10 +37,14 @@ package struct Verdict: Equatable, Sendable {
         remark(service, sight)
     }
 
-    private mutating func trouble(_ headline: String, _ advice: String...) {
-        isTrouble = true
-        self.headline = headline
+    private mutating func trouble(_ headline: String, brief: String? = nil, _ advice: String...) {
+        (isTrouble, isServed) = (true, false)
+        (self.headline, self.brief) = (headline, brief ?? headline)
         self.advice = advice
+    }
+
+    private mutating func fine(_ headline: String, brief: String = "fine") {
+        (self.headline, self.brief) = ("fine: " + headline, brief)
     }
 
     // MARK: the reason
@@ -112,25 +121,49 @@ package struct Verdict: Equatable, Sendable {
                 "removed",
                 "It is no longer in master.cf. Its last processes are about to end."
             )
-        case .starting: headline = "fine: a process is being started"
+            // As somebody wanted it.
+            isTrouble = false
+        case .starting: judgeStart(service, moment)
         case .idleProcesses:
-            let ready = load.idle + load.starting
-            headline = "fine: \(ready == 1 ? "1 process is" : "\(ready) processes are") idle"
-            if load.waiting > 0 {
-                headline += ", \(counted(load.waiting, "client")) waited when master looked last"
+            if load.idle == 0 { return judgeStart(service, moment) }
+            let starting = load.starting > 0 ? ", \(load.starting) being started" : ""
+            fine("\(load.idle == 1 ? "1 process is" : "\(load.idle) processes are") idle" + starting)
+            if let waiting = service.waiting(at: moment), waiting > 0 {
+                headline += ", \(counted(waiting, "client")) waited when master looked last"
                 advice = [
                     "Idle processes are about to take them. If this stays so, they hang before they accept:"
                         + " see what they do with strace -p."
                 ]
             }
         case .master:
-            headline = "fine: master starts a process for the next client"
             if counts.processLimit > 0, service.total > 0 {
-                headline = "fine: all \(service.total) processes are busy, and there may be \(counts.processLimit)"
+                fine("all \(service.total) processes are busy, and there may be \(counts.processLimit)")
+            } else {
+                fine("master starts a process for the next client")
             }
         case .unknown:
             trouble("unknown", "This program does not know that state: use the masterctl that came with master.")
         }
+    }
+
+    /// How long ago a failure may be to belong to a start that is under way: longer than most throttles last.
+    private static let recentFailure: Int64 = 120_000
+
+    /// Nobody is idle, and somebody may be soon. One that failed is tried again, and looks like any other meanwhile.
+    private mutating func judgeStart(_ service: ServiceOverview, _ moment: Int64) {
+        let (load, counts) = (service.load, service.counts)
+        let number = max(load.starting, 1)
+        let what = "\(number == 1 ? "1 process is" : "\(number) processes are") being started"
+        let age = moment &- counts.troubleTime
+        guard load.busy == 0, counts.throttles > 0, counts.neverReady > 0, counts.troubleTime > 0,
+            age <= Self.recentFailure
+        else { return fine(what, brief: "starting") }
+        trouble(
+            "\(what), after a failure \(span(age)) ago: \(service.texts.trouble)",
+            brief: "starting again: \(service.texts.trouble)",
+            "The service was throttled, and nothing tells yet whether this process fares better. Clients wait.",
+            "The log says why the last one failed: look for lines of \(service.texts.program) and of master."
+        )
     }
 
     private mutating func judgeThrottle(_ service: ServiceOverview, _ sight: Sight) {
@@ -139,6 +172,7 @@ package struct Verdict: Equatable, Sendable {
         let reason = counts.troubleTime == 0 ? "a process could not be started" : service.texts.trouble
         trouble(
             "throttled for another \(span(left)): \(reason)",
+            brief: "throttled \(span(left)): \(reason)",
             "A process failed before it was of any use, or could not be made. master waits before it starts another;"
                 + " clients wait in the queue.",
             "The log says why: look for lines of \(service.texts.program) and of master. When the cause is gone, a reload"
@@ -149,8 +183,20 @@ package struct Verdict: Equatable, Sendable {
     private mutating func judgeLimit(_ service: ServiceOverview, _ moment: Int64) {
         let load = service.load
         let isOverflowing = service.isOverflowing(at: moment)
+        let waiting = service.waiting(at: moment)
+        let age = max(moment &- service.counts.added, 1)
+        let share = service.saturatedTime(at: moment) * 100 / age
+        remarks.append(
+            "the limit was reached for \(span(service.saturatedTime(at: moment))) in all, \(share) % of the time"
+        )
+        guard isOverflowing || waiting ?? 0 > 0 else {
+            let busy = load.busy == 1 ? "the 1 process there may be is" : "all \(load.busy) processes there may be are"
+            return fine("\(busy) busy" + (waiting == nil ? "" : ", and nobody waits"), brief: "limit reached")
+        }
         trouble(
-            "limit reached: \(load.busy) busy, \(load.waiting) waiting" + (isOverflowing ? ", queue full" : ""),
+            "limit reached: \(load.busy) busy, \(waiting.map { "\($0)" } ?? "?") waiting"
+                + (isOverflowing ? ", queue full" : ""),
+            brief: (isOverflowing ? "queue full" : "limit reached") + ", \(waiting.map { "\($0)" } ?? "?") wait",
             "All \(service.counts.processLimit) processes that there may be are busy. New clients wait for one of them.",
             "Allow more (the column maxproc in master.cf, or default_process_limit in main.cf), or find out why clients"
                 + " take so long: masterctl processes \(service.texts.name) shows since when each is busy."
@@ -162,17 +208,13 @@ package struct Verdict: Equatable, Sendable {
                     + " bounds it), if they cannot be served faster."
             )
         }
-        let age = max(moment - service.counts.added, 1)
-        let share = service.saturatedTime(at: moment) * 100 / age
-        remarks.append(
-            "the limit was reached for \(span(service.saturatedTime(at: moment))) in all, \(share) % of the time"
-        )
     }
 
     // MARK: remarks
 
     private mutating func remark(_ service: ServiceOverview, _ sight: Sight) {
         let (counts, moment) = (service.counts, sight.shownMoment)
+        remarkWaiting(service, moment)
         if counts.stressUntil > moment {
             remarks.append("processes run with stress=yes for another \(span(counts.stressUntil - moment))")
         }
@@ -193,21 +235,33 @@ package struct Verdict: Equatable, Sendable {
             )
         }
         if counts.troubleTime > 0, service.load.cover != .throttled {
-            remarks.append("last trouble, \(span(moment - counts.troubleTime)) ago: \(service.texts.trouble)")
+            remarks.append("last trouble, \(span(moment &- counts.troubleTime)) ago: \(service.texts.trouble)")
+        }
+    }
+}
+
+extension Verdict {
+    /// Of services that nobody looks after; where the limit is reached, the headline has it.
+    private mutating func remarkWaiting(_ service: ServiceOverview, _ moment: Int64) {
+        switch service.load.cover {
+        case .throttled, .noChannel, .draining, .disabled:
+            guard let waiting = service.waiting(at: moment), waiting > 0 else { return }
+            remarks.append("\(waiting == 1 ? "1 client waits" : "\(waiting) clients wait") in its queue")
+        case .unknown, .leaving, .starting, .idleProcesses, .saturated, .master: break
         }
     }
 }
 
 extension Verdict {
     package func text(name: String) -> String {
-        ([name + ": " + headline] + advice + remarks.map { "- " + $0 }).map { $0 + "\n" }.joined()
+        ([name + ": " + headline] + advice + remarks.map { "- " + $0 }).map { printable($0) + "\n" }.joined()
     }
 
     package func json(name: String) -> String {
         var json = JSONText()
         json.object { json in
             json.member("service", name)
-            json.member("isServed", !isTrouble)
+            json.member("isServed", isServed)
             json.member("headline", headline)
             json.name("advice")
             json.array(advice) { $0.value($1) }

@@ -11,6 +11,7 @@ import MasterOverview
 import MasterProtocol
 import StatusPage
 import SystemCalls
+import TerminalText
 
 /// One configuration, and the master that runs on it.
 struct MailSystem {
@@ -53,7 +54,7 @@ struct MailSystem {
         switch problem {
         case .cannotRead(let error):
             return error.code == .noSuchFileOrDirectory
-                ? "no master runs here, or it has no status page: \(pagePath) does not exist. \(cure)"
+                ? "no master runs here, or it has no status page: \(pagePath) does not exist. \(cure)" + Self.queueHint
                 : "\(pagePath): \(error)"
         case .noPage(.foreign): return "\(pagePath) is no status page. \(cure)"
         case .noPage(.otherVersion(let version)):
@@ -65,6 +66,9 @@ struct MailSystem {
         case .noPage(.superseded): return "\(pagePath) is replaced faster than it can be read. Try again."
         }
     }
+
+    /// master keeps the queue directory that it was started with.
+    static let queueHint = " If queue_directory in main.cf was edited since master was started, set it back."
 
     // MARK: whether it lives
 
@@ -97,9 +101,21 @@ struct MailSystem {
     func services(named name: String, in sight: Sight) throws -> [ServiceOverview] {
         let found = sight.services(named: name)
         if !found.isEmpty { return found }
-        let names = sight.overview.services.map { sight.name(of: $0) }
-        complain("there is no service \"\(name)\". There are: \(names.joined(separator: " "))")
+        complain("there is no service \"\(printable(name))\"" + hint(name, sight))
         throw ExitCode.failure
+    }
+
+    /// Names that are listed when none is like the one that was asked for.
+    private static let longestList = 20
+
+    private func hint(_ name: String, _ sight: Sight) -> String {
+        let names = sight.overview.services.map { sight.name(of: $0) }
+        let short = sight.overview.services.map(\.texts.name)
+        let near = nearest(to: name, among: short).flatMap { found in short.firstIndex(of: found).map { names[$0] } }
+        if let near = near ?? nearest(to: name, among: names) { return " (did you mean \(printable(near))?)" }
+        let more = names.count - Self.longestList
+        return ". There are: \(printable(names.prefix(Self.longestList).joined(separator: " ")))"
+            + (more > 0 ? " and \(more) more (masterctl services shows them)" : "")
     }
 
     /// What is at the place of a service's program.

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
+import Diagnostics
 
 /// The command and its subcommands. Exit status 0: done, or nothing wrong; 1: refused, not come out as asked, or
 /// something is wrong; 2: no master is running here, or it has no status page; 64: the command line makes no sense.
@@ -13,15 +14,30 @@ struct Masterctl: ParsableCommand {
         commandName: "masterctl",
         abstract: "Shows what a master does, and steers it.",
         discussion: """
-            Which master is meant is told by its configuration directory, -c. The
-            manual is masterctl(8). Completions: --generate-completion-script SHELL.
+            Which master is meant is told by its configuration directory: -c dir,
+            before or behind the command. The manual is masterctl(8). Completions:
+            --generate-completion-script SHELL.
             """,
+        version: "masterctl of Quartermaster \(BuildMark.text)",
         subcommands: viewingCommands + steeringCommands
     )
+
+    static func main() {
+        switch CommandLineWords(Array(CommandLine.arguments.dropFirst()), commands: commandNames) {
+        case .words(let words): main(words)
+        case .unknownCommand(let text):
+            complain(text)
+            exit(withError: ExitCode.validationFailure)
+        }
+    }
+
+    private static var commandNames: [String] {
+        configuration.subcommands.map { $0._commandName } + ["help"]
+    }
 }
 
-/// What every subcommand takes.
-struct CommonOptions: ParsableArguments {
+/// Where the configuration is.
+struct PlaceOptions: ParsableArguments {
     @Option(
         name: .customShort("c"),
         help: ArgumentHelp(
@@ -31,9 +47,14 @@ struct CommonOptions: ParsableArguments {
         completion: .directory
     )
     var configDirectory: String?
+}
 
-    @Flag(help: "Print JSON.")
-    var json = false
+/// What nearly every subcommand takes.
+struct CommonOptions: ParsableArguments {
+    @OptionGroup var place: PlaceOptions
+    @Flag(help: "Print JSON.") var json = false
+
+    var configDirectory: String? { place.configDirectory }
 }
 
 extension ExitCode {

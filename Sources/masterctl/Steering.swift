@@ -65,7 +65,11 @@ struct Drain: SteeringCommand {
     )
     @OptionGroup var common: CommonOptions
     @Argument(help: serviceHelp) var service: String?
-    @Option(help: ArgumentHelp("Ends processes that are still at work then.", valueName: "seconds")) var timeout: Int?
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Ends processes that are still at work then.", valueName: "seconds")
+    )
+    var timeout: Int?
     @Flag(help: "Turns new clients away; those in the queue are served first.") var refuse = false
 
     var request: ControlRequest {
@@ -121,7 +125,11 @@ struct Stop: SteeringCommand {
         discussion: "The exit status is 1 when a process was cut off."
     )
     @OptionGroup var common: CommonOptions
-    @Option(help: ArgumentHelp("Ends processes that are still at work then.", valueName: "seconds")) var timeout: Int?
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Ends processes that are still at work then.", valueName: "seconds")
+    )
+    var timeout: Int?
 
     var request: ControlRequest { get throws { .stop(timeoutSeconds: try checked(timeout)) } }
 }

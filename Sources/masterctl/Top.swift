@@ -19,22 +19,17 @@ struct Top: ParsableCommand {
             Colours are left out when NO_COLOR is set.
             """
     )
-    @Option(
-        name: .customShort("c"),
-        help: ArgumentHelp("The configuration directory.", valueName: "dir"),
-        completion: .directory
-    )
-    var configDirectory: String?
+    @OptionGroup var place: PlaceOptions
     @Option(name: .shortAndLong, help: ArgumentHelp("Time between two looks.", valueName: "seconds"))
     var delay = 1.0
     @Flag(help: "Print one picture and end.") var once = false
 
     func validate() throws {
-        guard delay >= 0.1, delay <= 3600 else { throw ValidationError("--delay wants 0.1 to 3600 seconds") }
+        guard delay >= 0.1, delay <= 3600 else { throw ValidationError("-d (--delay) wants 0.1 to 3600 seconds") }
     }
 
     func run() throws {
-        let system = try MailSystem(configDirectory: configDirectory)
+        let system = try MailSystem(configDirectory: place.configDirectory)
         let output = DescriptorNumber.standardOutput
         let environment = Dictionary(environmentEntries().map { ($0.name, $0.value) }) { first, _ in first }
         let isLive = !once && DescriptorNumber.standardInput.isTerminal
@@ -52,13 +47,16 @@ struct Top: ParsableCommand {
             environment: environment,
             columns: DescriptorNumber.standardOutput.terminalSize?.columns
         )
-        var view = TopView(style: terminal ?? LiveStyle(columns: 160, hasColors: false))
+        // A program that reads it, or a person with a pager, has no use for cut lines.
+        let columns = environment["COLUMNS"].flatMap { Int($0) }.map { min(max($0, 20), 1000) } ?? 1000
+        var view = TopView(style: terminal ?? LiveStyle(columns: columns, hasColors: false))
+        view.showsHistory = false
         view.look(try system.look(.services))
         pause(milliseconds: UInt32(delay * 1000))
         let sight = try system.look(.services)
         view.look(sight)
         write(view.lines().map { $0.text(colors: view.style.hasColors) + "\n" }.joined())
-        if sight.life == .isGone { throw ExitCode.notRunning }
+        try sight.exit()
     }
 
     private func runLive(_ system: MailSystem, _ style: LiveStyle) throws {

@@ -23,7 +23,7 @@ extension CommonOptions {
 
 extension Sight {
     /// What the exit status says of master.
-    fileprivate func exit(isFine: Bool = true) throws {
+    func exit(isFine: Bool = true) throws {
         if life == .isGone { throw ExitCode.notRunning }
         if !isFine || !isCurrent { throw ExitCode.failure }
     }
@@ -34,7 +34,8 @@ struct Status: ParsableCommand {
         abstract: "Shows whether master runs, and which services have something the matter with them.",
         discussion: """
             With a service, everything about it. When master is stopped or dead, its
-            last state. Exit status 1: something is wrong; 2: master is not running.
+            last state. Exit status 1: something is wrong, or the last reload was
+            refused; 2: master is not running.
             """
     )
     @OptionGroup var common: CommonOptions
@@ -49,7 +50,8 @@ struct Status: ParsableCommand {
         } else {
             write(sight.statusText())
         }
-        try sight.exit(isFine: (chosen ?? sight.overview.services).allSatisfy { !Verdict($0, in: sight).isTrouble })
+        let isServed = (chosen ?? sight.overview.services).allSatisfy { !Verdict($0, in: sight).isTrouble }
+        try sight.exit(isFine: isServed && (chosen != nil || !sight.isReloadOwed))
     }
 }
 
@@ -81,35 +83,50 @@ struct Processes: ParsableCommand {
 struct Why: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Says what stands between a service and its clients, and what to do.",
-        discussion: "Exit status 1: something does; 2: master is not running."
+        discussion: """
+            Without a service, of all that keep clients waiting. Exit status 1:
+            something does; 2: master is not running.
+            """
     )
     @OptionGroup var common: CommonOptions
-    @Argument(help: serviceHelp) var service: String
+    @Argument(help: serviceHelp) var service: String?
 
     func run() throws {
         let system = try MailSystem(configDirectory: common.configDirectory)
         let sight = try system.look(.services)
-        var isFine = true
-        for service in try system.services(named: service, in: sight) {
-            let verdict = Verdict(service, in: sight, program: system.program(of: service))
-            let name = sight.name(of: service)
-            common.json ? printLine(verdict.json(name: name)) : write(verdict.text(name: name))
-            isFine = isFine && !verdict.isTrouble
+        let chosen = try service.map { try system.services(named: $0, in: sight) }
+        let verdicts = (chosen ?? sight.overview.services).map { service in
+            (sight.name(of: service), Verdict(service, in: sight, program: system.program(of: service)))
         }
-        try sight.exit(isFine: isFine)
+        let shown = chosen == nil ? verdicts.filter { $0.1.isTrouble } : verdicts
+        if common.json {
+            for (name, verdict) in shown { printLine(verdict.json(name: name)) }
+        } else if shown.isEmpty {
+            printLine("every service takes clients")
+        } else if chosen == nil, let warning = sight.warning, let (_, verdict) = shown.first {
+            // It is the same of each.
+            write(warning + "\n" + verdict.advice.map { $0 + "\n" }.joined())
+        } else {
+            write(shown.map { $0.1.text(name: $0.0) }.joined(separator: "\n"))
+        }
+        try sight.exit(isFine: verdicts.allSatisfy { !$0.1.isTrouble })
     }
 }
 
 struct Metrics: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Prints every figure in the text format of OpenMetrics.",
-        discussion: "For Prometheus' node_exporter: write it to a file of its textfile collector, with --prometheus."
+        discussion: """
+            For Prometheus' node_exporter: write it to a file of its textfile
+            collector, with --prometheus. The exit status is 0 when there is a page:
+            whether master runs is told by quartermaster_up.
+            """
     )
-    @OptionGroup var common: CommonOptions
+    @OptionGroup var place: PlaceOptions
     @Flag(help: "Use Prometheus' older text format.") var prometheus = false
 
     func run() throws {
-        let sight = try MailSystem(configDirectory: common.configDirectory).look(.services)
+        let sight = try MailSystem(configDirectory: place.configDirectory).look(.services)
         write(sight.metrics(prometheus ? .prometheus : .openMetrics))
     }
 }

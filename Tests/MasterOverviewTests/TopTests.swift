@@ -51,6 +51,36 @@ import Testing
         #expect(narrow.split(separator: "\n", omittingEmptySubsequences: false).count == 9)
     }
 
+    @Test("80 columns and 24 lines show the state of each service, and all keys")
+    func small() throws {
+        let view = view(LiveStyle(columns: 80, hasColors: false))
+        try Golden.expect(text(view, height: 24), equals: "top-80.txt")
+        let lines = text(view, height: 24).split(separator: "\n").map { String($0) }
+        #expect(lines.allSatisfy { $0.count < 80 })
+        #expect(lines.contains { $0.hasPrefix("cleanup/unix") && $0.contains("throttled 42s") })
+        #expect(lines.last?.hasSuffix("q quit") == true)
+    }
+
+    @Test("what narrows the picture is said in it")
+    func narrowed() {
+        var view = view()
+        press(&view, "t/zzz\r")
+        #expect(text(view).contains("  by utilisation  trouble only  filter: zzz\nSERVICE"))
+        #expect(text(view).hasSuffix("\nnothing is in trouble; t shows all services\n"))
+        press(&view, "t")
+        #expect(text(view).hasSuffix("\nno service has that name\n"))
+    }
+
+    @Test("without a last minute there is none, and nothing is cut off where nobody asked for it")
+    func once() {
+        var view = view(LiveStyle(columns: 1000, hasColors: false))
+        view.showsHistory = false
+        let text = text(view)
+        #expect(!text.contains("LAST MINUTE"))
+        #expect(text.contains("  throttled for another 42s: process 4300 exit status 1\n"))
+        #expect(text.contains("  fine\n"))
+    }
+
     @Test("keys sort, filter, and quit")
     func keys() {
         var view = view()

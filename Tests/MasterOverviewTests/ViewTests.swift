@@ -5,6 +5,7 @@
 
 import Foundation
 import StatusPage
+import TerminalText
 import TestSupport
 import Testing
 import WorkerPage
@@ -73,6 +74,8 @@ import WorkerPage
         let checker = try SchemaChecker(contentsOf: schema)
         var requested = sight
         requested.overview.master.lastReload.cause = .request
+        requested.overview.master.lastReload.warnings = 2
+        #expect(requested.statusText().contains("ago, REFUSED for 1 problem and 2 warnings, asked for by uid 0"))
         requested.overview.unreadable = ["process 3"]
         var fresh = sight
         fresh.overview.master.lastReload = ReloadOutcome()
@@ -98,6 +101,74 @@ import WorkerPage
         let services = document?["services"] as? [[String: Any]]
         #expect(services?.first?["name"] as? String == name)
         #expect(!sight.servicesText().contains("\u{1}"), "a terminal gets nothing that moves its cursor")
+    }
+
+    @Test("why has the shape that the schema gives it")
+    func whyJSON() throws {
+        let schema = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../docs/status.schema.json")
+        let checker = try SchemaChecker(contentsOf: schema)
+        for service in sight.overview.services {
+            let line = Verdict(service, in: sight).json(name: sight.name(of: service))
+            #expect(try checker.complaints(about: Data(line.utf8), as: "why") == [])
+        }
+        for event in sight.overview.events {
+            #expect(try checker.complaints(about: Data(event.json.utf8), as: "event") == [])
+        }
+        #expect(try checker.complaints(about: Data("{\"service\":1}".utf8), as: "why").count == 5)
+    }
+
+    @Test("clients that wait: a look tells for three seconds; then nothing is known, unless somebody takes who comes")
+    func waiting() {
+        var service = sight.overview.services[0]
+        #expect(service.waiting(at: Sample.now) == 17)
+        #expect(service.waiting(at: service.load.waitingSeen + 3000) == 17)
+        #expect(service.waiting(at: service.load.waitingSeen + 3001) == nil)
+        for cover in ServiceCover.allCases {
+            (service.load.cover, service.load.waitingSeen) = (cover, 0)
+            #expect((service.waiting(at: Sample.now) == 0) == [.idleProcesses, .master].contains(cover), "\(cover)")
+        }
+        // Though no other may be started, those that are there take clients.
+        (service.load.cover, service.load.idle) = (.throttled, 1)
+        #expect(service.waiting(at: Sample.now) == 0)
+
+        let throttled = sight.overview.services[1]
+        #expect(sight.json(only: [throttled]).contains("\"waitingClients\":null"))
+        #expect(sight.statusText(of: throttled, time: timestamp).contains("not known: not looked at yet"))
+        let metric = "\nquartermaster_service_waiting_clients{"
+        #expect(!sight.metrics().contains(metric + "service=\"cleanup\""))
+        #expect(sight.metrics().contains(metric + "service=\"smtp\",type=\"inet\"} 17\n"))
+    }
+
+    @Test("a page that was made to mislead comes out within bounds that can be counted with")
+    func hostile() throws {
+        let layout = PageLayout(services: 3, processes: 2, events: 2)
+        for word in [UInt64.max, 0x7fff_ffff_ffff_ffff, 0x8000_0000_0000_0000, 0x7fff_ffff_7fff_ffff] {
+            var words = [UInt64](repeating: word, count: layout.pageSize / 8)
+            for (index, value) in layout.header(heartbeat: word).enumerated() { words[index] = value }
+            for table in [layout.master, layout.services, layout.processes, layout.events] {
+                for row in 0..<table.count { words[table.place(row) / 8] = 2 }
+            }
+            let page = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+            let overview = try #require(
+                try PageReader().read { offset, count in Array(page[offset..<min(offset + count, page.count)]) }.get()
+            )
+            #expect(overview.services.count == 3 && overview.events.count == 2)
+            for life in [MasterLife.runs, .isStopped, .isGone] {
+                let sight = Sight(overview, now: Sample.now, life: life)
+                var view = TopView(style: LiveStyle(columns: 120, hasColors: false))
+                view.look(Sample.sight)
+                view.look(sight)
+                var texts = [
+                    sight.statusText(), sight.servicesText(), sight.processesText(), sight.metrics(), sight.json(),
+                ]
+                texts += overview.services.map { sight.statusText(of: $0, time: timestamp) }
+                texts += overview.services.map { Verdict($0, in: sight).text(name: "x") }
+                texts += overview.events.map { $0.text(time: timestamp) }
+                texts += view.lines().map { $0.text(colors: false) }
+                #expect(texts.allSatisfy { !$0.isEmpty })
+            }
+        }
     }
 
     @Test("metrics") func metrics() throws { try Golden.expect(sight.metrics(), equals: "metrics.txt") }
@@ -127,6 +198,11 @@ import WorkerPage
         #expect(sight.services(named: "public/echo").map(\.row) == [5])
         #expect(sight.services(named: "public/echo/unix").map(\.row) == [5])
         #expect(sight.services(named: "smtp/unix").isEmpty)
+        // Where nothing has the name: the port, the program.
+        #expect(sight.services(named: "25").map(\.row) == [0])
+        #expect(sight.services(named: "smtpd").map(\.row) == [0])
+        #expect(sight.services(named: "/opt/\"quoted\"/echo").map(\.row) == [3])
+        #expect(sight.services(named: "2").isEmpty && sight.services(named: "").isEmpty)
         #expect(
             sight.overview.services.map { sight.name(of: $0) } == [
                 "smtp/inet", "cleanup/unix", "pickup/unix", "private/echo/unix", "public/echo/unix",
@@ -161,11 +237,54 @@ import WorkerPage
         var sight = Sample.sight
         for cover in ServiceCover.allCases {
             sight.overview.services[0].load.cover = cover
-            let isFine = [.starting, .idleProcesses, .master].contains(cover)
-            #expect(Verdict(sight.overview.services[0], in: sight).isTrouble == !isFine)
+            let isFine = [.starting, .idleProcesses, .master, .leaving].contains(cover)
+            let verdict = Verdict(sight.overview.services[0], in: sight)
+            #expect(verdict.isTrouble == !isFine)
+            #expect(verdict.isServed == (isFine && cover != .leaving))
             sight.life = .isGone
             #expect(Verdict(sight.overview.services[0], in: sight).isTrouble)
             sight.life = .runs
         }
+    }
+
+    @Test("the limit is no trouble while nobody waits for it")
+    func limit() {
+        var sight = Sample.sight
+        sight.overview.services[0].counts.overflowTime = 0
+        sight.overview.services[0].load.waiting = 0
+        let quiet = Verdict(sight.overview.services[0], in: sight)
+        #expect(!quiet.isTrouble && quiet.headline == "fine: all 100 processes there may be are busy, and nobody waits")
+        sight.overview.services[0].load.waitingSeen = 0
+        #expect(
+            Verdict(sight.overview.services[0], in: sight).headline == "fine: all 100 processes there may be are busy"
+        )
+        sight.overview.services[0].counts.overflowTime = Sample.now
+        let full = Verdict(sight.overview.services[0], in: sight)
+        #expect(full.isTrouble && full.headline == "limit reached: 100 busy, ? waiting, queue full")
+    }
+
+    @Test("a process that is being started is not idle, and after a failure not fine")
+    func starting() {
+        var sight = Sample.sight
+        sight.overview.services[1].load.cover = .idleProcesses
+        sight.overview.services[1].load.starting = 1
+        let again = Verdict(sight.overview.services[1], in: sight)
+        #expect(again.isTrouble)
+        #expect(again.headline == "1 process is being started, after a failure 17s ago: process 4300 exit status 1")
+        // That was another time.
+        sight.overview.services[1].counts.troubleTime = Sample.now - 120_001
+        let calm = Verdict(sight.overview.services[1], in: sight)
+        #expect(!calm.isTrouble && calm.headline == "fine: 1 process is being started" && calm.brief == "starting")
+        sight.overview.services[1].load.idle = 2
+        #expect(
+            Verdict(sight.overview.services[1], in: sight).headline == "fine: 2 processes are idle, 1 being started"
+        )
+    }
+
+    @Test("clients that wait where nobody takes them are told of")
+    func remarks() {
+        var sight = Sample.sight
+        (sight.overview.services[1].load.waiting, sight.overview.services[1].load.waitingSeen) = (6, Sample.now - 900)
+        #expect(Verdict(sight.overview.services[1], in: sight).remarks.first == "6 clients wait in its queue")
     }
 }

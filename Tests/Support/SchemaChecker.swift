@@ -26,6 +26,15 @@ package struct SchemaChecker {
         return complaints
     }
 
+    /// Of one of the schema's definitions.
+    package func complaints(about data: Data, as name: String) throws -> [String] {
+        var complaints: [String] = []
+        try check(JSONSerialization.jsonObject(with: data), against: ["$ref": "#/$defs/\(name)"], at: "$") {
+            complaints.append($0)
+        }
+        return complaints
+    }
+
     /// Members that the schema lists and none of the documents has.
     package func unused(by documents: [Data]) throws -> [String] {
         var (listed, seen) = (Set<String>(), Set<String>())

@@ -3,20 +3,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import MasterConfig
 import SystemCalls
 
 /// The version, and what tells this very build from others: the commit, if `scripts/mark-commit` put it into the
 /// program, or else the build id that the linker gave it.
-enum BuildMark {
-    static let version = "0.7.0-dev"
+package enum BuildMark {
+    package static let version = "0.7.0-dev"
 
-    static var versionLine: String {
+    /// Version and mark of the program that runs.
+    package static var text: String {
         let program = (try? readFile("/proc/self/exe"))?.bytes ?? []
-        return line(program)
+        return text(program)
     }
 
-    static func line(_ program: [UInt8]) -> String {
+    private static func text(_ program: [UInt8]) -> String {
         let sections = ELFSections(program)
         var mark = "of an unknown commit"
         if let commit = sections?.content(of: ".quartermaster.commit") {
@@ -24,7 +24,7 @@ enum BuildMark {
         } else if let id = sections?.content(of: ".note.gnu.build-id")?.dropFirst(16), !id.isEmpty {
             mark = "build " + id.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         }
-        return "Quartermaster \(version) (\(mark)), compatible with Postfix \(BuiltinDefaults.debian.mailVersion)"
+        return "\(version) (\(mark))"
     }
 }
 
