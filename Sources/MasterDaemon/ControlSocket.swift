@@ -85,6 +85,12 @@ struct ControlSocket: ~Copyable {
         listener = consume socket
     }
 
+    /// Nobody finds the way to it any more. Clients that have come stay.
+    mutating func abandon(loop: inout EventLoop) {
+        if let listenerWatch { loop.remove(listenerWatch) }
+        (listenerWatch, listener) = (nil, nil)
+    }
+
     /// Turns to the listener again, after `pause`.
     mutating func listen(loop: inout EventLoop) throws(SystemError) {
         if let listenerWatch { try loop.start(listenerWatch) }

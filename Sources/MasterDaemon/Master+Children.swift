@@ -71,8 +71,7 @@ extension Master {
 
     /// Before another process can have the pid.
     private func keepCounts(ofProcess pid: Int32, _ id: ServiceID?) {
-        let entry = id.flatMap { service($0)?.plan.entry }
-        let name = entry.map { "\($0.nameAsWritten)/\($0.type.rawValue)" }
+        let name = id.flatMap { service($0)?.fullName }
         workerCounting.processEnded(pid, of: name, owner, nowMilliseconds: loop.now.milliseconds, log)
     }
 }

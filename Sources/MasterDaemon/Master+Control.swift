@@ -17,8 +17,6 @@ struct ControlWaiter {
     enum Matter {
         /// The result of the reload that is under way, or about to be.
         case reload
-        /// What a process of its own finds.
-        case check
         /// These services' processes leave.
         case drain([ServiceID])
         /// The service gets fresh processes.
@@ -27,7 +25,7 @@ struct ControlWaiter {
         /// It may take for ever, and goes on without anybody who waits.
         var isLong: Bool {
             switch self {
-            case .reload, .check: false
+            case .reload: false
             case .drain, .retire: true
             }
         }
@@ -59,11 +57,18 @@ struct ControlDesk: ~Copyable {
 
 // The socket: opening, clients that come, clients that say something.
 extension Master {
-    var controlPath: String { "pid/\(processName).control" }
+    /// Whatever the name of the program: masterctl knows no other.
+    private var controlPath: String { "pid/master.control" }
 
-    /// At the start, and at a reload while there is none. master does without when it cannot be had.
+    /// At the start, and at a reload while there is none, or none that can be found. master does without when it cannot
+    /// be had.
     func openControl() {
-        if desk.socket.isOpen { return }
+        if desk.socket.isOpen {
+            let kind = (try? facts(ofPath: controlPath, followingLinks: false))?.kind
+            if kind == .socket { return }
+            log.warning("control socket \(controlPath): was removed or replaced -- making another one")
+            desk.socket.abandon(loop: &loop)
+        }
         do throws(EndpointFailure) {
             try desk.socket.open(at: controlPath, loop: &loop)
             desk.isOpenRefusalTold = false
@@ -171,6 +176,9 @@ extension Master {
 
     /// The last line.
     func answer(_ slot: SlotID, _ status: ControlReply.Status, _ text: String) {
+        // Whoever was told that something is done may look at once.
+        turn.isQuiet = false
+        publish()
         say(.result(status, text), to: slot)
         desk.waiters.removeAll { $0.client == slot }
         controlListensAgain()
@@ -213,7 +221,7 @@ extension Master {
     }
 
     var activeServices: [RunningService] {
-        services.compactMap { $0 }.filter { policy.view(of: $0.id).map { !$0.isLeaving } ?? false }
+        services.compactMap { $0 }.filter { isActive($0) }
     }
 
     /// The one service that is meant; when there is none or more than one, the client is told.
@@ -263,7 +271,7 @@ extension Master {
             ] {
                 for plan in plans { say(.change(change, service: plan.fullName), to: slot) }
             }
-            answer(slot, .ok, "reload accepted")
+            answer(slot, .ok, "reload accepted" + (changes.isEmpty ? ": no service was added, removed or changed" : ""))
         }
     }
 }

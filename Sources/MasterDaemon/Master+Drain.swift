@@ -47,7 +47,7 @@ extension Master {
         if let reference {
             guard let service = named(reference, slot) else { return }
             guard policy.view(of: service.id)?.wishes.contains(.drained) == true else {
-                return answer(slot, .ok, "\(service.fullName) was not drained")
+                return answerIdle(slot, service, unless: .disabled, "was not drained")
             }
             cancelStop()
             policy.resumeAsked(service.id, now: now)
@@ -60,6 +60,17 @@ extension Master {
         for service in drained { policy.resumeAsked(service.id, now: now) }
         carryOut()
         answer(slot, .ok, drained.isEmpty ? "nothing was drained" : "\(counted(drained.count, "service")) resumed")
+    }
+
+    /// There was nothing to take back. Where something else keeps the service from its clients, that was meant, and is
+    /// not done.
+    private func answerIdle(_ slot: SlotID, _ service: RunningService, unless wish: SteeringWishes, _ text: String) {
+        let name = service.fullName
+        guard policy.view(of: service.id)?.wishes.contains(wish) == true else {
+            return answer(slot, .ok, "\(name) \(text)")
+        }
+        let (state, cure) = wish == .disabled ? ("disabled", "enable") : ("drained", "resume")
+        answer(slot, .refused, "\(name) \(text): it is \(state), and masterctl \(cure) \(name) ends that")
     }
 
     /// master does not end: somebody wants something served.
@@ -78,7 +89,7 @@ extension Master {
     func enable(_ reference: ServiceReference, for slot: SlotID) {
         guard let service = named(reference, slot) else { return }
         guard policy.view(of: service.id)?.wishes.contains(.disabled) == true else {
-            return answer(slot, .ok, "\(service.fullName) was not disabled")
+            return answerIdle(slot, service, unless: .drained, "was not disabled")
         }
         policy.enableAsked(service.id, now: now)
         carryOut()
@@ -87,6 +98,11 @@ extension Master {
 
     func retire(_ reference: ServiceReference, for slot: SlotID) {
         guard let service = named(reference, slot) else { return }
+        if let view = policy.view(of: service.id) {
+            let name = service.fullName
+            if !view.wishes.isEmpty { return answer(slot, .refused, "\(name) is \(whyNotRetired(service.id))") }
+            if view.total == 0, !view.isSpawnInFlight { return answer(slot, .ok, "\(name) has no process to replace") }
+        }
         policy.retireAsked(service.id, now: now)
         letWait(ControlWaiter(client: slot, matter: .retire(service.id)))
     }
@@ -119,7 +135,7 @@ extension Master {
             if desk.waiters.contains(where: { $0.client == waiter.client }) { tellProgress(to: waiter) }
             endIfStopped()
         case .retire: tellProgress(to: waiter)
-        case .reload, .check: break
+        case .reload: break
         }
     }
 
@@ -150,7 +166,10 @@ extension Master {
             let others = waiter.cutOffCount - waiter.cutOff.count
             let more = others > 0 ? " and \(others) more" : ""
             let list = waiter.cutOff.joined(separator: ", ")
-            return (.failed, "\(counted(waiter.cutOffCount, "process", "processes")) cut off: \(list)\(more)")
+            let end = desk.stopping != nil ? "master ends" : "drained"
+            return (
+                .failed, "\(end), with \(counted(waiter.cutOffCount, "process", "processes")) cut off: \(list)\(more)"
+            )
         }
         if desk.stopping != nil { return (.ok, "all processes have left, and master ends") }
         let isRefusing = drained.contains { policy.view(of: $0)?.isRefusing == true }
@@ -172,9 +191,15 @@ extension Master {
                 answer(waiter.client, .failed, "descriptors are short: nothing has changed; try again")
             case .failedStart:
                 answer(waiter.client, .failed, "new processes of \(name) fail, as the log tells: the old ones stay")
-            case .overtaken: answer(waiter.client, .failed, "\(name) is drained, disabled or removed")
+            case .overtaken: answer(waiter.client, .failed, "\(name) is \(whyNotRetired(id))")
             }
         }
+    }
+
+    private func whyNotRetired(_ id: ServiceID) -> String {
+        guard let view = policy.view(of: id), !view.isLeaving else { return "removed" }
+        return view.wishes.contains(.disabled)
+            ? "disabled: it has no processes to replace" : "drained: its processes leave"
     }
 
     /// For those who wait for a drain of the service.
@@ -199,11 +224,13 @@ extension Master {
         switch waiter.matter {
         case .drain(let drained):
             let left = drained.reduce(0) { $0 + Int(policy.view(of: $1)?.total ?? 0) }
+            if left == 0 { return }
             say(.progress("\(counted(left, "process", "processes")) left to wait for"), to: waiter.client)
         case .retire(let id):
             let left = Int(policy.view(of: id)?.former ?? 0)
+            if left == 0 { return }
             say(.progress("\(counted(left, "process", "processes")) left to replace"), to: waiter.client)
-        case .reload, .check: break
+        case .reload: break
         }
     }
 

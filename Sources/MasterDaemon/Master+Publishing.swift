@@ -31,7 +31,8 @@ extension Master {
             if !board.isIntact { return loseBoard("was emptied", moment) }
         }
         if policy.hasChanges { tellChanges() }
-        let state: MasterState = desk.drainOfAll == nil ? .running : .draining
+        let state: MasterState =
+            desk.stopping != nil ? .stopping : desk.drainOfAll != nil ? .draining : .running
         if board.master.state != state {
             board.master.state = state
             publishMaster()
@@ -77,9 +78,9 @@ extension Master {
         boardProblem = text
     }
 
-    var statusPath: String { Self.statusPath(processName) }
-
-    static func statusPath(_ processName: String) -> String { "pid/\(processName).status" }
+    /// Whatever the name of the program: those who look for it know no other.
+    static let statusPath = "pid/master.status"
+    private var statusPath: String { Self.statusPath }
 
     // MARK: master itself
 
@@ -99,18 +100,21 @@ extension Master {
     }
 
     /// A reload has ended.
-    func publishReload(_ result: ReloadOutcome.Result, problems: Int) {
+    func publishReload(_ report: ReloadReport) {
+        let result: ReloadOutcome.Result = report.isAccepted ? .accepted : .refused
         lookAtBoard()
         lookAtCounting()
         publish()
         var outcome = ReloadOutcome()
         (outcome.ended, outcome.cause, outcome.result) = (now.milliseconds, .signal, result)
-        outcome.problems = UInt64(problems)
+        let problems = report.problems.count { $0.severity == .fatal }
+        let warnings = report.problems.count { $0.severity == .warning }
+        (outcome.problems, outcome.warnings) = (UInt64(problems), UInt64(warnings))
         board.master.lastReload = outcome
         board.master[result == .accepted ? .reloads : .reloadsRefused] += 1
         describeBoard()
         publishMaster()
-        publish(result == .accepted ? .reload : .reloadRefused, value: Int64(problems))
+        publish(result == .accepted ? .reload : .reloadRefused, value: Int64(report.isAccepted ? warnings : problems))
     }
 
     // MARK: events
@@ -122,9 +126,7 @@ extension Master {
         event.time = Clock.millisecondsSince1970()
         if let id {
             event.service = UInt32(bitPattern: id.index)
-            if let entry = service(id)?.plan.entry {
-                event.serviceName = "\(entry.nameAsWritten)/\(entry.type.rawValue)"
-            }
+            if let name = service(id)?.fullName { event.serviceName = name }
         }
         board.write(event)
     }

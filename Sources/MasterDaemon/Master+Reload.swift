@@ -73,8 +73,9 @@ extension Master {
         let report = ReloadReport(outcome: outcome, problems: problems, mainPath: settings.mainPath)
         lastReload = report
         for line in report.lines { line.level == .warning ? log.warning(line.text) : log.info(line.text) }
+        // Whoever is told of the result may look at once.
+        publishReload(report)
         tellReloadResult(report)
-        publishReload(report.isAccepted ? .accepted : .refused, problems: problems.count { $0.severity != .info })
     }
 
     /// Applies the model, at start as at a reload: kept services get a new channel, new ones start, the others go.

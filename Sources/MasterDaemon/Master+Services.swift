@@ -47,6 +47,8 @@ extension Master {
 
     func queueCount(_ id: ServiceID) -> QueueCount {
         guard let service = service(id) else { return QueueCount() }
+        // Nobody takes clients from the queue of a service that is not served: while it is empty, one call tells all.
+        if policy.view(of: id)?.coverage != .saturated, lookAtQueue(id) == .noClient { return .empty }
         return clientCounter.count(of: service.listeners, service.plan.endpoint)
     }
 

@@ -87,7 +87,7 @@ final class Master {
         spawner = Spawner(flow: flow)
         self.locks = locks
         areChildrenVerbose = log.verbosity > 0
-        board = StatusBoard(path: Self.statusPath(invocation.processName))
+        board = StatusBoard(path: Self.statusPath)
         board.master.started = self.loop.now.milliseconds
         self.manager = ServiceManager(manager)
         policy.isVerbose = log.verbosity > 0

@@ -70,7 +70,7 @@ enum OfferMatching {
         _ offers: [(name: String, form: OfferedForm)]
     ) -> [SocketSource]? {
         let type = plan.entry.type
-        let names = [plan.entry.nameAsWritten, "\(plan.entry.nameAsWritten)/\(type.rawValue)"]
+        let names = [plan.entry.nameAsWritten, plan.fullName]
         let named = offers.indices.filter { offers[$0].form.fits(type) && names.contains(offers[$0].name) }
         switch plan.endpoint {
         case .path:

@@ -28,7 +28,7 @@ struct ServiceChanges: Equatable, Sendable {
     private static func list(_ plans: [ServicePlan]) -> String {
         var text = ""
         for (index, plan) in plans.enumerated() {
-            let name = "\(plan.entry.nameAsWritten)/\(plan.entry.type.rawValue)"
+            let name = plan.fullName
             if index > 0, text.utf8.count + name.utf8.count + 2 > longestList {
                 return text + " and \(plans.count - index) more"
             }

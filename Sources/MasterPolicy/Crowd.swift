@@ -14,12 +14,21 @@ package struct QueueCount: Hashable, Sendable {
     package var turnedAway: UInt64
     /// Of the endpoints at which the kernel does not count them (all others): one has no room left.
     package var isFull: Bool
+    /// The queue was only looked at, and it was empty: the rest is not known.
+    package private(set) var isLookOnly = false
 
     package init(waiting: Int32 = 0, room: Int32 = 0, turnedAway: UInt64 = 0, isFull: Bool = false) {
         self.waiting = waiting
         self.room = room
         self.turnedAway = turnedAway
         self.isFull = isFull
+    }
+
+    /// Nobody waits.
+    package static var empty: QueueCount {
+        var count = QueueCount()
+        count.isLookOnly = true
+        return count
     }
 }
 
@@ -32,7 +41,9 @@ package struct QueueCount: Hashable, Sendable {
 ///     full                       | yes          | yes                               | a note, once in an interval
 ///     any                        | any, and the queue overflowed since the last count | a note, once in an interval
 ///
-/// A queue that is emptied at once is what busy services have; only one that stands is worth a word.
+/// A queue that is emptied at once is what busy services have; only one that stands is worth a word. Clients of a
+/// service that is throttled, drained, disabled or without a channel are counted, too, for whoever looks at master; why
+/// they wait was said already.
 struct Crowd: Hashable, Sendable {
     /// Every count since then has seen clients.
     var since: PolicyTime?
@@ -75,6 +86,8 @@ struct Crowd: Hashable, Sendable {
         return overflows
     }
 
+    mutating func lookedAtEmpty(_ now: PolicyTime) { (since, lastCount) = (nil, now) }
+
     func hasLasted(_ now: PolicyTime) -> Bool {
         since.map { now.milliseconds - $0.milliseconds >= Self.patienceMilliseconds } ?? false
     }
@@ -82,12 +95,12 @@ struct Crowd: Hashable, Sendable {
 
 // A count decides nothing; it is for whoever looks at master, and for the log.
 extension Policy {
-    /// The limit is reached: how many clients that keeps waiting is counted now and then.
+    /// Nobody takes clients now: how many that keeps waiting is counted now and then.
     mutating func countSoon(_ slot: Int, _ now: PolicyTime) {
         if services[slot].looks.due == nil { planLook(slot, after: Crowd.countMilliseconds, now) }
     }
 
-    /// A look is due at a full service.
+    /// A look is due at a service whose clients have to wait.
     mutating func countIfDue(_ slot: Int, _ now: PolicyTime) {
         let pause = services[slot].crowd.pause(now)
         if pause > 0 { planLook(slot, after: pause, now) } else { want(.countClients(services[slot].id)) }
@@ -99,8 +112,10 @@ extension Policy {
         let isSaturated = services[slot].coverage == .saturated
         services[slot].account(until: now)
         services[slot].figures.looked(waiting: count.waiting, isSaturated: isSaturated, now)
-        let overflows = services[slot].crowd.take(count, isFull: isSaturated, now)
         tell(slot, .load)
+        defer { if services[slot].keepsWaiting { countSoon(slot, now) } }
+        if count.isLookOnly { return services[slot].crowd.lookedAtEmpty(now) }
+        let overflows = services[slot].crowd.take(count, isFull: isSaturated, now)
         if overflows > 0 || services[slot].figures.queueRoom != count.room { tell(slot, .figures) }
         services[slot].figures.queueRoom = count.room
         if overflows > 0 {
@@ -111,7 +126,6 @@ extension Policy {
         }
         noteWait(slot, count, now)
         noteOverflow(slot, count, now)
-        if isSaturated { countSoon(slot, now) }
     }
 
     private mutating func noteWait(_ slot: Int, _ count: QueueCount, _ now: PolicyTime) {
@@ -140,6 +154,14 @@ extension Policy {
 }
 
 extension Service {
+    /// Whoever comes has to wait, and neither children nor master notice it.
+    var keepsWaiting: Bool {
+        switch coverage {
+        case .saturated, .held, .noChannel, .throttled: idle == 0
+        case .leaving, .spawning, .idleChild, .uncovered: false
+        }
+    }
+
     /// Whether the interval between two warnings of a kind has passed.
     func isWarningDue(after last: PolicyTime?, _ now: PolicyTime) -> Bool {
         last.map { now > $0.advanced(bySeconds: Int(rules.warningSeconds)) } ?? true

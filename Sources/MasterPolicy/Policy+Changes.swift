@@ -202,7 +202,8 @@ extension Policy {
 extension Service {
     fileprivate var line: ServiceLine {
         ServiceLine(
-            coverage: coverage,
+            // Those in the queue are served still, but nobody looks after whoever comes.
+            coverage: stage == .active && steering.phase == .emptying ? .held : coverage,
             isDisabled: steering.wishes.contains(.disabled),
             starting: starting,
             idle: idle - starting,

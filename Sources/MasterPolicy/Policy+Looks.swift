@@ -54,7 +54,7 @@ extension Policy {
         services[slot].looks.due = nil
         if isLookWorthwhile(slot) { return want(.lookAtQueue(id)) }
         services[slot].looks.pause()
-        if services[slot].coverage == .saturated { countIfDue(slot, now) }
+        if services[slot].keepsWaiting { countIfDue(slot, now) }
     }
 
     mutating func stopLooks(_ slot: Int) {

@@ -56,6 +56,7 @@ extension Policy {
             refuseIfWished(slot)
             if services[slot].steering.isRefusing {
                 services[slot].steering.phase = .emptying
+                tell(slot, .load)
                 planSteeringLook(slot, now)
             } else {
                 leave(slot, now)

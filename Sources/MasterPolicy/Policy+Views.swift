@@ -117,7 +117,8 @@ extension Policy {
         services[index].stage == .vacant ? nil : ServiceView(services[index])
     }
 
-    /// The figures of the service with this index, up to `now`. Those of a vacant index are of its last service.
+    /// The figures of the service with this index, up to `now`. Those of a vacant index are of its last service. For
+    /// tests: the status page has `plainFigures`, and its readers count on from there.
     package func figures(at index: Int, until now: PolicyTime) -> ServiceFigures {
         var figures = services[index].figures
         let isSaturated = services[index].coverage == .saturated
@@ -125,6 +126,7 @@ extension Policy {
         return figures
     }
 
+    /// For tests.
     package var childCount: Int { children.count }
 
     /// Number of services that are active or leaving.

@@ -97,14 +97,12 @@ extension Policy {
         if services[slot].watch != services[slot].watchWanted { changeWatch(slot) }
         if isVerbose, before != after { noteCoverage(slot) }
         measureIfDue(slot)
+        if services[slot].keepsWaiting { countSoon(slot, now) }
         guard after == .saturated else {
             services[slot].figures.isCrowded = false
             return
         }
-        if before != .saturated {
-            counters.limitsReached += 1
-            countSoon(slot, now)
-        }
+        if before != .saturated { counters.limitsReached += 1 }
         noteLimit(slot, now)
     }
 

@@ -15,7 +15,10 @@ import Testing
         defer { system.end() }
         try system.start()
         let idle = try system.masterctl("reload")
-        #expect(idle.succeeded && idle.output == "reload accepted\n", "\(idle)")
+        #expect(
+            idle.succeeded && idle.output == "reload accepted: no service was added, removed or changed\n",
+            "\(idle)"
+        )
         try system.setServices([Line.unix("one", "argv"), Line.unix("three", "serve")])
         let result = try system.masterctl("reload")
         #expect(result.succeeded, "\(result)")
@@ -71,7 +74,7 @@ import Testing
         for asker in askers {
             let result = asker.finish()
             #expect(result.succeeded, "\(result)")
-            #expect(result.output.hasSuffix("reload accepted\n"))
+            #expect(result.output.hasSuffix("reload accepted: no service was added, removed or changed\n"))
         }
         #expect(system.count(") asks: reload") == 5)
     }
@@ -138,6 +141,23 @@ import Testing
         try system.settle()
         #expect(system.count("starting a process") == before)
         #expect(try system.masterctl("verbose", "maybe").status == 64)
+    }
+
+    @Test("a socket that was removed is made again at the next reload")
+    func removedSocket() throws {
+        let system = try MailSystem([Line.unix("one", "serve")])
+        defer { system.end() }
+        let master = try system.start()
+        let path = system.queueDirectory + "/pid/master.control"
+        #expect(unlink(path) == 0)
+        let lost = try system.masterctl("version")
+        #expect(lost.status == 2, "\(lost)")
+        #expect(try system.reload())
+        #expect(try system.masterctl("version").succeeded)
+        #expect(system.count(": was removed or replaced -- making another one") == 1, "\(system.log)")
+        #expect(try system.reload())
+        #expect(try system.masterctl("version").succeeded && master.isRunning)
+        #expect(system.count(": was removed or replaced -- making another one") == 1, "\(system.log)")
     }
 
     @Test("no master, a dead one, another user's: the reason, and an exit status of its own")

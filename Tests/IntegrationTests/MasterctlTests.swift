@@ -63,19 +63,46 @@ extension MailSystem {
         let directory = system.queueDirectory + "/public/"
         let (bad, held) = (try Caller(.path(directory + "bad")), try Caller(.path(directory + "full")))
         defer { withExtendedLifetime((bad, held)) {} }
-        #expect(eventually { (try? system.masterctl("why", "bad").status) == 1 })
+        #expect(eventually { (try? system.masterctl("why", "bad"))?.output.contains("throttled for another ") == true })
         let throttled = try system.masterctl("why", "bad")
         #expect(throttled.output.contains("bad/unix: throttled for another "), "\(throttled)")
         #expect(throttled.output.contains("exit status 3"), "\(throttled)")
+        // Nobody serves them, and master counts them all the same.
+        let crowd = try (0..<3).map { _ in try Caller(.path(directory + "bad")) }
+        defer { withExtendedLifetime(crowd) {} }
+        #expect(
+            eventually {
+                (try? system.masterctl("status", "bad"))?.output.contains("waiting        4 clients ") == true
+            }
+        )
+        // The one process is busy; somebody has to wait for it to make that a trouble.
+        #expect(eventually { (try? system.masterctl("why", "full"))?.output.contains("fine: the 1 process") == true })
+        let waiting = try Caller(.path(directory + "full"))
+        defer { withExtendedLifetime(waiting) {} }
         #expect(eventually { (try? system.masterctl("why", "full").status) == 1 })
         let full = try system.masterctl("why", "full/unix")
-        #expect(full.output.contains("full/unix: limit reached: 1 busy"), "\(full)")
+        #expect(full.output.contains("full/unix: limit reached: 1 busy, 1 waiting"), "\(full)")
+        // All that are in trouble, whether asked for by name or not.
+        let all = try system.masterctl("why")
+        #expect(all.status == 1 && all.output.contains("full/unix: ") && all.output.contains("gone/unix: "), "\(all)")
+        #expect(!all.output.contains("good/unix"), "\(all)")
+        let lines = try system.masterctl("why", "--json").output.split(separator: "\n")
+        #expect(lines.count >= 2 && lines.allSatisfy { $0.contains("\"isServed\":false") }, "\(lines)")
         let good = try system.masterctl("why", "good")
         #expect(good.status == 0 && good.output.contains("good/unix: fine"), "\(good)")
         let gone = try system.masterctl("why", "gone")
         #expect(gone.status == 1 && gone.output.contains("program missing: \(system.daemonDirectory)/no-such-program"))
         let none = try system.masterctl("why", "bod")
-        #expect(none.status == 1 && none.output.contains("there is no service \"bod\". There are: bad/unix full/unix"))
+        #expect(
+            none.status == 1 && none.output.contains("there is no service \"bod\" (did you mean bad/unix?)"),
+            "\(none)"
+        )
+        let nothing = try system.masterctl("why", "something")
+        #expect(
+            nothing.output.contains("there is no service \"something\". There are: bad/unix full/unix"),
+            "\(nothing)"
+        )
+        #expect(try system.masterctl("why", "no-such-program").output.contains("gone/unix: program missing"))
         let status = try system.masterctl("status")
         #expect(status.status == 1 && status.output.contains("  full/unix  "), "\(status)")
 
@@ -83,10 +110,10 @@ extension MailSystem {
         #expect(events.status == 0 && events.output.contains(" bad/unix: throttled: no process is started for 2 s"))
         #expect(!events.output.contains("full/unix"))
         let fails = try system.masterctl("events", "--json", "--kind", "fail", "--since", "1h")
-        let lines = try fails.output.split(separator: "\n").map { line in
+        let failed = try fails.output.split(separator: "\n").map { line in
             try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
         }
-        #expect(!lines.isEmpty && lines.allSatisfy { $0["kind"] as? String == "fail" && $0["value"] as? Int == 3 })
+        #expect(!failed.isEmpty && failed.allSatisfy { $0["kind"] as? String == "fail" && $0["value"] as? Int == 3 })
         #expect(try system.masterctl("events", "--kind", "bang").status == 64)
         #expect(try system.masterctl("events", "--since", "soon").status == 64)
     }
@@ -108,6 +135,39 @@ extension MailSystem {
         let top = try system.masterctl("top", "--delay", "0.2")
         #expect(top.status == 0 && top.output.contains("talk/unix") && !top.output.contains("\u{1b}"), "\(top)")
         #expect(try system.masterctl("top", "--delay", "0").status == 64)
+        #expect(!top.output.contains("LAST MINUTE"), "\(top)")
+        let command = [BuiltProducts.path("masterctl"), "top", "--delay", "0.2", "-c", system.configDirectory]
+        let narrow = try run(command, environment: ["COLUMNS": "60"], timeout: patience)
+        #expect(narrow.output.split(separator: "\n").allSatisfy { $0.count < 60 }, "\(narrow)")
+    }
+
+    @Test("the command line: -c before the command, hints, and a version of its own")
+    func commandLine() throws {
+        let system = try MailSystem([Line.unix("talk", "serve")])
+        defer { system.end() }
+        func masterctl(_ arguments: String...) throws -> ProcessResult {
+            try run([BuiltProducts.path("masterctl")] + arguments, timeout: patience)
+        }
+        let nobody = try masterctl("-c", system.configDirectory, "status")
+        #expect(nobody.status == 2 && nobody.output.contains("was edited since master was started"), "\(nobody)")
+        try system.start()
+        #expect(try masterctl("-c", system.configDirectory, "status", "talk").status == 0)
+        #expect(try masterctl("-c", system.configDirectory, "services", "--json").output.hasPrefix("{"))
+        for words in [["statu"], ["-c", system.configDirectory, "statu"], ["help", "statu"]] {
+            let result = try run([BuiltProducts.path("masterctl")] + words, timeout: patience)
+            #expect(
+                result.status == 64 && result.output.contains("no command \"statu\" (did you mean status?)"),
+                "\(result)"
+            )
+        }
+        #expect(try masterctl("sdfgh").output.contains("(there are: status services "))
+        let version = try masterctl("--version")
+        #expect(version.status == 0 && version.output.hasPrefix("masterctl of Quartermaster "), "\(version)")
+        #expect(try masterctl("help", "status").status == 0)
+        #expect(try masterctl("metrics", "--json", "-c", system.configDirectory).status == 64)
+        #expect(
+            try masterctl("drain", "--timeout", "-5", "-c", system.configDirectory).output.contains("wants seconds")
+        )
     }
 
     @Test("a package's masterctl knows the package's configuration; MAIL_CONFIG and -c say otherwise")
@@ -154,6 +214,19 @@ extension MailSystem {
         #expect(try system.reload())
         #expect(eventually { follower.output.contains(": reload accepted") })
         #expect(try system.masterctl("status").output.contains("accepted, asked for with SIGHUP"))
+
+        // What keeps nobody from a reload is no problem; what does is told again until it is put right.
+        try system.write(String(contentsOfFile: system.mainCf, encoding: .utf8) + "max_idl = 5\n", to: system.mainCf)
+        #expect(try system.reload())
+        let warned = try system.masterctl("status")
+        #expect(warned.status == 0 && warned.output.contains(" ago, accepted with 1 warning, asked for"), "\(warned)")
+        try system.write("nonsense\n", to: system.masterCf)
+        #expect(try !system.reload())
+        let refused = try system.masterctl("status")
+        #expect(refused.status == 1, "\(refused)")
+        #expect(refused.output.contains(" ago, REFUSED for 1 problem and 1 warning, asked for"), "\(refused)")
+        #expect(refused.output.contains("masterctl check says what is wrong now\nevery service takes clients\n"))
+        #expect(eventually { follower.output.contains(": reload accepted with 1 warning") })
     }
 
     @Test("what is no page is called by its name")

@@ -71,6 +71,9 @@ import Testing
         #expect(!waiting.peek())
         let again = try system.masterctl("drain")
         #expect(again.succeeded, "what is drained is drained: \(again)")
+        #expect(!again.output.contains("0 processes"), "\(again)")
+        let enabled = try system.masterctl("enable", scene.service)
+        #expect(enabled.status == 1 && enabled.output.contains(" was not disabled: it is drained, and"), "\(enabled)")
         let resumed = try system.masterctl("resume", scene.service)
         #expect(resumed.succeeded && resumed.output.contains(" is served again\n"), "\(resumed)")
         #expect(waiting.readAll()?.hasSuffix(" patient\n") == true)
@@ -108,7 +111,10 @@ import Testing
         let pid = try #require(system.servingChildren().first)
         let result = try system.masterctl("drain", "talk", "--timeout", "1")
         #expect(result.status == 1, "\(result)")
-        #expect(result.output.contains("masterctl: 1 process cut off: talk/unix pid \(pid)\n"), "\(result)")
+        #expect(
+            result.output.contains("masterctl: drained, with 1 process cut off: talk/unix pid \(pid)\n"),
+            "\(result)"
+        )
         #expect(client.readAll() != " half \n")
         #expect(system.count(" pid \(pid) is cut off: it was still at work at the deadline of the drain") == 1)
         #expect(system.count("killed by signal") == 0 && system.count("throttling") == 0, "\(system.log)")
@@ -218,7 +224,14 @@ import Testing
         defer { system.end() }
         let client = try scene.holdingClient()
         #expect(try system.masterctl("disable", scene.service).succeeded)
+        // Whoever was told that it is done sees it.
+        let why = try system.masterctl("why", scene.service)
+        #expect(why.status == 1 && why.output.contains(": disabled\n"), "\(why)")
         #expect(scene.isRefusing)
+        let resumed = try system.masterctl("resume", scene.service)
+        #expect(resumed.status == 1 && resumed.output.contains(" was not drained: it is disabled, and"), "\(resumed)")
+        let retired = try system.masterctl("retire", scene.service)
+        #expect(retired.status == 1 && retired.output.contains(" is disabled: it has no processes to"), "\(retired)")
         #expect(client.send("done\n"))
         #expect(client.readAll()?.hasSuffix(" half done\n") == true, "who is served is served to the end")
         #expect(try system.masterctl("enable", scene.service).output.hasSuffix(" is served again\n"))
@@ -336,7 +349,10 @@ import Testing
         #expect(back.status == 1 && back.output.contains("the drain was taken back"), "\(back)")
         #expect(scene.master.isRunning && Caller.pid(scene.place) != nil)
         let result = try system.masterctl("stop", "--timeout", "1")
-        #expect(result.status == 1 && result.output.contains("1 process cut off: talk/unix pid "), "\(result)")
+        #expect(
+            result.status == 1 && result.output.contains("master ends, with 1 process cut off: talk/unix pid "),
+            "\(result)"
+        )
         #expect(scene.master.finish().status == 0)
         withExtendedLifetime(client) {}
     }

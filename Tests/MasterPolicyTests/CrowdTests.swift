@@ -165,6 +165,34 @@ import Testing
         #expect(counts == 10)
     }
 
+    @Test("clients of a service that nobody serves are counted once a second, and nothing is said of their wait")
+    mutating func unserved() {
+        let id = script.add(ServiceRules(processLimit: 2, throttleSeconds: 60))
+        let pid = script.client(id)
+        script.exit(pid, .exited(status: 1))
+        #expect(script.view(id).coverage == .throttled && script.view(id).looks.due != nil)
+        for second in 1...5 {
+            #expect(count(id, QueueCount(waiting: 6, room: 5)) == [])
+            #expect(script.policy.plainFigures(at: Int(id.index)).clientsWaiting == 6, "\(second)")
+        }
+        // While nobody waits, one look is enough; what is known of the queue stays.
+        #expect(count(id, .empty) == [])
+        #expect(script.policy.plainFigures(at: Int(id.index)).clientsWaiting == 0)
+        #expect(script.policy.plainFigures(at: Int(id.index)).queueRoom == 5)
+        // A queue that overflows is worth a word whoever serves it.
+        #expect(
+            count(id, QueueCount(waiting: 6, room: 5, isFull: true)) == [.queueOverflowed(id, times: 1, room: 5)]
+        )
+        script.act { $0.drainAsked(id, within: nil, refusing: false, now: $1) }
+        #expect(script.view(id).isHeld)
+        #expect(count(id, QueueCount(waiting: 7, room: 5)) == [])
+        script.act { $0.resumeAsked(id, now: $1) }
+        script.act { $0.releaseAsked(id, now: $1) }
+        #expect(script.view(id).coverage == .uncovered)
+        script.fire(.look(id))
+        #expect(script.effects.isEmpty && !script.isLookPlanned, "master sees whoever comes")
+    }
+
     @Test("a count for a service that is gone, or full no more, changes nothing")
     mutating func late() {
         let (id, processes) = fill(ServiceRules(processLimit: 1))

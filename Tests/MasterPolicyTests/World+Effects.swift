@@ -59,9 +59,18 @@ extension World {
             expect(idleCount == starting, "the queue is not measured beside those who are up")
             isMeasureAsked = true
         case .countClients:
-            let isFull = limit > 0 && processes.count >= limit && idleCount == 0
-            expect(isFull, "clients are counted where none can be served at once")
-            let count = sight == .clients ? QueueCount(waiting: 2, room: 1, turnedAway: 3) : QueueCount(room: 1)
+            let isFull = limit > 0 && processes.count >= limit
+            let isHeld = administrator.isHeld(policy.view(of: id))
+            expect(
+                idleCount == 0 && (isFull || isThrottleTimerRunning || isHeld || !registrations.hasChannel),
+                "clients are counted where none can be served at once"
+            )
+            let count =
+                switch sight {
+                case .clients: QueueCount(waiting: 2, room: 1, turnedAway: 3)
+                case .noClient: isFull ? QueueCount(room: 1) : .empty
+                case .notTold: QueueCount(room: 1)
+                }
             policy.clientsCounted(id, count, now: now)
         case .lookAtQueue:
             policy.queueLooked(id, newcomer.isInQueue && sight != .notTold ? .clients : sight, now: now)
