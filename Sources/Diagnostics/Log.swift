@@ -143,8 +143,11 @@ package final class Log {
         tellRefusal()
         refreshLastWords()
         let shown = "\(ident): \(severity.prefix)\(LogLine.sanitised(text))"
-        if copyToStandardError { LogFile.append(shown, to: .standardError) }
-        if severity == .fatal || severity == .panic, let witness { LogFile.append(shown, to: witness) }
+        if copyToStandardError {
+            LogFile.append(shown, to: .standardError)
+        } else if severity == .fatal || severity == .panic, let witness {
+            LogFile.append(shown, to: witness)
+        }
     }
 
     /// A log file that refuses its lines says so elsewhere: in the system's log or, without one, on standard error.
@@ -152,7 +155,8 @@ package final class Log {
         guard let refusal = sink.takeRefusal(), let path = sink.file?.path,
             refusalGate.pass(nowSeconds: Clock.monotonicNanoseconds() / 1_000_000_000) != nil
         else { return }
-        let text = "log file \(path): \(refusal.reason) -- lines are lost until this is put right"
+        let cure = LogFile.cure(for: path, refusal).map { " (\($0))" } ?? ""
+        let text = "log file \(path): \(refusal.reason) -- lines are lost until this is put right\(cure)"
         let body = LogLine.body(ident: ident, pid: processID(), .warning, text)
         var system = LogReceiver(.syslog(facility: LogLine.mailFacility), waits: false)
         if system.send(LogLine.syslog(facility: LogLine.mailFacility, .warning, body)) == .taken { return }

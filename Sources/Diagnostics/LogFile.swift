@@ -49,8 +49,21 @@ private func isBelowDev(_ path: String) -> Bool {
     return parent.owner == 0 && !parent.isWritableByOthers
 }
 
+extension LogFile {
+    /// What helps where the path alone does not tell: standard output can be used only by the user whose it is.
+    package static func cure(for path: String, _ refusal: CarefulOpenError) -> String? {
+        guard path == "/dev/stdout" || path == "/dev/stderr", case .cannot(_, let error) = refusal,
+            error.code == .permissionDenied
+        else { return nil }
+        return
+            "\(path) belongs to the user who has opened the terminal, file or pipe, and su or sudo does not change that:"
+            + " name a file below maillog_file_prefixes, or begin the command with a pipe of that user, as in"
+            + " su user -c 'master -d | cat'."
+    }
+}
+
 /// A log file that is opened for each line, so that a rotated one is left alone and a new one found.
-struct LogFile {
+package struct LogFile {
     let path: String
     /// Of a file that has to be created.
     var permissions: UInt32

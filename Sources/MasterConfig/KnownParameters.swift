@@ -56,8 +56,9 @@ package struct KnownParameters {
         let bytes = name.bytes
         for index in bytes.indices where bytes[index] == ASCII.underscore {
             let head = bytes[..<index].text
-            if prefixes.contains(head) { return true }
             let rest = bytes[(index + 1)...].text
+            // A service may call its parameters what it likes; what is nearly a setting of ours is one, mistyped.
+            if prefixes.contains(head) { return !ServiceSettings.isNearly(rest) }
             if transports.contains(head), Self.isForTransports(rest) || ServiceSettings.isSetting(rest) { return true }
         }
         return false

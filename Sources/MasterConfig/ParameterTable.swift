@@ -110,4 +110,15 @@ package struct ParameterTable: Sendable {
     static let ofSingleDaemons: [any ConfigParameter] = [
         postlogdWatchdogTimeout, anvilRateTimeUnit, anvilStatusUpdateTime, qmgrDaemonTimeout,
     ]
+    // The same, but ours: no other program's value refers to them.
+    static let exporterTimeout = TimeParameter("exporter_timeout", default: "10s", min: 1)
+    static let exporterClientLimit = IntegerParameter("exporter_client_limit", default: 100, min: 1)
+
+    /// Those that every process evaluates as it starts, and that a value can be wrong for.
+    static let ofEveryProcess: [any ConfigParameter] = [
+        maxIdle, maxUse, ipcTimeout, ipcIdle, ipcTTL, daemonTimeout, triggerTimeout, applicationEventDrainTime,
+        inFlowDelay, forkAttempts, forkDelay, defaultProcessLimit, serviceThrottleTime, multiInstanceEnable,
+        mailName, mailOwner, setgidGroup, defaultPrivs, syslogName, maillogFilePrefixes, postlogServiceName,
+        tcpWindowSize,
+    ]
 }

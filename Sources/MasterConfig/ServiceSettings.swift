@@ -52,6 +52,19 @@ package struct ServiceSettings: Equatable, Sendable {
         }
     }
 
+    /// Whether it is a letter or two away from being one.
+    static func isNearly(_ rest: String) -> Bool {
+        if isSetting(rest) { return false }
+        let forms =
+            [rest]
+            + Transport.allCases.compactMap { type in
+                rest.hasPrefix("\(type.rawValue)_") ? String(rest.dropFirst(type.rawValue.count + 1)) : nil
+            }
+        return forms.contains { form in
+            parameterNames.contains { EditDistance.between(form, $0, atMost: 2) != nil }
+        }
+    }
+
     /// The names for one service, the most exact one first.
     package static func names(of parameter: String, for entry: ServiceEntry) -> [String] {
         ["\(entry.nameAsWritten)_\(entry.type.rawValue)_\(parameter)", "\(entry.nameAsWritten)_\(parameter)"]

@@ -53,12 +53,28 @@ struct ControlSocket: ~Copyable {
 
     private var listener: Descriptor?
     private var listenerWatch: WatchID?
+    /// The file that leads to the listener.
+    private var file: FileFacts?
     private var clients = Slab<Client>(capacity: ControlSocket.clientLimit)
 
     var isOpen: Bool { listener != nil }
     var isFull: Bool { clients.count >= Self.clientLimit }
 
     // MARK: the listener
+
+    /// Whether clients still find the socket by its path: somebody may have removed or replaced the file.
+    func isInPlace(at path: String) -> Bool {
+        guard let file, let found = try? facts(ofPath: path, followingLinks: false) else { return false }
+        return (found.device, found.inode) == (file.device, file.inode)
+    }
+
+    /// Nobody can call any more. Clients that are there already stay.
+    mutating func closeListener(loop: inout EventLoop) {
+        if let listenerWatch { loop.remove(listenerWatch) }
+        listenerWatch = nil
+        listener = nil
+        file = nil
+    }
 
     /// Puts the socket in place. What an earlier life has left there goes; anything else that is there stays.
     mutating func open(at path: String, loop: inout EventLoop) throws(EndpointFailure) {
@@ -77,18 +93,13 @@ struct ControlSocket: ~Copyable {
             try changeMode(ofPath: path, 0o600)
             try number.setNonBlocking(true)
             try number.listen(backlog: 64)
+            file = try facts(ofPath: path, followingLinks: false)
             listenerWatch = try loop.watch(number, for: .readable, token: MasterEvent.controlCalled.token)
         } catch {
             try? removeFile(path)
             throw EndpointFailure(text: error.description, code: error.code)
         }
         listener = consume socket
-    }
-
-    /// Nobody finds the way to it any more. Clients that have come stay.
-    mutating func abandon(loop: inout EventLoop) {
-        if let listenerWatch { loop.remove(listenerWatch) }
-        (listenerWatch, listener) = (nil, nil)
     }
 
     /// Turns to the listener again, after `pause`.

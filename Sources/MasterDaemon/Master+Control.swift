@@ -60,14 +60,13 @@ extension Master {
     /// Whatever the name of the program: masterctl knows no other.
     private var controlPath: String { "pid/master.control" }
 
-    /// At the start, and at a reload while there is none, or none that can be found. master does without when it cannot
-    /// be had.
+    /// At the start, and at a reload while there is none, or none that is found. master does without when it cannot be
+    /// had.
     func openControl() {
         if desk.socket.isOpen {
-            let kind = (try? facts(ofPath: controlPath, followingLinks: false))?.kind
-            if kind == .socket { return }
-            log.warning("control socket \(controlPath): was removed or replaced -- making another one")
-            desk.socket.abandon(loop: &loop)
+            if desk.socket.isInPlace(at: controlPath) { return }
+            log.warning("control socket \(controlPath) was removed or replaced -- making it again")
+            desk.socket.closeListener(loop: &loop)
         }
         do throws(EndpointFailure) {
             try desk.socket.open(at: controlPath, loop: &loop)
@@ -84,7 +83,7 @@ extension Master {
 
     /// master ends.
     func closeControl() {
-        if desk.socket.isOpen { try? removeFile(controlPath) }
+        if desk.socket.isInPlace(at: controlPath) { try? removeFile(controlPath) }
     }
 
     /// Somebody calls. As many as there is room for are let in; the others wait.

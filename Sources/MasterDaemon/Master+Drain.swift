@@ -172,12 +172,21 @@ extension Master {
             )
         }
         if desk.stopping != nil { return (.ok, "all processes have left, and master ends") }
-        let isRefusing = drained.contains { policy.view(of: $0)?.isRefusing == true }
-        let clients = isRefusing ? "new clients are turned away" : "new clients wait"
+        let clients = clientsOf(drained)
         if drained.count == 1, let service = service(drained[0]) {
             return (.ok, "\(service.fullName) is drained: \(clients)")
         }
         return (.ok, "\(counted(drained.count, "service")) drained: \(clients)")
+    }
+
+    /// What new clients of drained services meet: each service has it as it was drained last with `--refuse`, or never.
+    private func clientsOf(_ drained: [ServiceID]) -> String {
+        let refusing = drained.filter { policy.view(of: $0)?.isRefusing == true }
+        if refusing.isEmpty { return "new clients wait" }
+        if refusing.count == drained.count { return "new clients are turned away" }
+        let names = refusing.prefix(10).compactMap { service($0)?.fullName }.joined(separator: ", ")
+        let more = refusing.count > 10 ? " and \(refusing.count - 10) more" : ""
+        return "new clients are turned away of \(names)\(more), and wait for the others"
     }
 
     func tellRetirement(of id: ServiceID, _ end: RetirementEnd) {

@@ -11,7 +11,10 @@ extension ModelBuilder {
     /// Warnings that are no reason to refuse the files, and the refusal of a reload that takes every service away.
     mutating func advise(_ entries: [ServiceEntry], _ settings: MainSettings) {
         if entries.isEmpty { adviseNoServices(settings) }
-        for entry in entries { entry.optionProblems(path: settings.masterPath).forEach { add($0) } }
+        for entry in entries {
+            entry.optionProblems(path: settings.masterPath).forEach { add($0) }
+            entry.startProblems(dictionary, path: settings.masterPath).forEach { add($0) }
+        }
         adviseMissingPrograms(entries, settings)
         adviseUnusedParameters(entries, settings)
     }

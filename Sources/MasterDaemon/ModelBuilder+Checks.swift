@@ -69,23 +69,32 @@ extension ModelBuilder {
     /// Without a service that writes the log file, master has to be able to write it. Makes no file: whether one can be
     /// made is found out by who does.
     mutating func checkLogWriter(_ plans: [ServicePlan], _ settings: MainSettings) {
-        guard settings.usesPostlog, !plans.contains(where: { $0.endpoint.path == settings.postlogEndpoint }),
-            let reason = obstacle(inLogFile: settings.maillogFile)
-        else { return }
-        add(settings.logFileProblem(reason, at: dictionary.place(of: "maillog_file")))
+        guard settings.usesPostlog else { return }
+        let place = dictionary.place(of: "maillog_file")
+        let path = settings.maillogFile
+        if plans.contains(where: { $0.endpoint.path == settings.postlogEndpoint }) {
+            // Who writes it will have the same standard output, and nobody to say so to.
+            guard let refusal = refusal(ofLogFile: path), let cure = LogFile.cure(for: path, refusal) else { return }
+            return add(.warning("open \(path): \(refusal.reason) -- there will be no log", at: place, cure: cure))
+        }
+        if (try? facts(ofPath: path)) == nil {
+            if isDirectory(parentDirectory(of: path)) { return }
+            return add(settings.logFileProblem("No such file or directory", at: place))
+        }
+        if let refusal = refusal(ofLogFile: path) {
+            add(settings.logFileProblem(refusal.reason, at: place, cure: LogFile.cure(for: path, refusal)))
+        }
     }
 
-    private func obstacle(inLogFile path: String) -> String? {
-        guard (try? facts(ofPath: path)) != nil else {
-            return isDirectory(parentDirectory(of: path)) ? nil : "No such file or directory"
-        }
+    private func refusal(ofLogFile path: String) -> CarefulOpenError? {
+        guard (try? facts(ofPath: path)) != nil else { return nil }
         do throws(CarefulOpenError) {
             _ = try openLogFile(path, mode: 0, waits: false)
             return nil
         } catch {
             // A pipe without a reader, or standard output that is a socket: lines get there another way, or nowhere.
             if case .cannot(_, let failure) = error, failure.code == .noSuchAddressOrDevice { return nil }
-            return error.reason
+            return error
         }
     }
 
@@ -161,11 +170,11 @@ extension ModelBuilder {
 
 extension MainSettings {
     /// The log file cannot be written, and no service writes it.
-    func logFileProblem(_ reason: String, at place: ConfigProblem.Place?) -> ConfigProblem {
+    func logFileProblem(_ reason: String, at place: ConfigProblem.Place?, cure: String? = nil) -> ConfigProblem {
         .fatal(
             "open \(maillogFile): \(reason)",
             at: place,
-            cure: "Correct maillog_file, or add a \(postlogServiceName) service to \(masterPath)."
+            cure: cure ?? "Correct maillog_file, or add a \(postlogServiceName) service to \(masterPath)."
         )
     }
 }

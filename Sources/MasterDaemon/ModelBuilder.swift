@@ -274,7 +274,7 @@ struct ModelBuilder {
             add(.fatal("service \(entry.nameAsWritten): chroot needs root privileges", at: place, cure: cure))
         }
         if !entry.isUnprivileged {
-            let cure = "Put y in the fourth field, \"unprivileged\", or start master as root."
+            let cure = "Put y in the fourth field, \"unpriv\", or start master as root."
             let text = "service \(entry.nameAsWritten): a privileged service needs root privileges"
             add(.fatal(text, at: place, cure: cure))
         }

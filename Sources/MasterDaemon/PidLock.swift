@@ -66,7 +66,16 @@ struct PidLock: ~Copyable {
         }
         throw Failure(
             text: "open lock file \(path): unable to set exclusive lock: Resource temporarily unavailable"
+                + cure(file.number)
         )
+    }
+
+    /// Who has written itself into the file.
+    private static func cure(_ file: DescriptorNumber) -> String {
+        let bytes = (try? file.read(atMost: 64)).flatMap { $0 } ?? []
+        let words = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first?.split(separator: " ")
+        guard let pid = words?.first.flatMap({ Int32($0) }) else { return "" }
+        return " (The master with pid \(pid) has it: kill -HUP \(pid) makes it reload, kill \(pid) ends it.)"
     }
 
     private func writePid(_ path: String) throws(Failure) {

@@ -15,7 +15,9 @@ extension Sight {
         if let warning { text += warning + "\n" }
         text += "master \(printable(master.version)), compatible with Postfix \(printable(master.mailVersion))"
         text += ", pid \(master.pid): \(stateName)\n"
-        text += "started \(span(shownMoment - master.started)) ago; configuration \(printable(master.configDirectory))"
+        let age = span(shownMoment - master.started)
+        text += life == .isGone ? "ran for \(age) until then" : "started \(age) ago"
+        text += "; configuration \(printable(master.configDirectory))"
         text += ", queue directory \(printable(master.queueDirectory))\n"
         text += "last reload: \(reloadText)\n"
         text += "\(counted(overview.services.count, "service")) with \(counted(processes, "process", "processes"))\n"

@@ -7,9 +7,9 @@
 /// process has a record of its own in it, and only adds to that; master takes over the counts of a process that has
 /// ended. master.workers(5) describes it for others.
 ///
-///     header | owners … | totals … | rows …
+///     header | holders … | totals … | rows …
 ///
-/// All numbers are words: 64 bits, little endian, at a multiple of 8. An owner is the pid of the process that has the
+/// All numbers are words: 64 bits, little endian, at a multiple of 8. A holder is the pid of the process that has the
 /// row of the same number, or 0. A total is what all processes of a service have counted that are gone.
 ///
 /// Who holds a count, at any moment: the row of a process, until master has reaped that process; then the total of its
@@ -29,9 +29,9 @@ package enum WorkerPage {
     package static var totalCount: Int { 256 }
     package static var recordSize: Int { 512 }
 
-    /// Bytes of the header and of the owners, where each begins at a page of memory.
-    static var ownersOffset: Int { 4096 }
-    static var totalsOffset: Int { ownersOffset + rowCount * 8 }
+    /// Bytes of the header and of the holders, where each begins at a page of memory.
+    static var holdersOffset: Int { 4096 }
+    static var totalsOffset: Int { holdersOffset + rowCount * 8 }
     static var rowsOffset: Int { totalsOffset + totalCount * recordSize }
     package static var pageSize: Int { rowsOffset + rowCount * recordSize }
 
@@ -49,7 +49,7 @@ package enum WorkerPage {
         static var uncounted: Int { 48 }
     }
 
-    static func owner(_ row: Int) -> Int { ownersOffset + row * 8 }
+    static func holder(_ row: Int) -> Int { holdersOffset + row * 8 }
     static func total(_ index: Int) -> Int { totalsOffset + index * recordSize }
     static func row(_ row: Int) -> Int { rowsOffset + row * recordSize }
 }

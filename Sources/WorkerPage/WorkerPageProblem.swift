@@ -21,7 +21,7 @@ package enum WorkerPageProblem: Error, Equatable, Sendable {
     case cannot(SystemError)
     /// The file does not begin as a page, is one of another version, or has another length.
     case foreign
-    /// Every row has an owner.
+    /// Every row has a holder.
     case full
     /// Counts were being moved each time it was read.
     case restless

@@ -20,7 +20,7 @@ package enum WorkerReader {
                 try file.number.read(atMost: WorkerPage.pageSize, from: 0)
             }
             let again = try calling { () throws(SystemError) in
-                try file.number.read(atMost: WorkerPage.ownersOffset, from: 0)
+                try file.number.read(atMost: WorkerPage.holdersOffset, from: 0)
             }
             let overview = try WorkerOverview(decoding: page)
             // Whether counts were moved from a row to a total while we read.
@@ -41,7 +41,7 @@ extension WorkerOverview {
         made = Int64(clamping: page.word(WorkerPage.Header.made))
         uncounted = page.word(WorkerPage.Header.uncounted)
         for index in 0..<WorkerPage.totalCount { add(page, WorkerPage.total(index), isLiving: false) }
-        for row in 0..<WorkerPage.rowCount where page.word(WorkerPage.owner(row)) != 0 {
+        for row in 0..<WorkerPage.rowCount where page.word(WorkerPage.holder(row)) != 0 {
             add(page, WorkerPage.row(row), isLiving: true)
         }
         services.sort { $0.name < $1.name }

@@ -61,8 +61,8 @@ public struct WorkerRow: ~Copyable {
         guard head.word(at: WorkerPage.Header.magic) == WorkerPage.magic,
             head.word(at: WorkerPage.Header.version) == WorkerPage.version
         else { throw .foreign }
-        for row in 0..<WorkerPage.rowCount where head.word(at: WorkerPage.owner(row)) == pid { return row }
-        for row in 0..<WorkerPage.rowCount where head.replace(0, by: pid, at: WorkerPage.owner(row)) { return row }
+        for row in 0..<WorkerPage.rowCount where head.word(at: WorkerPage.holder(row)) == pid { return row }
+        for row in 0..<WorkerPage.rowCount where head.replace(0, by: pid, at: WorkerPage.holder(row)) { return row }
         head.countTogether(1, at: WorkerPage.Header.uncounted)
         throw .full
     }

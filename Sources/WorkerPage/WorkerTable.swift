@@ -67,11 +67,11 @@ package struct WorkerTable: ~Copyable {
     ///
     /// - Parameter service: `name/type` as in master.cf; nil for what the process itself said.
     package mutating func processEnded(_ pid: Int32, of service: String?) {
-        let owner = UInt64(UInt32(bitPattern: pid))
-        for row in 0..<WorkerPage.rowCount where memory.word(at: WorkerPage.owner(row)) == owner {
+        let holder = UInt64(UInt32(bitPattern: pid))
+        for row in 0..<WorkerPage.rowCount where memory.word(at: WorkerPage.holder(row)) == holder {
             memory.countTogether(1, at: WorkerPage.Header.folding)
             move(row, to: total(of: service ?? name(row)))
-            memory.publish(0, at: WorkerPage.owner(row))
+            memory.publish(0, at: WorkerPage.holder(row))
             memory.countTogether(1, at: WorkerPage.Header.folding)
         }
     }

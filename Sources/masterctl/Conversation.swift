@@ -107,6 +107,12 @@ struct Conversation {
     private func notReached(_ error: SystemError) -> ExitCode {
         switch error.code {
         case .noSuchFileOrDirectory, .connectionRefused:
+            if let pid = MailSystem.runningMaster(in: queueDirectory) {
+                return Self.failure(
+                    "master runs (pid \(pid)), but nobody can ask it: \(queueDirectory)/\(Self.socketPath) was removed, or"
+                        + " could not be made, which the log tells. kill -HUP \(pid) reloads, and makes it again"
+                )
+            }
             complain("no master that can be steered is running in \(queueDirectory)")
             return .notRunning
         case .permissionDenied:

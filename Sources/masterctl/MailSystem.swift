@@ -42,6 +42,14 @@ struct MailSystem {
         }
     }
 
+    /// The master that runs on a queue directory, as its page tells; nil when none is seen.
+    static func runningMaster(in queueDirectory: String) -> Int32? {
+        guard let overview = try? PageFile.read("\(queueDirectory)/pid/master.status", .all),
+            life(of: overview.master) != .isGone
+        else { return nil }
+        return overview.master.pid
+    }
+
     /// What the page says, and what became of who wrote it.
     func sight(of overview: Overview) -> Sight {
         Sight(overview, now: Clock.monotonicNanoseconds() / 1_000_000, life: Self.life(of: overview.master))

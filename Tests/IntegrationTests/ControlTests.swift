@@ -28,6 +28,27 @@ import Testing
         #expect(system.count(" reload accepted: ") == 4, "\(system.log)")
     }
 
+    @Test("a socket that was removed is missed by masterctl, which names the master, and made again at a reload")
+    func removedSocket() throws {
+        let system = try MailSystem([Line.unix("one", "serve")])
+        defer { system.end() }
+        let master = try system.start()
+        let socket = system.queueDirectory + "/pid/master.control"
+        try FileManager.default.removeItem(atPath: socket)
+        let lost = try system.masterctl("version")
+        #expect(lost.status == 1 && lost.output.contains("master runs (pid \(master.pid)), but nobody"), "\(lost)")
+        master.send(SIGHUP)
+        #expect(system.wait(for: "control socket pid/master.control was removed or replaced -- making it again"))
+        #expect(eventually { (try? system.masterctl("version"))?.succeeded == true }, "\(system.log)")
+        #expect(try system.masterctl("reload").succeeded)
+        #expect(system.count("making it again") == 1, "once: \(system.log)")
+        let mode = try FileManager.default.attributesOfItem(atPath: socket)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        master.send(SIGTERM)
+        #expect(eventually { !master.isRunning })
+        #expect(!FileManager.default.fileExists(atPath: socket))
+    }
+
     @Test("a refused reload: every problem with file, line and cure, as text and as JSON, and exit status 1")
     func refusedReload() throws {
         let port = try FreePort.next()

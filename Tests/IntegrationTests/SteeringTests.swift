@@ -207,6 +207,12 @@ import Testing
         #expect(eventually { system.processes().isEmpty })
         let waiting = try Caller(inner)
         #expect(waiting.send("patient\n"))
+        let refused = try system.masterctl("drain", "--refuse", "127.0.0.1:\(port)")
+        #expect(refused.output.hasSuffix(" is drained: new clients are turned away\n"), "\(refused)")
+        let mixed = try system.masterctl("drain")
+        let text =
+            "3 services drained: new clients are turned away of 127.0.0.1:\(port)/inet, and wait for the others\n"
+        #expect(mixed.output == text, "each as it is: \(mixed)")
         try system.setServices(services + [Line.unix("late", "serve")])
         #expect(try system.masterctl("reload").succeeded, "a reload takes no drain back")
         #expect(system.wait(for: "service late: all processes have left"), "what comes later is drained too")

@@ -81,8 +81,8 @@ import Testing
         #expect(isSame, "no descriptor more or less: \(before) \(Self.openFiles(of: master.pid))")
         let second = try system.runMaster("-t")
         #expect(second.status == 1, "the lock is held: \(second)")
-        let environment = try String(contentsOfFile: "/proc/\(master.pid)/cmdline", encoding: .utf8)
-        #expect(environment.hasPrefix(system.daemonDirectory + "/master\0-c\0"))
+        let words = try String(contentsOfFile: "/proc/\(master.pid)/cmdline", encoding: .utf8)
+        #expect(words.hasPrefix(system.daemonDirectory + "/master\0-c\0"))
         #expect(Caller.pid(.path(system.queueDirectory + "/public/quiet")) != nil, "master watches")
     }
 

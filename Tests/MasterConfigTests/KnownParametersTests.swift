@@ -39,6 +39,9 @@ import Testing
         arguments: [
             ("max_idel", "max_idle"), ("maxx_idle", "max_idle"), ("smptd_banner", "smtpd_banner"),
             ("inet_interface", "inet_interfaces"), ("stres", "stress"), ("smtp_foo", nil), ("slow_foo", nil),
+            ("kv_master_concurrent_start", "kv_master_concurrent_starts"),
+            ("kv_unix_service_throtle_time", "kv_unix_service_throttle_time"),
+            ("kvd_master_concurrent_start", "kv_master_concurrent_starts"),
             ("completely_different", nil),
         ] as [(String, String?)]
     )
@@ -83,6 +86,54 @@ import Testing
             ]
         )
         #expect(problems.allSatisfy { $0.cure != nil })
+    }
+
+    @Test("what processes will refuse as they start is named with its line, and what only they can judge is not")
+    func startProblems() {
+        let main = """
+            exporter_client_limit = 0
+            anvil_rate_time_unit = 5 apples
+            stress =
+            """
+        let master = """
+            a inet n - n - - smtpd -o max_idle=x -o max_idle=${stress?1}${stress:5} -o smtpd_timeout=rubbish
+            b inet n - n - - smtpd -o { max_use = 0 } -m 5
+            c unix - - n - 1 anvil
+            d inet n - n - 1 exporter
+            e fifo n - n - - echo argument
+            f unix-dgram n - n - 2 postlogd -q
+            g unix-dgram n - n - 0 postlogd -l -i 1h
+            h inet n - n - - echo -o daemon_timeout=1y -o ipc_timeout=
+            i unix n - n - - /usr/bin/echo argument
+            j unix n - n - - mine -o in_flow_delay=11 -o mine_limit=x
+
+            """
+        var parsed = dictionary(main)
+        var ignored: [ConfigProblem] = []
+        _ = MainSettings.evaluate(&parsed, host: testHost, problems: &ignored)
+        let problems = parseMaster(master).0.flatMap { $0.startProblems(parsed, path: "/c/master.cf") }
+        let end = " -- its processes will end as they start"
+        #expect(
+            problems.map(\.description)
+                == [
+                    "warning: /c/main.cf, line 2: service c: parameter anvil_rate_time_unit: bad time value or unit: 5 apples",
+                    "warning: /c/main.cf, line 1: service d: invalid exporter_client_limit parameter value 0 < 1",
+                    "warning: /c/master.cf, line 5: service e: unsupported transport type: fifo",
+                    "warning: /c/master.cf, line 5: service e: unexpected command-line argument: argument",
+                    "warning: /c/master.cf, line 6: service f: postlogd requires a process limit of 1",
+                    "warning: /c/master.cf, line 6: service f: invalid option: q",
+                    "warning: /c/master.cf, line 8: service h: parameter daemon_timeout: bad time value or unit: 1y",
+                    "warning: /c/master.cf, line 8: service h: parameter ipc_timeout: bad time value or unit: ",
+                    "warning: /c/master.cf, line 10: service j: invalid in_flow_delay: 11 (max 10)",
+                ].map { $0 + end }
+        )
+        #expect(problems.allSatisfy { $0.cure != nil })
+        let one = parseMaster("a inet n - n - - smtpd -o max_idle=x\n").0.flatMap {
+            $0.startProblems(parsed, path: "/c/master.cf")
+        }
+        #expect(
+            one.map(\.text) == ["service a: parameter max_idle: bad time value or unit: x\(end)"]
+        )
     }
 
     @Test("an -o without name and value is named with its line")

@@ -38,6 +38,7 @@ private func failure(_ path: String) -> String? {
         #expect(
             failure(path)
                 == "open lock file \(path): unable to set exclusive lock: Resource temporarily unavailable"
+                + " (The master with pid \(getpid()) has it: kill -HUP \(getpid()) makes it reload, kill \(getpid()) ends it.)"
         )
         #expect(try content() == text)
         _ = consume lock

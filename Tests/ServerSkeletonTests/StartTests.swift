@@ -29,6 +29,28 @@ struct Refusal: CustomTestStringConvertible, Sendable {
 }
 
 struct StartTests {
+    @Test("a person who types the name of a service is told what it is, and why it ends")
+    func byHand() throws {
+        let echo = BuiltProducts.path("echo")
+        let help = try run([echo, "--help"])
+        #expect(help.succeeded && help.output.hasPrefix("usage: echo ") && help.output.contains("echo -S"), "\(help)")
+        #expect(try run([BuiltProducts.path("postlogd"), "--help"]).output.contains("-S") == false)
+        let version = try run([echo, "--version"])
+        #expect(version.succeeded && version.output.hasPrefix("echo: a service for master(8), made with"), "\(version)")
+        // Behind another option it is what it always was.
+        #expect(try run([echo, "-V", "--help"], environment: ["MAIL_CONFIG": "/no/such"]).status == 1)
+        let typed = ["/usr/bin/script", "-qec", "\(echo) -S", "/dev/null"]
+        let ended = try run(typed, environment: ["MAIL_CONFIG": "/no/such"])
+        #expect(ended.output.contains("fatal: open /no/such/main.cf: No such file or directory"), "\(ended)")
+        let twice = try run(
+            ["/usr/bin/script", "-qec", "\(echo) -S -V", "/dev/null"],
+            environment: ["MAIL_CONFIG": "/no/such"]
+        )
+        #expect(twice.output.components(separatedBy: "fatal: ").count == 2, "said once: \(twice)")
+        let child = try run(typed, environment: ["MAIL_CONFIG": "/no/such", "GENERATION": "1"])
+        #expect(!child.output.contains("fatal"), "a child of master's has a log: \(child)")
+    }
+
     static let refusals: [Refusal] = [
         Refusal("echo", ["-t", "inet", "-x"], "fatal: invalid option: x"),
         Refusal("echo", ["-t", "inet", "-s", "0"], "fatal: invalid socket_count: 0"),
@@ -50,6 +72,14 @@ struct StartTests {
             ["-t", "unix", "-l", "-o", "anvil_rate_time_unit=0"],
             "fatal: invalid anvil_rate_time_unit: 0 (min 1)"
         ),
+        Refusal(
+            "exporter",
+            ["-t", "inet", "-o", "exporter_client_limit=0"],
+            "fatal: invalid exporter_client_limit parameter value 0 < 1"
+        ),
+        Refusal("exporter", ["-t", "inet"], "invalid exporter_timeout: 0 (min 1)", [], "exporter_timeout = 0"),
+        Refusal("exporter", ["-t", "inet", "extra"], "fatal: unexpected command-line argument: extra"),
+        Refusal("postlogd", ["-t", "unix-dgram"], "fatal: service postlogd requires a process limit of 1"),
         Refusal(
             "postlogd",
             ["-t", "unix-dgram", "-l", "-o", "postlogd_watchdog_timeout=5"],

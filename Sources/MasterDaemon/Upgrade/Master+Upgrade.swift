@@ -43,7 +43,8 @@ extension Master {
         if services.contains(where: { $0?.formerChannel?.readerNumber != nil }) {
             return "a retirement is under way: wait for its end"
         }
-        return isExecutable(program) ? nil : "there is no program that may be executed"
+        let isProgram = (try? facts(ofPath: program))?.kind == .file && isExecutable(program)
+        return isProgram ? nil : "there is no program that may be executed; install it there, or name another path"
     }
 
     private func beginTrial(_ program: String, _ asker: SlotID?) throws(SystemError) {

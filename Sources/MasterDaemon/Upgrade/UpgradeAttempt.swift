@@ -92,9 +92,13 @@ final class UpgradeAttempt {
 
     private func reason(_ status: WaitStatus) -> String {
         if isTooSlow { return "it has not tried the take-over out within \(Self.timeLimitSeconds) seconds" }
+        let question = "ask it with \(program) --version what it is"
         switch status {
-        case .exited(status: 0): return "it is no master that can take over from this one"
-        case .exited(let status): return "it cannot take over (exit status \(status))"
+        case .exited(status: 0): return "it is no master that can take over from this one; \(question)"
+        case .exited(let status) where output.isEmpty || status > 125:
+            return "it cannot take over (exit status \(status)); \(question)"
+        case .exited(let status):
+            return "it cannot take over (exit status \(status)); correct what it says, and ask again"
         case .signaled(let number): return "it was killed by signal \(number) when it tried the take-over out"
         case .stopped: return "it was stopped"
         }

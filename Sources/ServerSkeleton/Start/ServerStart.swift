@@ -24,6 +24,7 @@ struct StartedServer<S: Service & ~Copyable>: ~Copyable {
 func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOptions.Skeleton) -> StartedServer<S> {
     ignoreSignals()
     let processName = StartStep.processName()
+    StartStep.answerQuestions(processName, skeleton)
     let log = StartStep.openLog(processName, demands: S.demands)
     log.verbose(1, "daemon started")
 

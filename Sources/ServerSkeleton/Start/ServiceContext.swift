@@ -65,7 +65,8 @@ public struct ServiceContext {
 
     /// Ends the process when master.cf gives arguments to a service that knows none.
     public func refuseArguments() {
-        if let first = arguments.first { log.fatal("unexpected command-line argument: \(first)") }
+        guard let first = arguments.first else { return }
+        log.fatal("unexpected command-line argument: \(first) (Remove it from the service's line in master.cf.)")
     }
 
     /// `queue_directory`, where a process works.

@@ -26,7 +26,33 @@ enum StartStep {
             waits: !demands.contains(.neverWaitsForLog)
         )
         if EnvironmentName.mailVerbose.isPresent { log.verbosity = 1 }
+        // No master starts a process without a generation: somebody has typed the name, and waits for an answer.
+        if !EnvironmentName.generation.isPresent, DescriptorNumber.standardError.isTerminal {
+            log.witness = .standardError
+        }
         return log
+    }
+
+    /// What is asked of a program that is not known: what it is, and which version. No master gives one argument alone.
+    static func answerQuestions(_ processName: String, _ skeleton: DaemonOptions.Skeleton) {
+        let arguments = commandLine().dropFirst()
+        guard arguments.count == 1, let question = arguments.first, ["--help", "--version"].contains(question) else {
+            return
+        }
+        let product = "a service for master(8), made with ServerSkeleton of Quartermaster \(BuildMark.version)"
+        let trial =
+            skeleton == .stream
+            ? "\n       \(processName) -S [-o name=value]    serves one client on standard input and output" : ""
+        let help = """
+            usage: \(processName) [options of master(8)] [-o name=value]...\(trial)
+
+            \(processName) is \(product). It is not started by hand: master(8) does so
+            when clients come, with the options that follow from its line in master.cf. Options, parameters and
+            messages are in quartermaster-services(7); with -V messages go to standard error, too.
+            """
+        let text = question == "--help" ? help : "\(processName): \(product)"
+        _ = try? DescriptorNumber.standardOutput.write(Array((text + "\n").utf8))
+        exitAtOnce(ExitCode.success)
     }
 
     static func parseOptions(_ skeleton: DaemonOptions.Skeleton, _ log: Log) -> DaemonOptions {
@@ -67,13 +93,13 @@ enum StartStep {
         _ log: Log
     ) {
         if demands.contains(.solitary), !options.isAlone, !options.isOneShot {
-            log.fatal("service \(serviceName) requires a process limit of 1")
+            log.fatal("service \(serviceName) requires a process limit of 1 (Put 1 in the maxproc field of master.cf.)")
         }
         if demands.contains(.unlimited), !options.isUnlimited, !options.isOneShot {
-            log.fatal("service \(serviceName) requires a process limit of 0")
+            log.fatal("service \(serviceName) requires a process limit of 0 (Put 0 in the maxproc field of master.cf.)")
         }
         if demands.contains(.privileged), options.isUnprivileged {
-            log.fatal("service \(serviceName) requires privileged operation")
+            log.fatal("service \(serviceName) requires privileged operation (Put n in the unpriv field of master.cf.)")
         }
     }
 
@@ -85,7 +111,8 @@ enum StartStep {
         do throws(OptionProblem) {
             return try options.transport(for: skeleton)
         } catch {
-            log.fatal(error.message)
+            let types = skeleton == .stream ? "inet, unix or pass" : "unix-dgram"
+            log.fatal("\(error.message) (Write \(types) in the second field of its line in master.cf.)")
         }
     }
 
