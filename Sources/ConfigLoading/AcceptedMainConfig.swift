@@ -32,6 +32,15 @@ package struct AcceptedMainConfig: Equatable, Sendable {
     /// The content of the copy. The first line is a comment when the whole is read as a main.cf.
     package var encoded: [UInt8] { Self.firstLine(directory) + bytes }
 
+    /// Whether a process finds the same values in either.
+    package func setsTheSame(as other: AcceptedMainConfig) -> Bool {
+        if bytes == other.bytes { return true }
+        var problems: [ConfigProblem] = []
+        let dictionaries = [bytes, other.bytes].map { MainDictionary(parsing: $0, path: "", problems: &problems) }
+        // Where a line cannot be read, nobody knows what it is meant to set.
+        return !problems.hasFatal && dictionaries[0].setsTheSame(as: dictionaries[1])
+    }
+
     /// Reads what `encoded` wrote; nil when it is the copy of another directory's main.cf, or no copy at all.
     package init?(decoding content: [UInt8], directory: String) {
         let first = Self.firstLine(directory)

@@ -89,7 +89,7 @@ extension KnownParameters {
         namesOfPostfix.bytes.split(whereSeparator: \.isSpace).map(\.text)
             + [
                 "master_concurrent_starts", "master_allow_no_services", "master_name_lookup_time_limit",
-                "master_warning_interval", "maillog_file_permissions",
+                "master_warning_interval", "master_reload_spread", "master_listen_backlog", "maillog_file_permissions",
             ]
     )
 

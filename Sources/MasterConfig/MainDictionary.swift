@@ -92,6 +92,13 @@ package struct MainDictionary: Equatable, Sendable {
         entries.filter { $0.value.line != nil }.sorted { ($0.value.line ?? 0) < ($1.value.line ?? 0) }.map(\.key)
     }
     package var count: Int { entries.count }
+
+    /// Whether both files set the same parameters to the same values, whatever else is different in them.
+    package func setsTheSame(as other: MainDictionary) -> Bool {
+        let (own, others) = (entries.filter { !$0.value.isDefault }, other.entries.filter { !$0.value.isDefault })
+        guard own.count == others.count else { return false }
+        return own.allSatisfy { name, entry in others[name].map { $0.value.hasSameBytes(as: entry.value) } ?? false }
+    }
 }
 
 extension MainDictionary {

@@ -60,6 +60,8 @@ extension MainSettings {
         masterServiceDisable = reader.value(of: Table.masterServiceDisable)
         masterConcurrentStarts = reader.value(ofOwn: Table.masterConcurrentStarts)
         masterWarningInterval = reader.value(ofOwn: Table.masterWarningInterval)
+        masterReloadSpread = reader.value(ofOwn: Table.masterReloadSpread)
+        masterListenBacklog = reader.value(ofOwn: Table.masterListenBacklog)
         masterAllowNoServices = reader.value(ofOwn: Table.masterAllowNoServices)
         masterNameLookupTimeLimit = reader.value(ofOwn: Table.masterNameLookupTimeLimit)
         maxIdle = reader.value(of: Table.maxIdle)

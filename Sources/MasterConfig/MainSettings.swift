@@ -33,6 +33,10 @@ package struct MainSettings: Equatable, Sendable {
     package var masterWarningInterval: Int
     /// How long a reload waits for the names that it has to look up.
     package var masterNameLookupTimeLimit: Int
+    /// Over how long a reload tells processes to leave; 0: at once.
+    package var masterReloadSpread: Int
+    /// Connections that may wait at a socket; 0 or less: as many as there may be processes.
+    package var masterListenBacklog: Int
     /// Whether a reload may take every service away.
     package var masterAllowNoServices: Bool
     package var maxIdle: Int

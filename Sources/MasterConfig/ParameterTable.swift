@@ -41,6 +41,8 @@ package struct ParameterTable: Sendable {
     static let masterConcurrentStarts = IntegerParameter("master_concurrent_starts", default: 0)
     static let masterWarningInterval = TimeParameter("master_warning_interval", default: "1000s", min: 1)
     static let masterNameLookupTimeLimit = TimeParameter("master_name_lookup_time_limit", default: "30s", min: 1)
+    static let masterReloadSpread = TimeParameter("master_reload_spread", default: "0s", max: 86_400)
+    static let masterListenBacklog = IntegerParameter("master_listen_backlog", default: 0, max: 65_535)
     static let masterAllowNoServices = BooleanParameter("master_allow_no_services", default: false)
     static let maxIdle = TimeParameter("max_idle", default: "100s", min: 1)
     static let maxUse = IntegerParameter("max_use", default: 100, min: 1)

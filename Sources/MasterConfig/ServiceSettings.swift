@@ -17,6 +17,8 @@ package struct ServiceSettings: Equatable, Sendable {
     package var concurrentStarts = 0
     /// `master_warning_interval`: shortest time between two warnings of a kind that clients are kept waiting.
     package var warningSeconds = 1000
+    /// `master_listen_backlog`: connections that may wait; 0 or less for as many as there may be processes.
+    package var listenBacklog = 0
 
     package init() {}
 
@@ -37,12 +39,15 @@ package struct ServiceSettings: Equatable, Sendable {
         warningSeconds =
             reader.value("master_warning_interval") { TimeParameter($0, default: "1000s", min: 1) }
             ?? general.masterWarningInterval
+        listenBacklog =
+            reader.value("master_listen_backlog") { IntegerParameter($0, default: 0, max: 65_535) }
+            ?? general.masterListenBacklog
         problems += reader.problems
     }
 
     /// The general parameters that a service may have of its own.
     package static let parameterNames = [
-        "service_throttle_time", "master_concurrent_starts", "master_warning_interval",
+        "service_throttle_time", "master_concurrent_starts", "master_warning_interval", "master_listen_backlog",
     ]
 
     /// Whether what follows `<service>_` in a name of main.cf makes it a setting of that service.

@@ -17,7 +17,8 @@ extension ControlRequest {
 
     private var words: [String] {
         switch self {
-        case .reload, .check, .version: [verb.rawValue]
+        case .check, .version: [verb.rawValue]
+        case .reload(let all): [verb.rawValue] + (all ? ["\(Key.all.rawValue)=yes"] : [])
         case .drain(let service, let drain):
             [verb.rawValue] + (service.map { [$0.text] } ?? [])
                 + (drain.timeoutSeconds.map { ["\(Key.timeout.rawValue)=\($0)"] } ?? [])
@@ -42,7 +43,13 @@ extension ControlRequest {
         guard let first = words.next() else { throw RequestProblem(text: "the request is empty") }
         guard let verb = Verb(rawValue: first) else { throw RequestProblem(text: "unknown request \"\(first)\"") }
         switch verb {
-        case .reload: self = .reload
+        case .reload:
+            var all = false
+            while let (key, value) = try words.nextOption() {
+                guard key == .all else { throw RequestProblem(text: "reload knows no \(key.rawValue)") }
+                all = try Self.decision(value, "yes", "no")
+            }
+            self = .reload(all: all)
         case .check: self = .check
         case .version: self = .version
         case .drain:
@@ -52,7 +59,7 @@ extension ControlRequest {
                 switch key {
                 case .timeout: drain.timeoutSeconds = try Self.seconds(value)
                 case .refuse: drain.refuses = try Self.decision(value, "yes", "no")
-                case .path: throw RequestProblem(text: "drain knows no path")
+                case .path, .all: throw RequestProblem(text: "drain knows no \(key.rawValue)")
                 }
             }
             self = .drain(service, drain)
@@ -81,7 +88,7 @@ extension ControlRequest {
         if let surplus = words.next() { throw RequestProblem(text: "\(verb.rawValue): unexpected \"\(surplus)\"") }
     }
 
-    fileprivate enum Key: String { case timeout, refuse, path }
+    fileprivate enum Key: String { case timeout, refuse, path, all }
 
     private static func seconds(_ text: String) throws(RequestProblem) -> Int {
         // Int takes a sign.

@@ -12,8 +12,9 @@ package import MasterProtocol
 /// and this room is the one place that knows how it is written and read. It knows no socket, and not which services
 /// there are.
 package enum ControlRequest: Hashable, Sendable {
-    /// Read the configuration again; the answer comes with its result.
-    case reload
+    /// Read the configuration again; the answer comes with its result. Processes leave that something has changed for,
+    /// or, if `all`, every one, as after SIGHUP.
+    case reload(all: Bool)
     /// What a reload would stumble over.
     case check
     /// Let the processes leave, of one service or of all (nil).

@@ -70,7 +70,7 @@ extension PolicyNote {
             .removalForced,
             .starting, .spawned, .throttling, .throttleReleased, .conditionalTimerStarted, .covered, .stressBegan,
             .stressEnded, .ready,
-            .ended, .nudged, .cutOff, .drained, .resumed:
+            .ended, .nudged, .cutOff, .drained, .resumed, .turnsOver, .outgoingAbandoned:
             nil
         }
     }
@@ -84,7 +84,7 @@ extension PolicyNote {
         case .badStartup, .processLimit, .queueOverflowed, .staleReport, .unknownStatus, .foreignReport, .unknownChild,
             .removalForced, .queueStands, .unknownReporter, .starting, .spawned, .throttling, .throttleReleased,
             .conditionalTimerStarted, .covered, .stressBegan, .stressEnded, .ready, .ended, .nudged, .cutOff, .drained,
-            .resumed:
+            .resumed, .turnsOver, .outgoingAbandoned:
             nil
         }
     }

@@ -12,6 +12,14 @@ import SystemCalls
 struct EndpointFailure: Error {
     let text: String
     var code: Errno?
+
+    /// Whether it has nothing to do with this endpoint.
+    var isShortage: Bool {
+        switch code {
+        case .tooManyOpenFiles?, .tooManyOpenFilesInSystem?, .noMemory?, .noBufferSpace?: true
+        default: false
+        }
+    }
 }
 
 /// Permissions of endpoints; who may reach one is decided by the permissions of its directory.
@@ -48,6 +56,13 @@ enum Endpoint {
         windowSize: Int,
         listening: Bool
     ) throws(EndpointFailure) -> Descriptor {
+        let socket = try bound(to: address)
+        if listening { try listen(socket.number, backlog: backlog, windowSize: windowSize) }
+        return socket
+    }
+
+    /// A socket that nobody can connect to yet.
+    static func bound(to address: SocketAddress) throws(EndpointFailure) -> Descriptor {
         let socket = try step("socket") { () throws(SystemError) in
             try makeSocket(address.family, .stream).moved(atLeast: ChildImage.lowestSource)
         }
@@ -60,7 +75,11 @@ enum Endpoint {
         try step("bind \(address.hostText) port \(address.port)") { () throws(SystemError) in
             try number.bind(to: address)
         }
-        guard listening else { return socket }
+        return socket
+    }
+
+    /// Opens what `bound` has made to clients.
+    static func listen(_ number: DescriptorNumber, backlog: Int, windowSize: Int) throws(EndpointFailure) {
         try step("fcntl") { () throws(SystemError) in try number.setNonBlocking(true) }
         if windowSize > 0 {
             try step("setsockopt(SO_SNDBUF)") { () throws(SystemError) in
@@ -71,7 +90,6 @@ enum Endpoint {
             }
         }
         try step("listen") { () throws(SystemError) in try number.listen(backlog: Int32(clamping: backlog)) }
-        return socket
     }
 
     private static func unix(_ path: String, _ kind: SocketKind, backlog: Int) throws(EndpointFailure) -> Descriptor {

@@ -18,6 +18,14 @@ enum EndpointPlan: Equatable, Sendable {
         return nil
     }
 
+    /// Whether connections wait there in a queue that has a length.
+    var hasQueue: Bool {
+        switch self {
+        case .inet, .path(_, .inet), .path(_, .unix), .path(_, .pass): true
+        case .path(_, .unixDatagram), .path(_, .fifo): false
+        }
+    }
+
     /// Descriptors that it takes.
     var socketCount: Int {
         switch self {

@@ -12,10 +12,6 @@ struct FrozenSettings: Sendable {
     private(set) var configDirectory = ""
     private var queueDirectory = ""
     private var dataDirectory = ""
-    private var inetProtocols = ""
-    /// The families that `inet_interfaces` stood for at start.
-    private(set) var addressFamilies: AddressFamilies = []
-    private var inetInterfaces = ""
     /// What an administrator stops and starts.
     private var program = ""
 
@@ -28,9 +24,6 @@ struct FrozenSettings: Sendable {
         configDirectory = settings.configDirectory
         queueDirectory = settings.queueDirectory
         dataDirectory = settings.dataDirectory
-        inetProtocols = settings.inetProtocols
-        addressFamilies = settings.addressFamilies
-        inetInterfaces = settings.inetInterfaces
     }
 
     /// Puts the old values back where that matters, and warns about each that was changed.
@@ -40,7 +33,6 @@ struct FrozenSettings: Sendable {
         for (name, old, new) in [
             ("config_directory", configDirectory, settings.configDirectory),
             ("queue_directory", queueDirectory, settings.queueDirectory),
-            ("inet_protocols", inetProtocols, settings.inetProtocols),
         ] where old != new {
             problems.append(
                 .warning(
@@ -63,26 +55,6 @@ struct FrozenSettings: Sendable {
         settings.queueDirectory = queueDirectory
     }
 
-    /// `inet_interfaces` is warned about once for every inet service.
-    func restoreInterfaces(
-        _ settings: inout MainSettings,
-        _ main: MainDictionary,
-        inetServices: [String],
-        problems: inout [ConfigProblem]
-    ) {
-        guard settings.inetInterfaces != inetInterfaces else { return }
-        settings.inetInterfaces = inetInterfaces
-        for name in inetServices {
-            problems.append(
-                .warning(
-                    "service \(name): ignoring inet_interfaces change",
-                    at: main.place(of: "inet_interfaces"),
-                    cure: restart("inet_interfaces")
-                )
-            )
-        }
-    }
-
     private func restart(_ name: String) -> String { "To change \(name), stop and start \(program)." }
 }
 
@@ -92,9 +64,6 @@ extension FrozenSettings {
         try coder.code(&configDirectory)
         try coder.code(&queueDirectory)
         try coder.code(&dataDirectory)
-        try coder.code(&inetProtocols)
-        try coder.code(&addressFamilies)
-        try coder.code(&inetInterfaces)
         try coder.code(&program)
     }
 }

@@ -17,8 +17,6 @@ struct InetAddresses {
 
     private let settings: MainSettings
     private let families: AddressFamilies
-    /// The families for `inet_interfaces`: a running master keeps to those of its start.
-    private let interfaceFamilies: AddressFamilies
     /// Addresses of this machine's interfaces, for `inet_interfaces`.
     private let interfaces: [SocketAddress]
     private let names: NameBook
@@ -26,13 +24,11 @@ struct InetAddresses {
     init(
         settings: MainSettings,
         families: AddressFamilies,
-        interfaceFamilies: AddressFamilies? = nil,
         interfaces: [SocketAddress],
         names: NameBook = NameBook(.asking)
     ) {
         self.settings = settings
         self.families = families
-        self.interfaceFamilies = interfaceFamilies ?? families
         self.interfaces = interfaces
         self.names = names
     }
@@ -76,7 +72,7 @@ struct InetAddresses {
     /// - Parameter forPostfix: Postfix's daemons will read the list, and know `all` and `loopback-only` only as such.
     func checkInterfaces(forPostfix: Bool) throws(Failure) {
         let text = settings.inetInterfaces
-        guard !text.isEmpty, !interfaceFamilies.isEmpty else { return }
+        guard !text.isEmpty, !families.isEmpty else { return }
         let word = text.lowercased()
         if forPostfix, ["all", "loopback-only"].contains(word), text != word { throw hostNotFound(text) }
         if word != "all" { _ = try configured("inet_interfaces") }
@@ -101,8 +97,8 @@ struct InetAddresses {
 
     private func wildcards(_ written: String) throws(Failure) -> [SocketAddress] {
         var all: [SocketAddress] = []
-        if interfaceFamilies.contains(.ipv4) { all.append(SocketAddress(ipv4: [0, 0, 0, 0], port: 0)) }
-        if interfaceFamilies.contains(.ipv6) {
+        if families.contains(.ipv4) { all.append(SocketAddress(ipv4: [0, 0, 0, 0], port: 0)) }
+        if families.contains(.ipv6) {
             all.append(SocketAddress(ipv6: [UInt8](repeating: 0, count: 16), port: 0))
         }
         if all.isEmpty { throw noAddress(written) }
@@ -111,17 +107,17 @@ struct InetAddresses {
 
     private func configured(_ written: String) throws(Failure) -> [SocketAddress] {
         if settings.inetInterfaces.lowercased() == "loopback-only" {
-            let loopback = usable(interfaces.filter { $0.isLoopback }, interfaceFamilies)
+            let loopback = usable(interfaces.filter { $0.isLoopback }, families)
             if loopback.isEmpty { throw noAddress(written) }
             return loopback
         }
         var found: [SocketAddress] = []
         for item in Tokens.list(settings.inetInterfaces) {
-            let addresses = lookUp(withoutBrackets(item), interfaceFamilies)
+            let addresses = lookUp(withoutBrackets(item), families)
             if addresses.isEmpty {
                 throw hostNotFound(item)
             }
-            for address in usable(addresses, interfaceFamilies) {
+            for address in usable(addresses, families) {
                 guard interfaces.contains(where: { $0.hostBytes == address.hostBytes }) else {
                     throw Failure(
                         text: "parameter inet_interfaces: no local interface found for \(address.hostText)",
@@ -132,7 +128,7 @@ struct InetAddresses {
             }
         }
         if found.isEmpty { throw noAddress(written) }
-        return usable(found, interfaceFamilies)
+        return usable(found, families)
     }
 
     /// `[::1]` and `[127.0.0.1]` stand for the addresses inside.

@@ -185,9 +185,7 @@ extension Master {
 
     private func perform(_ request: ControlRequest, for slot: SlotID) {
         switch request {
-        case .reload:
-            desk.waiters.append(ControlWaiter(client: slot, matter: .reload))
-            askForReload()
+        case .reload(let all): reload(all: all, for: slot)
         case .check: beginCheck(for: slot)
         case .verbose(let isOn): setVerbose(isOn, for: slot)
         case .release(let service): release(service, for: slot)
@@ -200,6 +198,12 @@ extension Master {
         case .stop(let seconds): stop(seconds, for: slot)
         case .upgrade(let program): upgradeRequested(program, by: slot)
         }
+    }
+
+    private func reload(all: Bool, for slot: SlotID) {
+        guard let peer = desk.socket.peer(of: slot) else { return }
+        desk.waiters.append(ControlWaiter(client: slot, matter: .reload))
+        askForReload(ReloadWish(asker: .client(user: peer.userID, pid: peer.processID), retiresAll: all))
     }
 
     /// The decisions of master alone; children keep the command line they get by its own.
@@ -270,7 +274,8 @@ extension Master {
             ] {
                 for plan in plans { say(.change(change, service: plan.fullName), to: slot) }
             }
-            answer(slot, .ok, "reload accepted" + (changes.isEmpty ? ": no service was added, removed or changed" : ""))
+            for line in changes.details { say(.progress(line), to: slot) }
+            answer(slot, .ok, "reload accepted")
         }
     }
 }

@@ -27,6 +27,8 @@ extension Master {
         case .refuseClients(let id): refuseClients(id)
         case .admitClients(let id): admitClients(id)
         case .lookWhetherEmpty(let id): lookWhetherEmpty(id)
+        case .lookAtOutgoing(let id): lookAtOutgoing(id)
+        case .closeOutgoing(let id): closeOutgoing(id)
         case .steeringEnded(let id): tellSteering(of: id)
         case .retirementEnded(let id, let end): tellRetirement(of: id, end)
         case .measureQueue(let id): policy.queueMeasured(id, waiting: clientsWaiting(id), now: now)
@@ -77,6 +79,17 @@ extension Master {
         } catch {
             return .notTold
         }
+    }
+
+    private func lookAtOutgoing(_ id: ServiceID) {
+        guard let service = service(id) else { return }
+        let sight: QueueSight
+        do throws(SystemError) {
+            sight = try anyReadable(service.outgoing) ? .clients : .noClient
+        } catch {
+            sight = .notTold
+        }
+        policy.outgoingSeen(id, sight, now: now)
     }
 
     private func closeEndpoints(_ id: ServiceID) {

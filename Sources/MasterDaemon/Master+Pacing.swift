@@ -21,7 +21,8 @@ struct Turn {
         case .hangup, .childEnded, .endRequested, .exitTimeArrived, .reloadDue, .namesArrived, .endpointReadable,
             .throttleEnds, .wakeupDue, .lookDue, .retryDue, .removalDeadline, .wakeupReady, .wakeupDeadline,
             .controlCalled, .controlRetry, .controlReady, .controlDeadline, .checkSpoke, .checkDeadline,
-            .drainRequested, .steeringLook, .steeringDeadline, .retirementStep, .keepAliveDue, .managerDue,
+            .drainRequested, .steeringLook, .steeringDeadline, .retirementStep, .reloadTurn, .outgoingLook,
+            .keepAliveDue, .managerDue,
             .upgradeRequested, .trialSpoke, .trialDue:
             isQuiet = false
         }

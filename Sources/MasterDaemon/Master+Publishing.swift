@@ -31,12 +31,22 @@ extension Master {
             if !board.isIntact { return loseBoard("was emptied", moment) }
         }
         if policy.hasChanges { tellChanges() }
+        if !turn.isQuiet { publishSpread() }
         let state: MasterState =
             desk.stopping != nil ? .stopping : desk.drainOfAll != nil ? .draining : .running
         if board.master.state != state {
             board.master.state = state
             publishMaster()
         }
+    }
+
+    /// How far a reload that is spread out has come.
+    private func publishSpread() {
+        let spread = policy.reloadSpread
+        let (left, end) = (UInt64(spread?.services ?? 0), spread?.ends.milliseconds ?? 0)
+        guard board.master.lastReload.turnsLeft != left || board.master.lastReload.lastTurn != end else { return }
+        (board.master.lastReload.turnsLeft, board.master.lastReload.lastTurn) = (left, end)
+        publishMaster()
     }
 
     private func tellChanges() {
@@ -106,11 +116,16 @@ extension Master {
         lookAtCounting()
         publish()
         var outcome = ReloadOutcome()
-        (outcome.ended, outcome.cause, outcome.result) = (now.milliseconds, .signal, result)
+        (outcome.ended, outcome.result) = (now.milliseconds, result)
+        switch report.asker {
+        case .signal: outcome.cause = .signal
+        case .client(let user, let pid): (outcome.cause, outcome.user, outcome.pid) = (.request, Int64(user), pid)
+        }
         let problems = report.problems.count { $0.severity == .fatal }
         let warnings = report.problems.count { $0.severity == .warning }
         (outcome.problems, outcome.warnings) = (UInt64(problems), UInt64(warnings))
         board.master.lastReload = outcome
+        publishSpread()
         board.master[result == .accepted ? .reloads : .reloadsRefused] += 1
         describeBoard()
         publishMaster()
@@ -153,7 +168,8 @@ extension Master {
         case .resumed(let id): publish(.resume, id)
         case .nudged(let id, let children): publish(.nudge, id, value: Int64(children))
         case .badStartup, .stoppedBy, .staleReport, .unknownStatus, .foreignReport, .unknownChild, .removalForced,
-            .queueStands, .cutOff, .unknownReporter, .starting, .conditionalTimerStarted, .covered:
+            .queueStands, .cutOff, .turnsOver, .outgoingAbandoned, .unknownReporter, .starting,
+            .conditionalTimerStarted, .covered:
             break
         }
     }

@@ -5,6 +5,7 @@
 
 import ConfigLoading
 import Diagnostics
+import Events
 import MasterConfig
 import MasterPolicy
 import StatusPage
@@ -21,6 +22,7 @@ extension Master {
             names: attempt.names
         )
         let read = builder.build()
+        if !builder.acceptedMain.setsTheSame(as: lastAcceptedMain) { hasMainStrayed = true }
         if !attempt.names.open.isEmpty { return lookUpNames(attempt) }
         guard let model = read else { return refuse(builder.findings) }
         // A service that is being removed has given up its sockets: one of the same name makes its own.
@@ -28,13 +30,17 @@ extension Master {
         do throws(EndpointStore.Failure) {
             try store.prepare(model, log)
         } catch {
-            builder.add(error.problem)
+            error.problems.forEach { builder.add($0) }
             return refuse(builder.findings)
         }
+        // Children find the name of this machine out by themselves.
+        let isSame = !hasMainStrayed && model.settings.myHostName == settings.myHostName
+        let scope: RetirementScope = isSame && !attempt.wish.retiresAll ? .changedServices : .everybody
         openControl()
         for note in model.notes where log.verbosity > 0 { log.info(note) }
         var troubles = keepCopy(builder.acceptedMain).map { [$0] } ?? []
-        let changes = apply(model, &store, retiring: .everybody, troubles: &troubles)
+        let changes = apply(model, &store, retiring: scope, isReload: true, troubles: &troubles)
+        if scope == .everybody { hasMainStrayed = false }
         conclude(.accepted(changes), builder.findings + troubles)
         isStandingIn = false
         log.redirect(to: logDestination(model.settings, writesDirectly: true, isReload: true))
@@ -60,6 +66,10 @@ extension Master {
         }
     }
 
+    private var lastAcceptedMain: AcceptedMainConfig {
+        AcceptedMainConfig(directory: settings.configDirectory, bytes: acceptedMain)
+    }
+
     /// Says what is wrong, and that nothing has changed.
     func refuse(_ problems: [ConfigProblem]) {
         attendToLogBeforeRefusal()
@@ -69,38 +79,57 @@ extension Master {
 
     /// The end of every reload.
     private func conclude(_ outcome: ReloadReport.Outcome, _ problems: [ConfigProblem]) {
+        let asker = reloadAttempt?.wish.asker ?? .signal
         endAttempt()
-        let report = ReloadReport(outcome: outcome, problems: problems, mainPath: settings.mainPath)
+        let report = ReloadReport(outcome: outcome, asker: asker, problems: problems, mainPath: settings.mainPath)
         lastReload = report
         for line in report.lines { line.level == .warning ? log.warning(line.text) : log.info(line.text) }
-        // Whoever is told of the result may look at once.
+        // Whoever asked may look at the page as soon as the answer is there.
         publishReload(report)
         tellReloadResult(report)
     }
 
-    /// Applies the model, at start as at a reload: kept services get a new channel, new ones start, the others go.
+    /// Applies the model, at start as at a reload: kept services get what is new for them, new ones start, the others
+    /// go.
     ///
-    /// - Parameter troubles: gets what did not work, and is no reason to go back.
+    /// - Parameters:
+    ///   - isReload: somebody asked for it: what lasts until the next reload ends.
+    ///   - troubles: gets what did not work, and is no reason to go back.
     func apply(
         _ model: Model,
         _ store: inout EndpointStore,
         retiring scope: RetirementScope,
+        isReload: Bool = false,
         troubles: inout [ConfigProblem]
     ) -> ServiceChanges {
         for service in services { if let service { drain(service.id) } }
         // To be disabled lasts until the next reload.
-        if scope == .everybody { for service in activeServices { policy.enableAsked(service.id, now: now) } }
+        if isReload || scope == .everybody {
+            for service in activeServices { policy.enableAsked(service.id, now: now) }
+        }
         carryOut()
         settings = model.settings
         clientCounter = ClientCounter()
         owner = MailOwner(model.owner)
         var changes = ServiceChanges()
+        var kept: [(service: RunningService, plan: ServicePlan)] = []
         for plan in model.services {
             switch store.claim(plan.identity) {
-            case .kept(let service)?:
+            case .kept(let service, let relocation)?:
                 let isSame = plan.asksForNothingNew(of: service.plan)
                 if !isSame { changes.changed.append(plan) }
-                if !isSame || scope == .everybody { update(service, plan) }
+                if let trouble = resize(service, plan, &changes) { troubles.append(trouble) }
+                if let relocation {
+                    relocate(service, plan, relocation)
+                    changes.moved.append(
+                        ServiceChanges.Move(plan: plan, added: relocation.added, removed: relocation.removed)
+                    )
+                } else if !isSame, scope == .changedServices {
+                    update(service, plan, retiring: .atOnce)
+                } else {
+                    // Those that are new come first.
+                    isSame ? kept.append((service, plan)) : kept.insert((service, plan), at: 0)
+                }
             case .made(let service)?:
                 if let trouble = settleAndAdd(service, &store) {
                     troubles.append(trouble)
@@ -115,7 +144,66 @@ extension Master {
             policy.removeService(service.id, now: now)
             carryOut()
         }
+        switch scope {
+        case .everybody: changes.spread = updateInTurn(kept)
+        case .changedServices where isReload:
+            for (service, plan) in kept { update(service, plan, retiring: .never) }
+            changes.kept = kept.count
+        case .changedServices: break
+        }
         return changes
+    }
+
+    /// Tells the processes of all these services to leave, at once or one service after the other.
+    private func updateInTurn(_ kept: [(service: RunningService, plan: ServicePlan)]) -> ServiceChanges.Spread? {
+        let seconds = settings.masterReloadSpread
+        var turns = ReloadTurns(seconds: seconds, services: kept.count { policy.hasProcesses($0.service.id) })
+        for (service, plan) in kept {
+            update(service, plan, retiring: policy.hasProcesses(service.id) ? turns.next() : .atOnce)
+        }
+        return policy.reloadSpread.map { ServiceChanges.Spread(services: $0.services, seconds: seconds) }
+    }
+
+    /// New processes get the new sockets, and those that have others leave.
+    private func relocate(_ service: RunningService, _ plan: ServicePlan, _ relocation: Relocation) {
+        rewatch(service) { service.take(relocation) }
+        update(service, plan, retiring: .atOnce)
+        if service.outgoingCount > 0 { policy.endpointsOutgoing(service.id, now: now) }
+        carryOut()
+    }
+
+    /// Changes the sockets of a service, and watches them as before.
+    private func rewatch(_ service: RunningService, _ change: () -> Void) {
+        for watch in service.endpointWatches { loop.remove(watch) }
+        service.endpointWatches = []
+        change()
+        if let view = policy.view(of: service.id), view.watch != .none { watchEndpoints(service.id) }
+    }
+
+    func closeOutgoing(_ id: ServiceID) {
+        guard let service = service(id) else { return }
+        rewatch(service) { service.closeOutgoing() }
+        prepareArguments(service)
+    }
+
+    /// A queue keeps what is in it when its length changes.
+    private func resize(
+        _ service: RunningService,
+        _ plan: ServicePlan,
+        _ changes: inout ServiceChanges
+    ) -> ConfigProblem? {
+        guard plan.backlog != service.plan.backlog, plan.endpoint.hasQueue, !service.isAdopted else { return nil }
+        do throws(SystemError) {
+            for number in service.staying { try number.listen(backlog: Int32(clamping: plan.backlog)) }
+            changes.resized.append(plan)
+            return nil
+        } catch {
+            return .warning(
+                "service \(plan.entry.nameAsWritten): the queue keeps its length: \(error.description)",
+                at: .line(plan.entry.line, of: settings.masterPath),
+                cure: "Stop and start master if the length matters."
+            )
+        }
     }
 
     func isActive(_ service: RunningService) -> Bool {
@@ -140,11 +228,11 @@ extension Master {
     }
 
     /// A kept service keeps its sockets; everything else comes from the new entry.
-    private func update(_ service: RunningService, _ plan: ServicePlan) {
-        service.plan = plan.keepingEndpoint(of: service.plan)
+    private func update(_ service: RunningService, _ plan: ServicePlan, retiring: Retiring) {
+        service.plan = service.isAdopted ? plan.keepingEndpoint(of: service.plan) : plan
         prepareArguments(service)
         tryOutCounting(service)
-        policy.updateService(service.id, rules(of: service.plan), now: now)
+        policy.updateService(service.id, rules(of: service.plan), retiring: retiring, now: now)
         carryOut()
     }
 
@@ -160,8 +248,8 @@ extension Master {
 
 /// Whose processes leave when a configuration was accepted.
 enum RetirementScope {
-    /// Those of every service, as Postfix's: tables and certificates, too, are read again.
+    /// Those of every service, as Postfix's: main.cf, tables and certificates are read again.
     case everybody
-    /// Those of services whose line or settings have changed.
+    /// Those of services whose line, settings or addresses have changed.
     case changedServices
 }

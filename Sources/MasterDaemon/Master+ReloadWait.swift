@@ -10,13 +10,25 @@ import MasterConfig
 import SystemCalls
 
 extension Master {
+    /// It begins at the end of this turn, or is part of the one that is under way.
+    func askForReload(_ wish: ReloadWish) {
+        reloadNews.insert(.asked)
+        if wantedReload == nil { wantedReload = wish } else { wantedReload?.merge(wish) }
+    }
+
     /// Takes a reload as far as it can go now; `ReloadAttempt` draws the way.
     func goOnWithReload(_ news: ReloadNews) {
         if news.contains(.asked) {
             tellManager(.reloading(microseconds: Clock.monotonicNanoseconds() / 1000))
             log.info("reload -- version \(settings.mailVersion), configuration \(settings.configDirectory)")
-            reloadAttempt?.isAskedAgain = reloadAttempt?.isLookingUp ?? false
-            if reloadAttempt == nil { reloadAttempt = ReloadAttempt() }
+            let wish = wantedReload ?? ReloadWish()
+            wantedReload = nil
+            if let attempt = reloadAttempt {
+                attempt.isAskedAgain = attempt.isLookingUp
+                attempt.wish.merge(wish)
+            } else {
+                reloadAttempt = ReloadAttempt(wish)
+            }
         }
         guard let attempt = reloadAttempt else { return }
         if attempt.isLookingUp {
@@ -83,7 +95,7 @@ extension Master {
         attempt.endLookup(&loop)
         guard attempt.isAskedAgain else { return refuse([.cannotLookUp(question, reason)]) }
         log.warning("reload: \(question.text): \(reason) -- reading the configuration again, as was asked meanwhile")
-        let next = ReloadAttempt()
+        let next = ReloadAttempt(attempt.wish)
         reloadAttempt = next
         readWhenSettled(next)
     }

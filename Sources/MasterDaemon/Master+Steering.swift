@@ -52,6 +52,7 @@ extension Master {
         for watch in service.endpointWatches { loop.remove(watch) }
         service.endpointWatches = []
         service.listeners = consume fresh
+        service.outgoingCount = 0
         service.isRefusing = false
         if let view = policy.view(of: service.id), view.watch != .none { watchEndpoints(service.id) }
         policy.endpointsReplaced(service.id, now: now)
@@ -94,7 +95,7 @@ extension Master {
 
 extension RunningService {
     /// An interface that no machine has: numbers count from 1.
-    private static let nowhere: Int32 = .max
+    static let nowhere: Int32 = .max
     private static let anywhere: Int32 = 0
 
     /// Where the file of an endpoint is while clients are turned away.
@@ -105,9 +106,9 @@ extension RunningService {
             try owner.perform(log) { () throws(SystemError) in try renameFile(path, to: path + ".refused") }
         } else {
             do throws(SystemError) {
-                for number in listeners.numbers { try number.setOption(.boundInterface, Self.nowhere) }
+                for number in staying { try number.setOption(.boundInterface, Self.nowhere) }
             } catch {
-                for number in listeners.numbers { try? number.setOption(.boundInterface, Self.anywhere) }
+                for number in staying { try? number.setOption(.boundInterface, Self.anywhere) }
                 throw error
             }
         }
@@ -121,7 +122,7 @@ extension RunningService {
                 try owner.perform(log) { () throws(SystemError) in try renameFile(path + ".refused", to: path) }
             }
         } else {
-            for number in listeners.numbers where (try? number.setOption(.boundInterface, Self.anywhere)) == nil {
+            for number in staying where (try? number.setOption(.boundInterface, Self.anywhere)) == nil {
                 return false
             }
         }

@@ -48,6 +48,8 @@ final class Master {
     var upgradeAttempt: UpgradeAttempt?
     var reloadAttempt: ReloadAttempt?
     var reloadTimer: WatchID?
+    /// main.cf was seen with other values than those that were accepted last: a process may have started with them.
+    var hasMainStrayed = false
     /// What the last reload came to; nil before the first.
     var lastReload: ReloadReport?
     /// Whether master writes the log file itself, because its writer cannot.
@@ -57,7 +59,9 @@ final class Master {
     /// Processes that look names up or check, or did a moment ago: no service's children.
     var helpers: Set<Int32> = []
     private var effects: [Effect] = []
-    private var reloadNews: ReloadNews = []
+    var reloadNews: ReloadNews = []
+    /// What is wanted of the reload that was asked for in this turn.
+    var wantedReload: ReloadWish?
     var isReapWanted = false
     var pacing = ReportPacing()
     var turn = Turn()
@@ -139,14 +143,11 @@ final class Master {
     /// A log line that found its receiver busy is tried again soon.
     private var longestWait: Int64 { log.hasPending ? 50 : StatusBoard.heartbeatMilliseconds }
 
-    /// As SIGHUP does.
-    func askForReload() { reloadNews.insert(.asked) }
-
     private func handle(_ occurrence: Occurrence) {
         let token = occurrence.token
         turn.count(token.event)
         switch token.event {
-        case .hangup: reloadNews.insert(.asked)
+        case .hangup: askForReload(ReloadWish())
         case .reloadDue: reloadNews.insert(.timerFired)
         case .namesArrived: reloadNews.insert(.namesArrived)
         case .childEnded: reapSoon()
@@ -176,6 +177,8 @@ final class Master {
         case .steeringLook: policy.timerFired(.steeringLook(token.service), now: now)
         case .steeringDeadline: policy.timerFired(.steeringDeadline(token.service), now: now)
         case .retirementStep: policy.timerFired(.retirementStep(token.service), now: now)
+        case .reloadTurn: policy.timerFired(.turn(token.service), now: now)
+        case .outgoingLook: policy.timerFired(.outgoingLook(token.service), now: now)
         case .drainRequested:
             log.info("draining all services, as SIGUSR1 asks")
             drainAll(ControlRequest.Drain())

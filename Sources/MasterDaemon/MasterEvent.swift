@@ -28,6 +28,8 @@ enum MasterEvent: UInt32 {
     case steeringLook
     case steeringDeadline
     case retirementStep
+    case reloadTurn
+    case outgoingLook
     case wakeupReady
     case wakeupDeadline
     // Of the control socket; the last four carry the client's slot.
@@ -76,6 +78,8 @@ extension PolicyTimer {
         case .steeringLook(let id): MasterEvent.steeringLook.token(id)
         case .steeringDeadline(let id): MasterEvent.steeringDeadline.token(id)
         case .retirementStep(let id): MasterEvent.retirementStep.token(id)
+        case .turn(let id): MasterEvent.reloadTurn.token(id)
+        case .outgoingLook(let id): MasterEvent.outgoingLook.token(id)
         }
     }
 }

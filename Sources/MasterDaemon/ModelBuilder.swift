@@ -159,8 +159,7 @@ struct ModelBuilder {
     /// master.cf against the settings of main.cf: entries, identities, addresses, and what they need of this machine.
     ///
     /// - Parameter owner: the account of mail_owner; nil when there is none.
-    mutating func readServices(_ main: MainSettings, _ owner: UserAccount?) -> [ServicePlan] {
-        var settings = main
+    mutating func readServices(_ settings: MainSettings, _ owner: UserAccount?) -> [ServicePlan] {
         let path = settings.masterPath
         let bytes: [UInt8]
         do throws(SystemError) {
@@ -184,18 +183,9 @@ struct ModelBuilder {
             problems: &problems
         )
         let interfaces = (try? interfaceAddresses()) ?? []
-        // The processes that start from now on read the value as it is written, whatever master goes on with.
-        checkInterfaces(InetAddresses(settings: settings, families: families, interfaces: interfaces, names: names))
-        let inetServices = entries.filter { $0.type == .inet }.map(\.nameAsWritten)
-        purpose.frozen?.restoreInterfaces(&settings, dictionary, inetServices: inetServices, problems: &problems)
+        let resolver = InetAddresses(settings: settings, families: families, interfaces: interfaces, names: names)
+        checkInterfaces(resolver)
         let ports = portTable(for: entries, settings)
-        let resolver = InetAddresses(
-            settings: settings,
-            families: families,
-            interfaceFamilies: familiesAtStart,
-            interfaces: interfaces,
-            names: names
-        )
         let unique = MasterFile.withoutDuplicates(entries, ports: ports, path: path, problems: &problems)
         advise(unique, settings)
         let plans = unique.compactMap { plan($0, ports, resolver, settings) }
@@ -210,12 +200,6 @@ struct ModelBuilder {
         } catch {
             add(.fatal(error.text, at: dictionary.place(of: "inet_interfaces"), cure: error.cure))
         }
-    }
-
-    /// The families that `inet_interfaces` stood for when a running master started; nil when none runs.
-    private var familiesAtStart: AddressFamilies? {
-        var saidAtStart: [ConfigProblem] = []
-        return purpose.frozen.map { InetAddresses.usableFamilies($0.addressFamilies, problems: &saidAtStart) }
     }
 
     /// Ports by name: `known_tcp_ports` first, then services(5) for the names that master.cf uses.
@@ -253,12 +237,14 @@ struct ModelBuilder {
             }
         }
         if Identity.effectiveUser != 0 { refusePrivileges(entry, settings) }
+        let own = ServiceSettings(of: entry, in: dictionary, general: settings, problems: &problems)
+        let processes = max(entry.processLimit, settings.defaultProcessLimit)
         return ServicePlan(
             entry: entry,
             identity: .canonicalIdentity(of: entry, ports: ports),
             endpoint: endpoint,
-            backlog: max(entry.processLimit, settings.defaultProcessLimit),
-            settings: ServiceSettings(of: entry, in: dictionary, general: settings, problems: &problems)
+            backlog: own.listenBacklog > 0 ? own.listenBacklog : processes,
+            settings: own
         )
     }
 

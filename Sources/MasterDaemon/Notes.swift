@@ -59,6 +59,15 @@ extension PolicyNote {
         case .drained(let id, let cutOff):
             let how = cutOff > 0 ? ", \(cutOff) of them cut off" : ""
             return [(.info, "service \(name(service(id))): all processes have left\(how)")]
+        case .turnsOver: return [(.info, "reload: all processes were told to leave")]
+        case .outgoingAbandoned(let id):
+            return [
+                (
+                    .warning,
+                    "service \(name(service(id))): clients wait at an address that it has lost"
+                        + " -- only processes that run already serve them"
+                )
+            ]
         case .resumed(let id): return [(.info, "service \(name(service(id))): served again")]
         case .unknownReporter(let pid, _): return [(.info, "master_status_event: process id not found: \(pid)")]
         case .starting(let id, let reason):

@@ -11,7 +11,7 @@ import SystemCalls
 struct ReloadNews: OptionSet {
     let rawValue: UInt8
 
-    /// SIGHUP.
+    /// SIGHUP, or a client of the control socket.
     static let asked = ReloadNews(rawValue: 1)
     /// The attempt's timer.
     static let timerFired = ReloadNews(rawValue: 2)
@@ -38,6 +38,8 @@ final class ReloadAttempt {
     static let longestRow = 5
 
     let names = NameBook(.noting)
+    /// What whoever asked wants; all of them, if there were several.
+    var wish: ReloadWish
     /// Another reload was asked for while names were looked up.
     var isAskedAgain = false
     private(set) var helper: NameHelper?
@@ -46,6 +48,8 @@ final class ReloadAttempt {
     private var postponedSince: PolicyTime?
     private var wasPostponed = false
     private var hasWaitedLongEnough = false
+
+    init(_ wish: ReloadWish) { self.wish = wish }
 
     var isPostponed: Bool { postponedSince != nil }
     var isLookingUp: Bool { helper != nil }

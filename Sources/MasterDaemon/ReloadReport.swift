@@ -15,6 +15,7 @@ struct ReloadReport: Equatable, Sendable {
     }
 
     let outcome: Outcome
+    var asker = ReloadAsker.signal
     /// In the order of the lines. Those of an accepted reload are no worse than warnings.
     let problems: [ConfigProblem]
     /// The main.cf that was read.

@@ -17,6 +17,8 @@ final class RunningService {
     var id = ServiceID(index: -1, generation: 0)
     var plan: ServicePlan
     var listeners: DescriptorList
+    /// How many of the listeners, the last ones, are of addresses that the service has lost; see `Relocation`.
+    var outgoingCount = 0
     /// One watcher an endpoint, made when first needed.
     var endpointWatches: [WatchID] = []
     var channel: StatusChannel?

@@ -43,12 +43,13 @@ struct ServicePlan: Equatable, Sendable {
     /// Whether a running service does what this plan wants already. Where it stands in master.cf does not count, nor do
     /// sockets, which a running service keeps.
     func asksForNothingNew(of running: ServicePlan) -> Bool {
-        var entry = entry
+        var (entry, settings) = (entry, settings)
         entry.line = running.entry.line
+        settings.listenBacklog = running.settings.listenBacklog
         return entry == running.entry && settings == running.settings
     }
 
-    /// This plan on the sockets that another one of the same identity has.
+    /// This plan on the sockets that a service manager has opened for another one of the same identity.
     func keepingEndpoint(of running: ServicePlan) -> ServicePlan {
         ServicePlan(
             entry: entry,

@@ -18,7 +18,13 @@ extension MasterMain {
     /// Reports what the builder found; a fatal problem ends the process, after the others were named too, in the log
     /// and to whoever started us.
     static func required<Value>(_ value: Value?, _ builder: inout ModelBuilder, _ log: Log) -> Value {
-        let problems = builder.handOverFindings()
+        refuse(builder.handOverFindings(), log)
+        guard let value else { preconditionFailure("no configuration, and no reason") }
+        return value
+    }
+
+    /// Names all of them, and ends the process for the first that is fatal.
+    private static func refuse(_ problems: [ConfigProblem], _ log: Log) {
         let first = problems.firstIndex { $0.severity == .fatal }
         for (index, problem) in problems.enumerated() where index != first {
             problem.severity == .info ? log.info(problem.logged) : log.warning(problem.logged)
@@ -27,8 +33,6 @@ extension MasterMain {
             }
         }
         if let first { log.fatal(problems[first].logged) }
-        guard let value else { preconditionFailure("no configuration, and no reason") }
-        return value
     }
 
     /// main.cf, or the end: with what is wrong in master.cf too, so that one look at the log is enough.
@@ -148,13 +152,13 @@ extension MasterMain {
         log.fatal(settings.logFileProblem(reason, at: .file(settings.mainPath)).logged)
     }
 
-    /// Every socket of the model, or the end: the first one that cannot be had is named.
+    /// Every socket of the model, or the end: all that cannot be had are named.
     static func startServices(_ model: Model, _ offered: OfferedSockets, _ master: Master) {
         var store = EndpointStore(running: [], offered: offered)
         do throws(EndpointStore.Failure) {
             try store.prepare(model, master.log)
         } catch {
-            master.log.fatal(error.problem.logged)
+            refuse(error.problems, master.log)
         }
         for line in offered.closeRest() { master.log.warning(line) }
         var troubles: [ConfigProblem] = []

@@ -82,6 +82,10 @@ extension Sight {
                     json.member("uid", master.lastReload.user)
                     json.member("pid", master.lastReload.pid)
                 }
+                if master.lastReload.turnsLeft > 0 {
+                    json.member("servicesLeft", master.lastReload.turnsLeft)
+                    json.member("spreadEnds", timestamp(realTime(master.lastReload.lastTurn)))
+                }
             }
         }
         json.member("counters") { json in

@@ -64,12 +64,18 @@ extension Sight {
         case .accepted:
             return "\(span(shownMoment - reload.ended)) ago, accepted"
                 + (warnings.map { " with \($0)" } ?? "")
-                + asker
+                + asker + spreadText(reload)
         case .refused:
             return "\(span(shownMoment - reload.ended)) ago, REFUSED for \(counted(reload.problems, "problem"))"
                 + (warnings.map { " and \($0)" } ?? "")
                 + asker
         }
+    }
+
+    private func spreadText(_ reload: ReloadOutcome) -> String {
+        if reload.turnsLeft == 0 { return "" }
+        let services = counted(reload.turnsLeft, "service")
+        return "; spread out: \(services) left, the last one in \(span(max(reload.lastTurn - shownMoment, 0)))"
     }
 
     /// Everything about one service.

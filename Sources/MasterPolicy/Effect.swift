@@ -35,6 +35,10 @@ package enum Effect: Equatable, Sendable {
     /// A drain has come to its end, or was taken back: whoever waits for it is told what `view(of:)` says.
     case steeringEnded(ServiceID)
     case retirementEnded(ServiceID, RetirementEnd)
+    /// See whether any client waits at endpoints that the service has lost, and answer with `outgoingSeen`.
+    case lookAtOutgoing(ServiceID)
+    /// Nobody is served there any more, but by processes that have them already.
+    case closeOutgoing(ServiceID)
     /// Count the clients that wait at the service's endpoints, and answer with `queueMeasured`, before anything but
     /// ends of children is told.
     case measureQueue(ServiceID)
@@ -73,12 +77,16 @@ package enum PolicyTimer: Hashable, Sendable {
     case steeringDeadline(ServiceID)
     /// Next step of a retirement.
     case retirementStep(ServiceID)
+    /// The service's processes are told to leave, in a reload that is spread out.
+    case turn(ServiceID)
+    /// Next look at endpoints that the service has lost.
+    case outgoingLook(ServiceID)
 
     /// Every timer that a service can have.
     package static func all(of id: ServiceID) -> [PolicyTimer] {
         [
             .throttle(id), .wakeup(id), .look(id), .retry(id), .removalDeadline(id), .steeringLook(id),
-            .steeringDeadline(id), .retirementStep(id),
+            .steeringDeadline(id), .retirementStep(id), .turn(id), .outgoingLook(id),
         ]
     }
 }

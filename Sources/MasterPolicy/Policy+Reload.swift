@@ -5,27 +5,54 @@
 
 // A changed service keeps its endpoints; its children leave when convenient. A removed one gives up its endpoints at
 // once and lingers only until its children are gone, and master does not wait for them.
+//
+//     its processes are told to leave | when                                                   | and wake-ups
+//     --------------------------------+--------------------------------------------------------+--------------
+//     at once                         | what they know has changed                             | begin anew
+//     after a time                    | the same, and the reload is spread out (`ReloadTurns`) | then, the same
+//     never                           | nothing that they know has changed                     | go on
 extension Policy {
-    /// The service is still configured, with these rules. A throttle after a failed start ends, because the new
-    /// configuration may have removed its cause; one after a failed fork stays. Not changed: stress, counts, and when
-    /// the process limit was last noted.
-    package mutating func updateService(_ id: ServiceID, _ rules: ServiceRules, now: PolicyTime) {
+    /// The service is still configured, with these rules. A throttle after a failed start ends, because its cause may
+    /// be gone, wherever it was; one after a failed fork stays. Not changed: stress, counts, and when the process limit
+    /// was last noted.
+    package mutating func updateService(
+        _ id: ServiceID,
+        _ rules: ServiceRules,
+        retiring: Retiring = .atOnce,
+        now: PolicyTime
+    ) {
         guard let slot = activeSlot(of: id) else { return }
-        counters.servicesUpdated += 1
-        tell(slot, .identity)
-        services[slot].rules = rules
-        services[slot].window.close()
-        services[slot].isAwaitingFirstUse = rules.isWakeupConditional
         if services[slot].throttle?.cause == .failedStart {
             want(.cancelTimer(.throttle(id)))
             releaseThrottle(slot)
         }
-        restart(slot, now)
+        let before = services[slot].rules
+        if before != rules { services[slot].window.close() }
+        services[slot].rules = rules
+        switch retiring {
+        case .atOnce: renew(slot, now)
+        case .after(let milliseconds):
+            if services[slot].rules.hasOtherWakeups(than: before) { renewWakeups(slot, now) }
+            planTurn(slot, milliseconds, now)
+        case .never: break
+        }
+        if retiring != .never {
+            counters.servicesUpdated += 1
+            tell(slot, .identity)
+        }
         settleWatch(slot, now)
+    }
+
+    /// As if the service had just been added, but for what it has: its endpoints, and processes that leave.
+    mutating func renew(_ slot: Int, _ now: PolicyTime) {
+        services[slot].window.close()
+        services[slot].isAwaitingFirstUse = services[slot].rules.isWakeupConditional
+        restart(slot, now)
     }
 
     /// Gives the service a new status channel, which retires its children.
     mutating func restart(_ slot: Int, _ now: PolicyTime) {
+        cancelTurn(slot)
         stopWakeups(slot)
         hastenRetirement(slot)
         retireChildren(slot, now)
@@ -67,6 +94,8 @@ extension Policy {
         guard let slot = activeSlot(of: id) else { return }
         dropSteering(slot)
         dropRetirement(slot)
+        cancelTurn(slot)
+        dropOutgoing(slot)
         stopWakeups(slot)
         stopLooks(slot)
         stopRetries(slot)

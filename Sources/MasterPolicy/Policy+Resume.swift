@@ -34,6 +34,8 @@ extension Service {
         case .steeringLook: steering.lookDue
         case .steeringDeadline: steering.deadline
         case .retirementStep: retirement?.stepDue
+        case .turn: turnDue
+        case .outgoingLook: outgoingLook
         }
     }
 }

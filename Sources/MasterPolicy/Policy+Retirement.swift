@@ -139,7 +139,7 @@ extension Policy {
         want(.retirementEnded(services[slot].id, end))
     }
 
-    private func isAnyChildPresent(_ slot: Int) -> Bool {
+    func isAnyChildPresent(_ slot: Int) -> Bool {
         var isPresent = false
         children.forEach { if $0.service == services[slot].id, !$0.isRetired { isPresent = true } }
         return isPresent

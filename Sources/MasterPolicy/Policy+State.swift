@@ -41,6 +41,7 @@ extension Policy {
             children.insert(child)
         }
         guard isConsistent else { throw .badValue }
+        turnsLeft = services.count { $0.turnDue != nil }
     }
 
     private mutating func code(_ all: inout [Child], with coder: inout some StateCoder) throws(StateProblem) {
@@ -82,6 +83,8 @@ extension Service {
         }
         guard total == counted.total, stage != .vacant || (total == 0 && spawn == .none) else { return false }
         guard stage == .vacant || (coverage == coverageNow && watch == watchWanted) else { return false }
+        guard stage == .active || (turnDue == nil && outgoingEnd == nil), (outgoingEnd == nil) == (outgoingLook == nil)
+        else { return false }
         guard rules.processLimit >= 0, rules.throttleSeconds >= 0, rules.wakeupSeconds >= 0 else { return false }
         guard rules.warningSeconds >= 0, failedAdmissions <= PolicyLimit.longestBackOff else { return false }
         guard 1...max(rules.concurrentStarts, 1) ~= window.size, window.waiting >= 0 else { return false }

@@ -16,6 +16,8 @@ extension Policy {
         case .steeringLook(let id): steeringLookDue(id, now)
         case .steeringDeadline(let id): steeringDeadlinePassed(id, now)
         case .retirementStep(let id): retirementStepDue(id, now)
+        case .turn(let id): turnCame(id, now)
+        case .outgoingLook(let id): outgoingLookDue(id)
         }
     }
 
@@ -37,6 +39,13 @@ extension Policy {
         let service = services[slot]
         guard service.rules.wakeupSeconds > 0, !service.isAwaitingFirstUse, !service.steering.isHeld else { return }
         wakeup(slot, now)
+    }
+
+    /// The service has other ones from now on.
+    mutating func renewWakeups(_ slot: Int, _ now: PolicyTime) {
+        stopWakeups(slot)
+        services[slot].isAwaitingFirstUse = services[slot].rules.isWakeupConditional
+        startWakeups(slot, now)
     }
 
     mutating func stopWakeups(_ slot: Int) {

@@ -36,6 +36,10 @@ package struct ServiceView: Hashable, Sendable {
     package let cutOff: Int32
     /// Processes that are being replaced and are still there; nil when none are.
     package let former: Int32?
+    /// When its processes are told to leave, in a reload that is spread out.
+    package let turnDue: PolicyTime?
+    /// Endpoints that it has lost are kept for those in their queues.
+    package let hasOutgoing: Bool
 
     package var isWatching: Bool { watch == .alone }
     /// Drained or disabled: no process is started.
@@ -66,6 +70,8 @@ package struct ServiceView: Hashable, Sendable {
         isRefusing = service.steering.isRefusing
         cutOff = service.steering.cutOff
         former = service.retirement?.former
+        turnDue = service.turnDue
+        hasOutgoing = service.outgoingEnd != nil
     }
 }
 

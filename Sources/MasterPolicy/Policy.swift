@@ -22,6 +22,8 @@ package struct Policy: Sendable {
     var lastGeneration = Generation.none
     /// The service whose reports are being read; its watch is settled once, at the end.
     var batch: ServiceID?
+    /// Services whose turn has not come yet in a reload that is spread out. Follows from their state.
+    var turnsLeft = 0
     /// What is to be told; `Policy+Changes.swift`.
     var changes = ChangeList()
     /// Whether changes of coverage are noted. Off, they cost nothing.

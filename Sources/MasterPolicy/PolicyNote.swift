@@ -33,6 +33,10 @@ package enum PolicyNote: Equatable, Sendable {
     case drained(ServiceID, cutOff: Int32)
     /// A service that was drained or disabled is served again.
     case resumed(ServiceID)
+    /// In a reload that is spread out, every service has had its turn.
+    case turnsOver
+    /// Clients wait at an endpoint that the service has lost; only processes that have it already will serve them.
+    case outgoingAbandoned(ServiceID)
     /// Normal: the reporter is gone already. Verbose.
     case unknownReporter(pid: Int32, ServiceID)
     /// Verbose.
@@ -64,7 +68,7 @@ package enum PolicyNote: Equatable, Sendable {
         case .exitStatus, .killedBy, .stoppedBy, .badStartup, .processLimit, .queueOverflowed, .staleReport,
             .unknownStatus,
             .foreignReport, .unknownChild, .removalForced, .queueStands, .cutOff,
-            .drained, .resumed:
+            .drained, .resumed, .turnsOver, .outgoingAbandoned:
             false
         case .unknownReporter, .starting, .spawned, .throttling, .throttleReleased, .conditionalTimerStarted, .covered,
             .stressBegan, .stressEnded, .ready, .ended, .nudged:

@@ -90,6 +90,10 @@ package struct ServiceRules: Equatable, Sendable {
         self.warningSeconds = warningSeconds
     }
 
+    func hasOtherWakeups(than other: ServiceRules) -> Bool {
+        wakeupSeconds != other.wakeupSeconds || isWakeupConditional != other.isWakeupConditional
+    }
+
     /// Whether coming near the limit makes the service run its children in stress mode.
     package var isStressEligible: Bool { !isLocalOnly && processLimit > 1 }
 }

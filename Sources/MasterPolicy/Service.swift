@@ -57,6 +57,11 @@ struct Service: Sendable, Equatable {
     var figures = ServiceFigures()
     var steering = Steering()
     var retirement: Retirement?
+    /// When its processes are told to leave, after a reload that is spread out; see `Policy+Turns`.
+    var turnDue: PolicyTime?
+    /// Until when endpoints that it has lost are kept for those in their queues, and when they are looked at next.
+    var outgoingEnd: PolicyTime?
+    var outgoingLook: PolicyTime?
     /// What is to be told of it, and whether it is on the list of changes. No part of the state.
     var untold = Untold()
     var isListed = false

@@ -41,6 +41,9 @@ extension Service {
         try coder.code(&retirement, absent: Retirement(wanted: 0)) { coder, retirement throws(StateProblem) in
             try retirement.code(with: &coder)
         }
+        try coder.code(&turnDue)
+        try coder.code(&outgoingEnd)
+        try coder.code(&outgoingLook)
     }
 }
 

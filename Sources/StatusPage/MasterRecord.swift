@@ -43,7 +43,8 @@ package struct MasterFigures: Equatable, Sendable {
         coder.code(&lastReload.pid)
         coder.code(&lastReload.result.code)
         coder.code(&lastReload.problems)
-        coder.skip(2)
+        coder.code(&lastReload.turnsLeft)
+        coder.code(&lastReload.lastTurn)
         coder.code(&lastReload.warnings)
         coder.skip(1)
         for index in counters.indices { coder.code(&counters[index]) }
@@ -103,6 +104,9 @@ package struct ReloadOutcome: Equatable, Sendable {
     /// What is fatal, and what is a warning.
     package var problems: UInt64 = 0
     package var warnings: UInt64 = 0
+    /// Services whose processes are still to be told to leave, and when the last one's turn is; 0 when there are none.
+    package var turnsLeft: UInt64 = 0
+    package var lastTurn: Int64 = 0
 
     package init() {}
 }

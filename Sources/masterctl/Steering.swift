@@ -28,11 +28,17 @@ extension SteeringCommand {
 
 struct Reload: SteeringCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Reads the configuration again, waits, and tells what changed or what is wrong."
+        abstract: "Reads the configuration again, waits, and tells what changed or what is wrong.",
+        discussion: """
+            While main.cf is as it was, processes of services that have not changed
+            stay as they are. A change of a table or a certificate is not seen: use
+            --all then, or SIGHUP.
+            """
     )
     @OptionGroup var common: CommonOptions
+    @Flag(help: "Every process leaves when it is idle, as after SIGHUP.") var all = false
 
-    var request: ControlRequest { .reload }
+    var request: ControlRequest { .reload(all: all) }
 }
 
 struct Check: SteeringCommand {

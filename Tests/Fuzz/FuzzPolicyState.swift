@@ -49,6 +49,10 @@ private func live(_ policy: inout Policy) {
         for _ in 0..<3 { policy.queueLooked(id, .clients, now: now) }
         policy.spawned(id, pid: 77, generation: Generation(rawValue: 77), now: now)
         policy.spawnFailed(id, .fork, now: now)
+        policy.updateService(id, ServiceRules(processLimit: 1), retiring: .never, now: now)
+        policy.updateService(id, ServiceRules(processLimit: 1), retiring: .after(milliseconds: 9), now: now)
+        policy.endpointsOutgoing(id, now: now)
+        policy.outgoingSeen(id, .clients, now: now)
         policy.updateService(id, ServiceRules(processLimit: 1), now: now)
     }
     for child in children { policy.childExited(pid: child.pid, .signaled(9), now: now) }

@@ -100,6 +100,8 @@ extension MainSettings {
             ("master_service_disable", masterServiceDisable),
             ("master_concurrent_starts", String(masterConcurrentStarts)),
             ("master_warning_interval", String(masterWarningInterval)),
+            ("master_reload_spread", String(masterReloadSpread)),
+            ("master_listen_backlog", String(masterListenBacklog)),
             ("master_name_lookup_time_limit", String(masterNameLookupTimeLimit)),
             ("master_allow_no_services", masterAllowNoServices ? "yes" : "no"),
             ("max_idle", String(maxIdle)),

@@ -9,7 +9,8 @@ import Testing
 
 @Suite("Requests") struct RequestTests {
     static let requests: [ControlRequest] = [
-        .reload, .check, .version, .upgrade(program: nil), .upgrade(program: "/usr/sbin/a=b"), .verbose(true),
+        .reload(all: false), .reload(all: true), .check, .version, .upgrade(program: nil),
+        .upgrade(program: "/usr/sbin/a=b"), .verbose(true),
         .verbose(false), .stop(timeoutSeconds: nil),
         .stop(timeoutSeconds: 0), .stop(timeoutSeconds: ControlRequest.longestTimeout),
         .drain(nil, .init()), .drain(nil, .init(timeoutSeconds: 30, refuses: true)),

@@ -38,7 +38,7 @@ import Testing
     private func exists(_ name: String) -> Bool { (try? facts(ofPath: home.file(name))) != nil }
 
     private func kept(_ holding: EndpointStore.Holding?) -> RunningService? {
-        if case .kept(let service)? = holding { return service }
+        if case .kept(let service, _)? = holding { return service }
         return nil
     }
 
@@ -69,9 +69,9 @@ import Testing
         let model = try model([plan(at: "a"), plan(at: "b", .fifo), bad])
         var store = EndpointStore(running: [])
         let failure = #expect(throws: EndpointStore.Failure.self) { try store.prepare(model, log) }
-        #expect(failure?.problem.text == "bind: \(home.file("none/x")): No such file or directory")
-        #expect(failure?.problem.file == "/c/master.cf")
-        #expect(failure?.problem.cure?.contains("directory exists") == true)
+        #expect(failure?.problems.first?.text == "bind: \(home.file("none/x")): No such file or directory")
+        #expect(failure?.problems.first?.file == "/c/master.cf")
+        #expect(failure?.problems.first?.cure?.contains("directory exists") == true)
         #expect(!exists("a") && !exists("b"))
         #expect(store.claim(plan(at: "a").identity) == nil)
     }
@@ -107,7 +107,7 @@ import Testing
             FaultPlan.fail(.socket, with: .tooManyOpenFiles, afterPassing: 3)
             var store = EndpointStore(running: [])
             let failure = #expect(throws: EndpointStore.Failure.self) { try store.prepare(model, log) }
-            let text = failure?.problem.text ?? ""
+            let text = failure?.problems.first?.text ?? ""
             #expect(text == "socket: Too many open files (master needs a limit of \(model.descriptorNeed) open files)")
             #expect(model.descriptorNeed == Int(ChildImage.lowestSource) + 16 + 60)
         }

@@ -104,20 +104,6 @@ import Testing
         #expect(book.open == [], "nothing else is asked for")
     }
 
-    @Test("after a change of inet_protocols, inet_interfaces still stands for the addresses of the start")
-    func familiesOfTheStart() throws {
-        let main = settings("inet_interfaces = 127.0.0.1")
-        let resolver = InetAddresses(
-            settings: main,
-            families: .ipv6,
-            interfaceFamilies: .ipv4,
-            interfaces: interfaces
-        )
-        let kept = try resolver.addresses(of: InetName(host: nil, port: "25"), written: "25", ports: .builtin)
-        #expect(kept.map(\.hostText) == ["127.0.0.1"])
-        try resolver.checkInterfaces(forPostfix: true)
-    }
-
     @Test("for Postfix's daemons, the words for inet_interfaces are all and loopback-only, in small letters")
     func smallLetters() throws {
         for word in ["ALL", "Loopback-Only"] {

@@ -70,6 +70,11 @@ import Testing
         "reload accepted: *": [
             "reload accepted: added *", "reload accepted: removed *", "reload accepted: changed *",
             "reload accepted: no service was added, removed or changed",
+            "reload accepted: * now listens on *, and no longer listens on *",
+            "reload accepted: * more services have other addresses",
+            "reload accepted: another length of the queue: *",
+            "reload accepted: main.cf and * services are as they were: their processes stay",
+            "reload accepted: * services tell their processes to leave within * seconds",
         ],
         "* while waiting for daemon initialization": [
             "Connection timed out while waiting for daemon initialization"

@@ -50,6 +50,12 @@ import Testing
                 .covered(smtp, .idleChild, idle: 1, total: 2),
                 "service smtp: idle processes watch for clients (1 idle of 2)"
             ),
+            (.turnsOver, "reload: all processes were told to leave"),
+            (
+                .outgoingAbandoned(smtp),
+                "warning: service smtp: clients wait at an address that it has lost"
+                    + " -- only processes that run already serve them"
+            ),
             (.nudged(smtp, children: 2), "service smtp: clients wait -- telling 2 idle processes to look"),
             (.stressBegan(smtp), "service smtp comes near its process limit: processes run with stress=yes"),
             (
@@ -124,7 +130,7 @@ import Testing
 }
 
 @Suite struct FrozenSettingsTests {
-    private static let text = "queue_directory = /q\ninet_protocols = ipv4\ninet_interfaces = loopback-only"
+    private static let text = "queue_directory = /q\ninet_protocols = ipv4"
     private let old = settings(Self.text)
 
     private func main(_ text: String) -> MainDictionary {
@@ -138,7 +144,6 @@ import Testing
         var problems: [ConfigProblem] = []
         let main = main(Self.text)
         FrozenSettings(old).restore(&same, main, problems: &problems)
-        FrozenSettings(old).restoreInterfaces(&same, main, inetServices: ["25"], problems: &problems)
         #expect(problems == [])
     }
 
@@ -154,28 +159,10 @@ import Testing
             problems.map(\.logged) == [
                 "/c/main.cf, line 1: ignoring queue_directory parameter value change"
                     + " -- old value: \"/q\", new value: \"/other\" (To change queue_directory, stop and start Postfix.)",
-                "/c/main.cf, line 2: ignoring inet_protocols parameter value change"
-                    + " -- old value: \"ipv4\", new value: \"all\" (To change inet_protocols, stop and start Postfix.)",
                 "/c/main.cf, line 4: master keeps its lock in the old data_directory, /var/lib/postfix"
                     + " (To change data_directory, stop and start Postfix.)",
             ]
         )
         #expect(problems.allSatisfy { $0.severity == .warning })
-    }
-
-    @Test("a change of the interfaces is told for each inet service")
-    func interfaces() {
-        let text = "inet_interfaces = all"
-        var new = settings(text)
-        var problems: [ConfigProblem] = []
-        FrozenSettings(old).restoreInterfaces(&new, main(text), inetServices: ["smtp", "26"], problems: &problems)
-        #expect(new.inetInterfaces == "loopback-only")
-        #expect(
-            problems.map(\.logged)
-                == ["smtp", "26"].map {
-                    "/c/main.cf, line 1: service \($0): ignoring inet_interfaces change"
-                        + " (To change inet_interfaces, stop and start Postfix.)"
-                }
-        )
     }
 }

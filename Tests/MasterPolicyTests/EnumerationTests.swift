@@ -107,6 +107,26 @@ private struct Walk {
         #expect(walk.seen.count >= (limit == 1 && troubles == .retirement ? 140 : 900))
     }
 
+    /// Reloads that keep processes, that are spread out, and that take an address away come at any moment, beside
+    /// forks, reports, exits, throttles, retirements, drains and removal. In each state the promises of `checkReloads`
+    /// hold: a reload that keeps processes tells none to leave; one that is spread out tells all of them in the end;
+    /// what was lost is looked at until it is empty or its time is over; and the state can be written out and read
+    /// back.
+    @Test(
+        "reloads that touch little, or take their time, keep the promises, in every order of events",
+        arguments: [Int32(0), 1, 2]
+    )
+    func everyOrderOfReloads(limit: Int32) {
+        let most = limit == 0 ? 2 : Int(limit)
+        let walk = Walk(from: World(limit: limit, scope: .steering, troubles: .reloads, most: most)) { world in
+            if !world.withstandsGarbage() { return "garbage changed something" }
+            return world.isTheSameReadBack() ? nil : "reading the state back changed something"
+        }
+        #expect(walk.failure == nil)
+        #expect(walk.removals > 0)
+        #expect(walk.seen.count >= (limit == 1 ? 200 : 1_500), "\(walk.seen.count)")
+    }
+
     /// Three processes with all troubles have more states than can be walked through, so these are samples.
     @Test("the same with three processes and all troubles, on many random ways", arguments: [Int32(0), 2, 3])
     func everyClientIsServedSoonOnRandomWays(limit: Int32) {

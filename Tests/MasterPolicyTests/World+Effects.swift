@@ -37,6 +37,8 @@ extension World {
             for index in processes.indices { processes[index].leavesChannel() }
             pending?.isOnChannel = false
             administrator.hasFormerChannel = false
+            reloads.awaitsTurn = false
+            expect(trace.last != .reloadKeeping, "processes that nothing has changed for stay")
             openChannel()
         case .openStatusChannel: openChannel()
         case .spawn(_, let generation, _):
@@ -54,6 +56,7 @@ extension World {
             expect(limit == 0 || processes.count < limit, "no spawn over the limit")
             expect(!isThrottleTimerRunning && !isRemoved, "no spawn while throttled or leaving")
             pending = (generation, true, false)
+            isPendingOutdated = false
         case .measureQueue:
             expect(isWatched || idleCount > 0, "the queue is measured where it can lead to a start")
             expect(idleCount == starting, "the queue is not measured beside those who are up")
@@ -85,6 +88,11 @@ extension World {
         case .addStatusChannel, .closeFormerChannel, .refuseClients, .admitClients, .lookWhetherEmpty, .steeringEnded,
             .retirementEnded:
             carryOutSteering(effect)
+        case .lookAtOutgoing: policy.outgoingSeen(id, reloads.sight, now: now)
+        case .closeOutgoing:
+            expect(reloads.hasOutgoing, "lost endpoints are closed twice")
+            expect(reloads.sight == .noClient || reloads.isLate, "endpoints with clients are closed early")
+            reloads.hasOutgoing = false
         case .note(.cutOff(let pid, _)): administrator.cutOff.insert(pid)
         case .sendWakeup: expect(false, "there are no wake-ups")
         case .closeEndpoints, .signal, .note: break
@@ -108,6 +116,8 @@ extension World {
     var isSteeringLookRunning: Bool { registrations[.steeringLook(id)] != nil }
     var isSteeringDeadlineRunning: Bool { registrations[.steeringDeadline(id)] != nil }
     var isRetirementStepRunning: Bool { registrations[.retirementStep(id)] != nil }
+    var isTurnRunning: Bool { registrations[.turn(id)] != nil }
+    var isOutgoingLookRunning: Bool { registrations[.outgoingLook(id)] != nil }
     /// Master watches beside idle processes.
     var isStandby: Bool { policy.isStandingBy(id) }
 }
@@ -116,7 +126,7 @@ extension World {
 struct Registrations: Equatable {
     var isWatched = false
     var hasChannel = false
-    private var dues = [PolicyTime?](repeating: nil, count: 8)
+    private var dues = [PolicyTime?](repeating: nil, count: 10)
 
     /// When a timer is due; nil while it is not running.
     subscript(timer: PolicyTimer) -> PolicyTime? {
@@ -134,6 +144,8 @@ struct Registrations: Equatable {
         case .steeringLook: 5
         case .steeringDeadline: 6
         case .retirementStep: 7
+        case .turn: 8
+        case .outgoingLook: 9
         }
     }
 

@@ -44,6 +44,7 @@ extension World {
             || (limit > 0 && processes.count >= limit) || view.isHeld
         expect(isCovered, "no process accepts and master does not watch")
         checkSteering(view)
+        checkReloads(view)
         if case .channelRead = happening {
             let areBooksTrue = processes.allSatisfy {
                 !$0.isOnChannel || $0.isToldBusy == ($0.isBusy && !$0.isUnheard)
@@ -76,6 +77,9 @@ extension World {
         if !isSteeringLookRunning { copy.policy.timerFired(.steeringLook(id), now: now) }
         if !isSteeringDeadlineRunning { copy.policy.timerFired(.steeringDeadline(id), now: now) }
         if !isRetirementStepRunning { copy.policy.timerFired(.retirementStep(id), now: now) }
+        if !isTurnRunning { copy.policy.timerFired(.turn(id), now: now) }
+        if !isOutgoingLookRunning { copy.policy.timerFired(.outgoingLook(id), now: now) }
+        copy.policy.outgoingSeen(id, .noClient, now: now)
         copy.policy.timerFired(.wakeup(id), now: now)
         return copy.policy.effects.allSatisfy { if case .note = $0 { true } else { false } }
             && copy.policy.view(of: id) == policy.view(of: id) && copy.key == key
@@ -124,7 +128,7 @@ extension World {
         for flag in [
             process.isBusy, process.isOnChannel, process.isToldUsed, process.isStuck, process.isPaused,
             newcomer == .inQueue(woken: process.pid), scope == .wakeups && view?.isNudged ?? false, process.isUnheard,
-            process.isFormer, administrator.cutOff.contains(process.pid),
+            process.isFormer, administrator.cutOff.contains(process.pid), process.isOutdated,
         ] { part = part << 1 | (flag ? 1 : 0) }
         part = part << 3 | UInt32(view?.state.rawValue ?? 7)
         part = part << 2 | UInt32(process.unread.count)

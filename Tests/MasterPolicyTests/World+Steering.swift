@@ -36,11 +36,13 @@ struct Administrator {
 extension World {
     func steeringKey(_ view: ServiceView?) -> [UInt8] {
         let timers = [isSteeringLookRunning, isSteeringDeadlineRunning, isRetirementStepRunning, isRetryTimerRunning]
-        return administrator.key(view) + timers.map { $0 ? 1 : 0 }
+        return administrator.key(view) + reloadKey + timers.map { $0 ? 1 : 0 }
     }
 
     func steeringPossibilities(_ body: (Happening) -> Void) {
-        if troubles.contains(.retirement) {
+        if troubles.contains(.reloads) {
+            reloadPossibilities(body)
+        } else if troubles.contains(.retirement) {
             // Fresh ones come beside those that run.
             if processes.count < most || limit > 0 {
                 body(.retireAsked(isChannelThere: true))

@@ -79,7 +79,7 @@ extension World {
             .exitsWell,
             .exitsBadly, .reload, .throttleEnds, .stressEnds, .removal, .removalDeadline, .drainAsked, .resumeAsked,
             .disableAsked, .enableAsked, .releaseAsked, .retireAsked, .steeringLookDue, .steeringDeadlinePassed,
-            .retirementStepDue:
+            .retirementStepDue, .reloadKeeping, .reloadInTurn, .turnCame, .addressRemoved, .outgoingLookDue:
             break
         }
     }

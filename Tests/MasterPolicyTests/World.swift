@@ -25,6 +25,8 @@ struct Process {
     var isStuck = false
     /// It has given up its registration at the listeners.
     var isPaused = false
+    /// It began before a reload that is spread out, and its service has had no turn since.
+    var isOutdated = false
     /// It is busy, and its TAKEN found the channel full: it was left out, and so is the AVAIL that belongs to it.
     var isUnheard = false
 
@@ -85,6 +87,12 @@ enum Happening: Hashable {
     case steeringLookDue(QueueSight)
     case steeringDeadlinePassed
     case retirementStepDue
+    // Of reloads that touch little, or are spread out, see World+Reloads.swift.
+    case reloadKeeping
+    case reloadInTurn
+    case turnCame
+    case addressRemoved
+    case outgoingLookDue(QueueSight, isLate: Bool)
 }
 
 /// What may go wrong beside the ordinary ends and failed starts; each multiplies the states.
@@ -98,6 +106,8 @@ struct Troubles: OptionSet {
     static let fullChannel = Troubles(rawValue: 4)
     /// In the scope of steering: retirements instead of drains.
     static let retirement = Troubles(rawValue: 8)
+    /// In the scope of steering: reloads that keep processes or are spread out, and addresses that are taken away.
+    static let reloads = Troubles(rawValue: 16)
 }
 
 /// Which events there are in a world: both walks together would not end.
@@ -128,10 +138,12 @@ struct World {
     /// First broken promise.
     var failure: String?
 
-    private(set) var now = PolicyTime(milliseconds: 0)
+    var now = PolicyTime(milliseconds: 0)
     private var lastPID: Int32 = 100
     var pending: (generation: Generation, isOnChannel: Bool, isFormer: Bool)?
+    var isPendingOutdated = false
     var administrator = Administrator()
+    var reloads = ReloadBook()
     var isMeasureAsked = false
     var newcomer = Newcomer.none
     /// What the daemon has registered for the policy.
@@ -157,7 +169,7 @@ struct World {
         carryOut()
     }
 
-    private static func rules(_ limit: Int32, _ concurrentStarts: Int32, _ scope: Scope) -> ServiceRules {
+    static func rules(_ limit: Int32, _ concurrentStarts: Int32, _ scope: Scope) -> ServiceRules {
         // Stress has a place among the lives.
         ServiceRules(processLimit: limit, isLocalOnly: scope != .lives, concurrentStarts: concurrentStarts)
     }
@@ -257,6 +269,7 @@ extension World {
         case .drainAsked, .resumeAsked, .disableAsked, .enableAsked, .releaseAsked, .retireAsked, .steeringLookDue,
             .steeringDeadlinePassed, .retirementStepDue:
             happenByAdministrator(happening)
+        case .reloadKeeping, .reloadInTurn, .turnCame, .addressRemoved, .outgoingLookDue: happenInReload(happening)
         }
         carryOut()
         check(happening)
@@ -269,6 +282,8 @@ extension World {
         processes.append(
             Process(pid: lastPID, generation: generation, isOnChannel: isOnChannel, isFormer: isFormer)
         )
+        processes[processes.count - 1].isOutdated = isPendingOutdated
+        isPendingOutdated = false
         comesUp(lastPID)
         policy.spawned(id, pid: lastPID, generation: generation, now: now)
     }

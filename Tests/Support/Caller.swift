@@ -8,6 +8,8 @@ import Foundation
 /// Where a service is reached.
 package enum Place: Sendable {
     case port(UInt16)
+    /// On the IPv6 loopback address.
+    case port6(UInt16)
     case path(String)
 }
 
@@ -18,6 +20,7 @@ package final class Caller {
     package init(_ place: Place, limit: Duration = patience) throws {
         switch place {
         case .port: descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        case .port6: descriptor = socket(AF_INET6, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         case .path: descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         }
         var limit = timeval(tv_sec: Int(limit.components.seconds), tv_usec: 0)
@@ -100,6 +103,16 @@ extension Place {
             return withUnsafePointer(to: &address) { pointer in
                 pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                     Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+        case .port6(let port):
+            var address = sockaddr_in6()
+            address.sin6_family = sa_family_t(AF_INET6)
+            address.sin6_port = port.bigEndian
+            address.sin6_addr = in6addr_loopback
+            return withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size))
                 }
             }
         case .path(let path):

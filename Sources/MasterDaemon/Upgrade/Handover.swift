@@ -13,7 +13,7 @@ import SystemCalls
 /// sealed file, so nobody but a master of this process has written them; they are checked all the same.
 struct Handover {
     /// Grows by one with each change of the fields. A program takes over from its own version only.
-    static let version: Int64 = 2
+    static let version: Int64 = 3
     /// "QMMASTER", least significant byte first.
     static let mark: Int64 = 0x5245_5453_414D_4D51
 
@@ -25,6 +25,8 @@ struct Handover {
         var channel: Channel?
         var isAdopted: Bool
         var isRefusing: Bool
+        /// How many of the listeners, the last ones, are of addresses that the service has lost.
+        var outgoing = 0
     }
 
     struct Channel: Equatable {
@@ -118,6 +120,7 @@ extension Handover {
     private var areConsistent: Bool {
         let all = descriptors
         guard Set(all).count == all.count, all.allSatisfy({ $0.rawValue > 2 }) else { return false }
+        guard services.allSatisfy({ 0...$0.listeners.count ~= $0.outgoing }) else { return false }
         return services.allSatisfy { policy.view(of: $0.id) != nil }
             && services.count == Set(services.map(\.id.index)).count && services.count == policy.serviceCount
     }
@@ -181,6 +184,7 @@ extension Handover.Service {
         }
         try coder.code(&isAdopted)
         try coder.code(&isRefusing)
+        try coder.code(&outgoing)
     }
 }
 

@@ -189,7 +189,8 @@ extension Master {
             listeners: service.listeners.numbers,
             channel: channel,
             isAdopted: service.isAdopted,
-            isRefusing: service.isRefusing
+            isRefusing: service.isRefusing,
+            outgoing: service.outgoingCount
         )
     }
 }

@@ -82,6 +82,7 @@ extension ServiceSettings {
         try coder.code(&throttleSeconds)
         try coder.code(&concurrentStarts)
         try coder.code(&warningSeconds)
+        try coder.code(&listenBacklog)
     }
 }
 

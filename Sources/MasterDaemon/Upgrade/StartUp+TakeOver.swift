@@ -43,7 +43,7 @@ extension MasterMain {
             do throws(EndpointStore.Failure) {
                 try store.prepare(model, log)
             } catch {
-                arrival.giveBack(handover, commandLine, error.problem.logged)
+                arrival.giveBack(handover, commandLine, error.problems.map(\.logged).joined(separator: "; "))
             }
             arrival.finish()
             let destination = logDestination(model.settings, writesDirectly: true, isReload: true)
@@ -148,6 +148,7 @@ extension Master {
             isAdopted: handed.isAdopted
         )
         service.isRefusing = handed.isRefusing
+        service.outgoingCount = handed.outgoing
         service.id = handed.id
         prepareArguments(service)
         while services.count <= Int(handed.id.index) { services.append(nil) }

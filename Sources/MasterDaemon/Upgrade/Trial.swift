@@ -73,12 +73,18 @@ enum Trial {
         }
     }
 
-    /// Whether the sockets of services that the running master does not have can be had; those of the others are there.
+    /// Whether sockets that the running master does not have can be had; the others are there.
     private static func look(for model: Model, _ handover: Handover, _ builder: inout ModelBuilder) {
         // Relative paths are relative to where master works.
         try? changeDirectory(model.settings.queueDirectory)
-        let running = Set(handover.services.map(\.plan.identity))
-        for plan in model.services where !running.contains(plan.identity) { builder.check(plan, model.settings) }
+        let running = Dictionary(handover.services.map { ($0.plan.identity, $0) }) { first, _ in first }
+        for plan in model.services {
+            // What a service manager has opened stays what it is.
+            if let service = running[plan.identity], service.isAdopted || service.plan.endpoint == plan.endpoint {
+                continue
+            }
+            builder.check(plan, model.settings)
+        }
     }
 
     private static func say(_ line: String) {
