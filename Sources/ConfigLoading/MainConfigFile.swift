@@ -52,11 +52,15 @@ package func loadMainConfig(
         dictionary = MainDictionary(parsing: bytes, path: path, problems: &problems)
     } catch {
         let path = "\(directory)/main.cf"
-        let cure = "Restore the file, or name the right directory with -c or MAIL_CONFIG."
+        let restore = "Restore the file, or name the right directory with -c or MAIL_CONFIG."
+        let cure = error.isShortage ? shortageCure : restore
         problems.append(.fatal("open \(path): \(error.reason)", at: .file(path), cure: cure))
     }
     return LoadedMainConfig(dictionary: dictionary, host: host, problems: problems, bytes: bytes)
 }
+
+/// For what a lack of descriptors or memory has prevented.
+package let shortageCure = "Nothing is wrong with the files: try again when there are memory and descriptors."
 
 func hostFacts(directory: String, processName: String, serviceName: String? = nil) -> HostFacts {
     HostFacts(

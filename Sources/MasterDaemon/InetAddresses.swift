@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ConfigLoading
 import MasterConfig
 import SystemCalls
 
@@ -33,7 +34,8 @@ struct InetAddresses {
         self.names = names
     }
 
-    /// The families of `inet_protocols` that the kernel has; a warning for each that it lacks.
+    /// The families of `inet_protocols` that the kernel has; a warning for each that it lacks. Whatever else keeps it
+    /// from a socket passes, and no address is given up for it.
     static func usableFamilies(_ wanted: AddressFamilies, problems: inout [ConfigProblem]) -> AddressFamilies {
         var usable = wanted
         for (family, bit, name) in [
@@ -42,6 +44,11 @@ struct InetAddresses {
             do throws(SystemError) {
                 _ = try makeSocket(family, .stream)
             } catch {
+                guard [.addressFamilyNotSupported, .protocolNotSupported].contains(error.code) else {
+                    let text = "inet_protocols: cannot tell whether this machine has \(name): \(error.reason)"
+                    problems.append(.fatal(text, cure: shortageCure))
+                    continue
+                }
                 usable.remove(bit)
                 let text = "inet_protocols: disabling \(name) name/address support: \(error.reason)"
                 let cure = "Set inet_protocols to the protocols that this machine has."

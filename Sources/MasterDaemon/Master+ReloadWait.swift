@@ -121,7 +121,7 @@ extension ConfigProblem {
         .fatal(
             "cannot look up \(question.text): \(reason)",
             cure: isShortage
-                ? "Nothing is wrong with the files: reload again when there are memory and descriptors."
+                ? shortageCure
                 : "Look for a name server or directory that does not answer, or use addresses and local names."
         )
     }

@@ -30,7 +30,7 @@ extension ModelBuilder {
         let problem = ConfigProblem.fatal(text, at: .file(path), cure: cure)
         switch purpose {
         case .start: return problem.asWarning()
-        case .reload, .check: return isAllowed ? problem.asWarning() : problem
+        case .reload, .trial, .check: return isAllowed ? problem.asWarning() : problem
         }
     }
 

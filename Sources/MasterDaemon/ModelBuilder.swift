@@ -22,12 +22,22 @@ enum ReadingPurpose: Sendable {
     case start
     /// With what a running master cannot change.
     case reload(FrozenSettings)
+    /// The same, in a process that nobody waits for: whether another program could take over.
+    case trial(FrozenSettings)
     case check
 
     var frozen: FrozenSettings? {
         switch self {
-        case .reload(let frozen): frozen
+        case .reload(let frozen), .trial(let frozen): frozen
         case .start, .check: nil
+        }
+    }
+
+    /// Whether a main.cf that is being edited is waited for here. A running master does so by a timer.
+    fileprivate var waitsUntilSettled: Bool {
+        switch self {
+        case .reload: false
+        case .start, .trial, .check: true
         }
     }
 }
@@ -106,7 +116,7 @@ struct ModelBuilder {
         var loaded = loadMainConfig(
             directory: configDirectory,
             processName: processName,
-            waitsUntilSettled: purpose.frozen == nil
+            waitsUntilSettled: purpose.waitsUntilSettled
         )
         mainBytes = loaded.bytes
         problems += loaded.problems
@@ -165,8 +175,9 @@ struct ModelBuilder {
         do throws(SystemError) {
             bytes = try readFile(path).bytes
         } catch {
-            let cure =
+            let restore =
                 path.hasPrefix("/") ? "Restore the file." : "Name the configuration directory by its absolute path."
+            let cure = error.isShortage ? shortageCure : restore
             add(.fatal("open \(path): \(error.reason)", at: .file(path), cure: cure))
             return []
         }

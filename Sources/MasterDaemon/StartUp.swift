@@ -24,8 +24,8 @@ package enum MasterMain {
         setFileCreationMask(0o077)
         let verbosity = EnvironmentName.mailVerbose.isPresent ? 1 : 0
         try? Signal.pipe.ignore()
-        // Until its handler stands, a reload request must not end us; and our starter may have blocked signals.
-        try? Signal.hangup.ignore()
+        // Until their handlers stand, no request may end us; and our starter may have blocked signals.
+        for request in [Signal.hangup, .user1, .user2] { try? request.ignore() }
         try? unblockAllSignals()
         let offer = ServiceManagerOffer.receive()
         let offered = OfferedSockets(adopting: offer)

@@ -84,6 +84,8 @@ package struct StatusBoard: ~Copyable {
         } catch {
             try? removeFile(draftPath)
             isFull = page != nil
+            // Nobody shall take what another program has left for the present.
+            if page == nil { try? removeFile(path) }
             return .failure(error)
         }
         isFull = false

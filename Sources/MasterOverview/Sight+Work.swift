@@ -48,8 +48,8 @@ extension Sight {
     /// The families of what our own daemons count, where there is a page to tell of.
     func writeWork(_ text: inout MetricsText) {
         guard let workers else { return }
-        let services = workers.services
-        let labels = services.map { serviceLabels($0.name) }
+        let known = workers.services.compactMap { service in serviceLabels(service.name).map { (service, $0) } }
+        let (services, labels) = (known.map(\.0), known.map(\.1))
         func each(_ name: String, _ kind: MetricsText.Kind, _ help: String, _ value: (WorkerFigures) -> UInt64) {
             text.family(name, kind, help)
             for (service, labels) in zip(services, labels) { text.sample(labels, text: String(value(service))) }
@@ -77,9 +77,10 @@ extension Sight {
         text.sample(labels, text: String(sum), suffix: "_count")
     }
 
-    /// `name/type`; a name may have slashes in it.
-    private func serviceLabels(_ service: String) -> [(String, String)] {
-        let slash = service.lastIndex(of: "/") ?? service.endIndex
+    /// `name/type`; a name may have slashes in it. nil for what no worker of ours writes: any process of mail_owner can
+    /// write into the page, and with half a name two series would have the same labels.
+    private func serviceLabels(_ service: String) -> [(String, String)]? {
+        guard let slash = service.lastIndex(of: "/"), slash != service.indices.last else { return nil }
         return [("service", String(service[..<slash])), ("type", String(service[slash...].dropFirst()))]
     }
 }

@@ -171,6 +171,9 @@ package func commandLine() -> [String] {
 /// getpid(2).
 package func processID() -> Int32 { getpid() }
 
+/// getppid(2).
+package func parentProcessID() -> Int32 { getppid() }
+
 /// exit(3) runs no more of our code; buffers of ours are written before.
 package func exitProcess(_ status: Int32) -> Never { exit(status) }
 

@@ -28,13 +28,14 @@ package func makeSealedFile(_ name: String, _ bytes: [UInt8]) throws(SystemError
 extension DescriptorNumber {
     /// The bytes of a file that `makeSealedFile` made, in this process or in one that executed this program; nil for
     /// any other descriptor, and for a file of more than `limit` bytes.
-    package func sealedBytes(atMost limit: Int) -> [UInt8]? {
-        guard cposix_is_sealed(rawValue) == 1, let facts = try? facts(), facts.size <= UInt64(limit),
-            (try? seek(to: 0)) != nil
-        else { return nil }
+    package func sealedBytes(atMost limit: Int) throws(SystemError) -> [UInt8]? {
+        guard cposix_is_sealed(rawValue) == 1 else { return nil }
+        let facts = try facts()
+        guard facts.size <= UInt64(limit) else { return nil }
+        try seek(to: 0)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Int(facts.size))
-        while let block = try? read(atMost: 64 * 1024), !block.isEmpty { bytes += block }
+        while let block = try read(atMost: 64 * 1024), !block.isEmpty { bytes += block }
         return bytes.count == Int(facts.size) ? bytes : nil
     }
 }

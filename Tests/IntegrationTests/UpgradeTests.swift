@@ -120,6 +120,7 @@ import Testing
             ("#!/nowhere/interpreter\n", "No such file or directory"),
             ("#!/bin/sh\nexec sleep 60\n", "not tried the take-over out within"),
             ("#!/bin/sh\nexec /usr/lib/postfix/sbin/master \"$@\"\n", "it cannot take over"),
+            ("#!/bin/sh\n\(BuiltProducts.path("master")) \"$@\"\n", "which has to execute it in its own place"),
         ]
     )
     func unfit(script: String, reason: String) throws {
@@ -231,6 +232,39 @@ import Testing
         holder = nil
         #expect(upgrade(system, master.pid), "\(system.log)")
         #expect(Caller.pid(.port(taken)) != nil)
+    }
+
+    @Test("a main.cf that is being edited is waited for, as at a reload")
+    func edited() throws {
+        let system = try MailSystem([Line.unix("talk", "serve")])
+        defer { system.end() }
+        let master = try system.start()
+        let place = Place.path(system.queueDirectory + "/public/talk")
+        let child = try #require(Caller.pid(place))
+        let good = try String(contentsOfFile: system.mainCf, encoding: .utf8)
+        // Half a file, which PlacedFile would have made old.
+        try (good + "mail_name = half").write(toFile: system.mainCf, atomically: false, encoding: .utf8)
+        kill(master.pid, SIGUSR2)
+        rest(.milliseconds(200))
+        try good.write(toFile: system.mainCf, atomically: false, encoding: .utf8)
+        #expect(system.wait(for: Self.done), "\(system.log)")
+        #expect(Caller.pid(place) == child, "nothing has changed: \(system.log)")
+    }
+
+    @Test("a state that cannot be read gives the process back, and is no start")
+    func unreadable() throws {
+        let system = try MailSystem([Line.unix("talk", "serve")])
+        defer { system.end() }
+        let master = try system.start()
+        let place = Place.path(system.queueDirectory + "/public/talk")
+        let child = try #require(Caller.pid(place))
+        // Two states are made in this process, for the trial and for the program; the third seek is the program's.
+        let tracer = try Traced(master.pid, "-e", "trace=lseek,execve", "-e", "inject=lseek:error=EIO:when=3")
+        kill(master.pid, SIGUSR2)
+        #expect(system.wait(for: "the state of the running master cannot be read"), "\(system.log) \(tracer.report)")
+        #expect(system.wait(for: "the program that ran before goes on"), "\(system.log)")
+        tracer.end()
+        #expect(Caller.pid(place) == child)
     }
 
     @Test("a name that comes into the configuration after the trial is not asked for: nobody waits for a name service")

@@ -41,6 +41,23 @@ import Testing
         }
     }
 
+    @Test("a family is given up when the kernel lacks it, and for no other reason")
+    func families() async {
+        await #expect(processExitsWith: .success) {
+            for (code, severity) in [
+                (Errno.addressFamilyNotSupported, ConfigProblem.Severity.warning), (.protocolNotSupported, .warning),
+                (.noMemory, .fatal), (.tooManyOpenFiles, .fatal), (.noBufferSpace, .fatal),
+            ] {
+                FaultPlan.fail(.socket, with: code)
+                var problems: [ConfigProblem] = []
+                let usable = InetAddresses.usableFamilies([.ipv4, .ipv6], problems: &problems)
+                FaultPlan.clear()
+                #expect(problems.map(\.severity) == [severity])
+                #expect(usable.contains(.ipv4) == (severity == .fatal))
+            }
+        }
+    }
+
     @Test("a port alone means the wildcards, IPv4 first")
     func portAlone() throws {
         #expect(try list("2525", "inet_interfaces = all") == ["0.0.0.0 2525", ":: 2525"])

@@ -190,6 +190,14 @@ import WorkerPage
         try Golden.expect(text + "\n" + older + "\n" + work + "\n", equals: "work.txt")
     }
 
+    @Test("names that no worker of ours writes make no series, so none is there twice")
+    func halfNames() {
+        var (hostile, honest) = (sight, sight)
+        (hostile.workers, honest.workers) = (Sample.workers, Sample.workers)
+        hostile.workers?.services += ["x", "x/", "", "/"].map { WorkerFigures(name: $0) }
+        #expect(hostile.metrics() == honest.metrics())
+    }
+
     @Test("services are found by name, by name and type, and by path")
     func names() {
         #expect(sight.services(named: "smtp").map(\.row) == [0])

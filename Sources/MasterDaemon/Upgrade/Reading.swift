@@ -20,6 +20,10 @@ struct Reading {
     /// The files as they are now: for the new program. Names mean what they meant to its trial: nobody is served before
     /// this is done, so no name service is waited for.
     static func ofFiles(_ handover: Handover) throws(TakeOverFailure) -> Reading {
+        // The trial has waited until it was settled.
+        guard mainConfigPause(directory: handover.frozen.configDirectory) == nil else {
+            throw TakeOverFailure(reason: "main.cf was edited after the trial")
+        }
         let names = NameBook(.noting)
         for line in handover.names where names.add(line: line) == .noAnswer {
             throw TakeOverFailure(reason: "the trial has left no answer: \(line)")

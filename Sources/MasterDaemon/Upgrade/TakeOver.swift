@@ -40,8 +40,14 @@ struct TakeOver {
         removeEnvironment(name)
         removeEnvironment(problemName)
         let numbers = value.split(separator: ":").compactMap { Int32($0) }.map { DescriptorNumber($0) }
-        guard numbers.count == 2, let bytes = numbers[0].sealedBytes(atMost: Trial.longestState) else { return nil }
-        return TakeOver(state: numbers[0], program: numbers[1], bytes: bytes, problem: problem)
+        guard numbers.count == 2 else { return nil }
+        do throws(SystemError) {
+            guard let bytes = try numbers[0].sealedBytes(atMost: Trial.longestState) else { return nil }
+            return TakeOver(state: numbers[0], program: numbers[1], bytes: bytes, problem: problem)
+        } catch {
+            let arrival = TakeOver(state: numbers[0], program: numbers[1], bytes: [], problem: problem)
+            arrival.giveBack(nil, commandLine(), "the state of the running master cannot be read: \(error)")
+        }
     }
 
     private init(state: DescriptorNumber, program: DescriptorNumber, bytes: [UInt8], problem: String?) {

@@ -28,7 +28,7 @@ enum Trial {
 
     /// The trial itself, in the new program.
     static func run() -> Int32 {
-        guard let bytes = stateNumber.sealedBytes(atMost: longestState) else {
+        guard let bytes = try? stateNumber.sealedBytes(atMost: longestState) else {
             say("descriptor \(stateNumber.rawValue) is no state of a running master: this option is for master itself")
             return ExitCode.failure
         }
@@ -39,6 +39,11 @@ enum Trial {
             say(error.explanation)
             return ExitCode.failure
         }
+        // The process itself has to become the next master; one that another program starts would be its child.
+        guard parentProcessID() == handover.pid else {
+            say("master was started by another program in between, which has to execute it in its own place (sh: exec)")
+            return ExitCode.failure
+        }
         if let problem = problem(inCommandLine: handover) {
             say(problem)
             return ExitCode.failure
@@ -47,7 +52,7 @@ enum Trial {
         var builder = ModelBuilder(
             configDirectory: handover.frozen.configDirectory,
             processName: handover.processName,
-            for: .reload(handover.frozen),
+            for: .trial(handover.frozen),
             names: names
         )
         let model = builder.build()

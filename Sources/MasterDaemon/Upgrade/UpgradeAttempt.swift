@@ -15,8 +15,9 @@ import SystemCalls
 ///                   |                     | no
 ///                   +-- too slow: killed -+--> refused
 final class UpgradeAttempt {
-    /// How long a trial may take. It reads two files and asks for names.
-    static let timeLimitSeconds: Int64 = 10
+    /// How long a trial may take. It reads two files, of which one may be in somebody's editor for ten seconds, and
+    /// asks for names.
+    static let timeLimitSeconds: Int64 = 20
     /// Output of a trial that is kept; what is beyond is read and dropped.
     private static let outputLimit = 256 * 1024
 
