@@ -145,6 +145,20 @@ package import SystemCalls
         return nil
     }
 
+    /// The next signal that this turn has brought; everything else waits for `next`.
+    package mutating func nextSignal() -> Occurrence? {
+        guard let items = unsafe ready.pointee.items else { return nil }
+        for index in unsafe nextReady..<max(nextReady, Int(ready.pointee.count)) {
+            let item = unsafe items[index]
+            let slot = SlotID(index: item.watcher, generation: item.life)
+            guard watchers.contains(slot), watchers[slot].what == .signal else { continue }
+            // No watcher has this life: it is handed out once.
+            unsafe items[index].life = 0
+            if let occurrence = watchers[slot].occurrence(item, slot) { return occurrence }
+        }
+        return nil
+    }
+
     // MARK: memory
 
     mutating func insert(

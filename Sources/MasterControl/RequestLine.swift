@@ -22,6 +22,9 @@ package struct RequestLine: Sendable {
 
     package init() {}
 
+    /// What has come of a line that is not whole yet.
+    package var unfinished: [UInt8] { isOver ? [] : bytes }
+
     /// Bytes that may come before the line is too long.
     package var room: Int { ControlRequest.longestLine + 1 - bytes.count }
 

@@ -33,7 +33,7 @@ struct ControlSocket: ~Copyable {
         var omitted = 0
     }
 
-    enum Stage { case asking, waiting, leaving }
+    enum Stage: UInt8 { case asking, waiting, leaving }
 
     /// What came of a client's readiness.
     enum News {
@@ -51,11 +51,11 @@ struct ControlSocket: ~Copyable {
     /// Of them for the last lines.
     private static let resultRoom = 4 * 1024
 
-    private var listener: Descriptor?
-    private var listenerWatch: WatchID?
+    var listener: Descriptor?
+    var listenerWatch: WatchID?
     /// The file that leads to the listener.
-    private var file: FileFacts?
-    private var clients = Slab<Client>(capacity: ControlSocket.clientLimit)
+    var file: FileFacts?
+    var clients = Slab<Client>(capacity: ControlSocket.clientLimit)
 
     var isOpen: Bool { listener != nil }
     var isFull: Bool { clients.count >= Self.clientLimit }
@@ -139,12 +139,6 @@ struct ControlSocket: ~Copyable {
     }
 
     // MARK: one client
-
-    /// For the next program in this process, which answers; nil for a client that is gone, or has not read what it was
-    /// told.
-    func number(of slot: SlotID) -> DescriptorNumber? {
-        clients.contains(slot) && clients[slot].output.isEmpty ? clients[slot].socket.number : nil
-    }
 
     func peer(of slot: SlotID) -> PeerCredentials? { clients.contains(slot) ? clients[slot].peer : nil }
 

@@ -67,6 +67,14 @@ extension Master {
 
     func startCounting() { workerCounting.start(owner, nowMilliseconds: loop.now.milliseconds, log) }
 
+    /// As the program did that ran before in this process.
+    func goOnCounting(_ totals: [String]?) {
+        workerCounting.goOn(totals, owner, nowMilliseconds: loop.now.milliseconds, log)
+    }
+
+    /// Whose counts the page has, in its order; nil without a page.
+    var workerTotals: [String]? { workerCounting.totals }
+
     func lookAtCounting() { workerCounting.look(owner, nowMilliseconds: loop.now.milliseconds, log) }
 
     /// Before another process can have the pid.

@@ -21,11 +21,15 @@ struct ControlWaiter {
         case drain([ServiceID])
         /// The service gets fresh processes.
         case retire(ServiceID)
+        /// What a process of its own finds. Only until it has begun anew, after an upgrade.
+        case check
+        /// Another program takes over.
+        case upgrade
 
         /// It may take for ever, and goes on without anybody who waits.
         var isLong: Bool {
             switch self {
-            case .reload: false
+            case .reload, .check, .upgrade: false
             case .drain, .retire: true
             }
         }
@@ -58,7 +62,7 @@ struct ControlDesk: ~Copyable {
 // The socket: opening, clients that come, clients that say something.
 extension Master {
     /// Whatever the name of the program: masterctl knows no other.
-    private var controlPath: String { "pid/master.control" }
+    var controlPath: String { "pid/master.control" }
 
     /// At the start, and at a reload while there is none, or none that is found. master does without when it cannot be
     /// had.

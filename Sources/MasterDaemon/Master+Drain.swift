@@ -135,7 +135,7 @@ extension Master {
             if desk.waiters.contains(where: { $0.client == waiter.client }) { tellProgress(to: waiter) }
             endIfStopped()
         case .retire: tellProgress(to: waiter)
-        case .reload: break
+        case .reload, .check, .upgrade: break
         }
     }
 
@@ -145,7 +145,7 @@ extension Master {
         endIfStopped()
     }
 
-    private func answerDrains() {
+    func answerDrains() {
         for waiter in desk.waiters {
             guard case .drain(let drained) = waiter.matter, drained.allSatisfy(isOver) else { continue }
             let (status, text) = verdict(waiter, drained)
@@ -239,7 +239,7 @@ extension Master {
             let left = Int(policy.view(of: id)?.former ?? 0)
             if left == 0 { return }
             say(.progress("\(counted(left, "process", "processes")) left to replace"), to: waiter.client)
-        case .reload: break
+        case .reload, .check, .upgrade: break
         }
     }
 
@@ -248,7 +248,7 @@ extension Master {
     }
 
     /// Whoever asked was told.
-    private func endIfStopped() {
+    func endIfStopped() {
         guard let stopping = desk.stopping, stopping.allSatisfy(isOver) else { return }
         endAfterStop()
     }

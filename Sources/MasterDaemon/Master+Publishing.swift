@@ -33,7 +33,8 @@ extension Master {
         if policy.hasChanges { tellChanges() }
         if !turn.isQuiet { publishSpread() }
         let state: MasterState =
-            desk.stopping != nil ? .stopping : desk.drainOfAll != nil ? .draining : .running
+            upgradeAttempt != nil
+            ? .upgrading : desk.stopping != nil ? .stopping : desk.drainOfAll != nil ? .draining : .running
         if board.master.state != state {
             board.master.state = state
             publishMaster()

@@ -16,6 +16,13 @@ extension Master {
         if wantedReload == nil { wantedReload = wish } else { wantedReload?.merge(wish) }
     }
 
+    /// What was asked for, or has begun, and has not come to its end.
+    var reloadWish: ReloadWish? {
+        guard var wish = reloadAttempt?.wish else { return wantedReload }
+        if let wantedReload { wish.merge(wantedReload) }
+        return wish
+    }
+
     /// Takes a reload as far as it can go now; `ReloadAttempt` draws the way.
     func goOnWithReload(_ news: ReloadNews) {
         if news.contains(.asked) {

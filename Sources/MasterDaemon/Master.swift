@@ -40,7 +40,7 @@ final class Master {
     var boardProblem: String?
     let processors = availableProcessors()
     /// From `-v`; what is asked for later is about master alone.
-    let areChildrenVerbose: Bool
+    var areChildrenVerbose: Bool
     /// main.cf as it was accepted last.
     var acceptedMain: [UInt8] = []
     /// When `-e` ends master.
@@ -125,11 +125,7 @@ final class Master {
             turn.begin()
             while let occurrence = loop.next() { handle(occurrence) }
             if turn.isEmpty { log.refreshLastWords() }
-            if !reloadNews.isEmpty {
-                let news = reloadNews
-                reloadNews = []
-                goOnWithReload(news)
-            }
+            considerReload()
             if isReapWanted {
                 isReapWanted = false
                 reap()
@@ -143,7 +139,14 @@ final class Master {
     /// A log line that found its receiver busy is tried again soon.
     private var longestWait: Int64 { log.hasPending ? 50 : StatusBoard.heartbeatMilliseconds }
 
-    private func handle(_ occurrence: Occurrence) {
+    func considerReload() {
+        if reloadNews.isEmpty { return }
+        let news = reloadNews
+        reloadNews = []
+        goOnWithReload(news)
+    }
+
+    func handle(_ occurrence: Occurrence) {
         let token = occurrence.token
         turn.count(token.event)
         switch token.event {

@@ -37,7 +37,9 @@ package struct StatusBoard: ~Copyable {
     private var isMissing = false
     private var nextTry: Int64 = .min
     private var nextClock: Int64 = .min
-    private var lastEvent: UInt64 = 0
+    private(set) var lastEvent: UInt64 = 0
+    /// Of a program that ran before in this process, for the first page.
+    private var inheritedEvents: [Int64] = []
     /// Of each row, the trouble that is told in it.
     private var troubles: [ServiceTrouble?] = []
     /// What is said of master itself, without its clock and counters.
@@ -79,6 +81,8 @@ package struct StatusBoard: ~Copyable {
         do throws(SystemError) {
             var new = try PageWriter(layout, at: draftPath)
             if let old = page, !old.writer.isLost { new.takeEvents(from: old.writer) }
+            new.write(eventWords: inheritedEvents)
+            inheritedEvents = []
             retired = page
             page = Page(new)
         } catch {
@@ -223,6 +227,12 @@ package struct StatusBoard: ~Copyable {
         page.write(ServiceTexts(), row: row)
         troubles[row] = nil
     }
+
+    /// The events of the page, as `PageWriter` keeps them.
+    var eventWords: [Int64] { page.map { $0.writer.eventWords } ?? inheritedEvents }
+
+    /// What happens from now on comes behind these events.
+    mutating func goOn(behind events: [Int64], _ last: UInt64) { (inheritedEvents, lastEvent) = (events, last) }
 
     mutating func write(_ event: EventEntry) {
         var event = event

@@ -23,8 +23,8 @@ struct StatusChannel: ~Copyable {
     }
 
     /// Both ends as this process has had them when it ran another program.
-    init(adopting reader: DescriptorNumber, child: DescriptorNumber) {
-        ends = DescriptorPair(first: Descriptor(owning: reader), second: Descriptor(owning: child))
+    init(adopting handed: Handover.Channel) {
+        ends = DescriptorPair(first: Descriptor(owning: handed.reader), second: Descriptor(owning: handed.child))
     }
 
     var readerNumber: DescriptorNumber { ends.first.number }

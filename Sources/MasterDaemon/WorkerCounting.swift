@@ -45,6 +45,22 @@ struct WorkerCounting: ~Copyable {
         start(owner, nowMilliseconds: nowMilliseconds, log)
     }
 
+    /// Whose totals the page has, in their order; nil without a page.
+    var totals: [String]? { mutating get { table?.services } }
+
+    /// In the place of a program that has kept the page, with these totals, in this process.
+    mutating func goOn(_ totals: [String]?, _ owner: MailOwner, nowMilliseconds: Int64, _ log: Log) {
+        guard let totals else { return start(owner, nowMilliseconds: nowMilliseconds, log) }
+        table = try? WorkerTable.continuing(
+            owner: owner.isSwitching ? owner.account : nil,
+            master: processID(),
+            services: totals
+        )
+        if table != nil { return }
+        warnOfLoss(log)
+        start(owner, nowMilliseconds: nowMilliseconds, log)
+    }
+
     /// A process was reaped; of a service that is known no more when there is no name.
     mutating func processEnded(
         _ pid: Int32,
@@ -57,11 +73,11 @@ struct WorkerCounting: ~Copyable {
         if table?.isIntact == true { return }
         if nowMilliseconds < nextTry { return }
         nextTry = nowMilliseconds + Self.pauseMilliseconds
-        if table != nil {
-            log.warning(
-                "\(WorkerPage.path) was cut off or overwritten -- making a new one; what daemons counted is lost"
-            )
-        }
+        if table != nil { warnOfLoss(log) }
         start(owner, nowMilliseconds: nowMilliseconds, log)
+    }
+
+    private func warnOfLoss(_ log: Log) {
+        log.warning("\(WorkerPage.path) was cut off or overwritten -- making a new one; what daemons counted is lost")
     }
 }

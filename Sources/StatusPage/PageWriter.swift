@@ -146,6 +146,29 @@ package struct PageWriter: ~Copyable {
         publish(writer.words.span, at: record + 8, of: record)
     }
 
+    /// The events as they stand there, for another program that writes this page's version: the words of one record
+    /// after the other, without its number.
+    package var eventWords: [Int64] {
+        let (table, size) = (layout.events, layout.events.size / 8)
+        let words = memory.words(at: table.offset, count: size * table.count)
+        var kept: [Int64] = []
+        // Behind a record's number comes the event's, which is 0 where there is none.
+        for start in stride(from: 0, to: words.count, by: size) where words[start + 1] != 0 {
+            for word in words[(start + 1)..<(start + size)] { kept.append(Int64(bitPattern: word)) }
+        }
+        return kept
+    }
+
+    /// Takes what `eventWords` gave.
+    package mutating func write(eventWords words: [Int64]) {
+        let size = layout.events.size / 8 - 1
+        for start in stride(from: 0, to: words.count - words.count % size, by: size) {
+            let record = words[start..<start + size].map { UInt64(bitPattern: $0) }
+            let place = layout.events.place(Int(record[0] % UInt64(layout.events.count)))
+            publish(record.span, at: place + 8, of: place)
+        }
+    }
+
     /// Takes over the events of the page before, as they are.
     package mutating func takeEvents(from old: borrowing PageWriter) {
         let count = min(layout.events.count, old.layout.events.count)

@@ -12,7 +12,7 @@ package struct WorkerTable: ~Copyable {
     private let path: String
     private let file: FileFacts
     /// The names of the totals, which are not read back from the page.
-    private var services: [String] = []
+    package private(set) var services: [String] = []
 
     /// For services for which there was no total left.
     package static var others: String { "other services" }
@@ -36,6 +36,36 @@ package struct WorkerTable: ~Copyable {
         self.memory = memory
         self.path = path
         self.file = file
+    }
+
+    /// The page that a program has made which ran in this process before; nil if the file is not that page any more.
+    ///
+    /// - Parameter services: what it had as `services`.
+    package static func continuing(
+        _ path: String = WorkerPage.path,
+        owner: UserAccount?,
+        master: Int32,
+        services: [String]
+    ) throws(SystemError) -> WorkerTable? {
+        let file = try openFile(path, [.readWrite, .noFollow, .nonBlocking])
+        let facts = try file.number.facts()
+        guard facts.kind == .file, facts.size == UInt64(WorkerPage.pageSize), services.count <= WorkerPage.totalCount
+        else { return nil }
+        // It may be another account by now.
+        if let owner { try file.number.changeOwner(uid: owner.uid, gid: owner.gid) }
+        let table = WorkerTable(
+            try SharedMemory(mapping: file.number, byteCount: WorkerPage.pageSize),
+            services: services
+        )
+        guard table.isIntact, table.memory.word(at: WorkerPage.Header.version) == WorkerPage.version,
+            table.memory.word(at: WorkerPage.Header.master) == UInt64(UInt32(bitPattern: master))
+        else { return nil }
+        return table
+    }
+
+    private init(_ memory: consuming SharedMemory, services: [String]) {
+        self.memory = memory
+        self.services = services
     }
 
     private static func makeMemory(_ path: String, _ owner: UserAccount?) throws(SystemError) -> SharedMemory {

@@ -145,6 +145,28 @@ import Testing
         #expect(try kinds(&loop, turns: 1, wait: 0) == [])
     }
 
+    @Test("signals can be taken before everything else, which stays for its turn")
+    func signalsFirst() async {
+        await #expect(processExitsWith: .success) {
+            var loop = try EventLoop(capacity: 4)
+            let pipe = try makePipe(nonBlocking: true)
+            _ = try loop.watch(pipe.second.number, for: .writable, token: EventToken(kind: 1))
+            _ = try loop.watchSignal(.hangup, token: EventToken(kind: 2))
+            try loop.turn(waitingAtMost: 0)
+            #expect(loop.nextSignal() == nil)
+            try sendSignal(.hangup, to: processID())
+            var signal: Occurrence?
+            for _ in 0..<300 where signal == nil {
+                try loop.turn(waitingAtMost: 100)
+                signal = loop.nextSignal()
+            }
+            #expect(signal?.token.kind == 2 && signal?.what == .signal)
+            #expect(loop.nextSignal() == nil, "each is handed out once")
+            #expect(loop.next()?.token.kind == 1)
+            #expect(loop.next() == nil)
+        }
+    }
+
     @Test("signals are occurrences")
     func signals() async {
         await #expect(processExitsWith: .success) {

@@ -147,6 +147,40 @@ private final class AccountedClients: @unchecked Sendable {
         #expect(scene.master.isRunning)
     }
 
+    @Test("ten upgrades in the middle of storms: no total goes backwards, and the sums are those of the clients")
+    func upgrades() throws {
+        let scene = try Scene(["echo unix n - n - 3 echo", "wait unix n - n - 4 test-service serve=blocking"])
+        defer { scene.system.end() }
+        let made = try WorkerReader.read(scene.page).made
+        let clients = AccountedClients(scene.place("echo"))
+        let others = AccountedClients(scene.place("wait"), greeting: "hello\n", threads: 3)
+        var last = WorkerFigures(name: "echo/unix")
+        for round in 1...10 {
+            #expect(clients.served(100) && others.served(50))
+            #expect(scene.system.upgrade(), "round \(round): \(scene.system.log.suffix(2000))")
+            let now = try scene.figures("echo/unix")
+            #expect(WorkerCounter.allCases.allSatisfy { now[$0] >= last[$0] }, "round \(round): \(last) \(now)")
+            last = now
+        }
+        let (asked, askedToo) = (clients.finish(), others.finish())
+        let echo = try scene.become("echo/unix") { $0.open == 0 && $0.timed == asked.sent }
+        #expect(echo[.requests] == asked.answered && echo[.accepted] == asked.opened && asked.sent == asked.answered)
+        let wait = try scene.become("wait/unix") { $0.open == 0 && $0.timed == askedToo.sent }
+        #expect(wait[.requests] == askedToo.answered && wait[.accepted] == askedToo.opened)
+        // What ended processes have counted stays their service's, in the next program too.
+        for name in ["echo", "test-service"] { scene.killAll(name) }
+        let rested = try scene.become("echo/unix") { $0.processes == 0 }
+        #expect(rested.counters == echo.counters && rested.times == echo.times)
+        #expect(scene.system.upgrade())
+        #expect(try scene.figures("echo/unix") == rested)
+        let caller = try Caller(scene.place("echo"))
+        #expect(caller.send("one\n") && caller.readLine() == "one\n")
+        let more = try scene.become("echo/unix") { $0.timed == echo.timed + 1 }
+        #expect(more[.requests] == echo[.requests] + 1)
+        #expect(try WorkerReader.read(scene.page).made == made, "the same page")
+        #expect(scene.system.count("was cut off or overwritten") == 0, "\(scene.system.log)")
+    }
+
     /// A reload cuts off clients between two requests, and a kill wherever they are.
     @Test("kills and a reload in the middle of a storm: what was answered is counted, and nothing that was not asked")
     func killsUnderLoad() throws {

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import MasterConfig
+import MasterControl
 import MasterPolicy
 import MasterProtocol
 import SystemCalls
@@ -23,6 +24,28 @@ import Testing
             endpoint: endpoint,
             backlog: 128,
             settings: settings
+        )
+    }
+
+    /// Somebody in the middle of a request, somebody who waits, and somebody who does not read.
+    private static func desk(waitingFor id: ServiceID) -> Handover.Desk {
+        Handover.Desk(
+            listener: DescriptorNumber(25),
+            clients: [
+                Handover.Client(socket: DescriptorNumber(26), line: Array("rel".utf8)),
+                Handover.Client(
+                    socket: DescriptorNumber(27),
+                    stage: .waiting,
+                    output: [1, 2, 3],
+                    omitted: 4,
+                    wait: .drain,
+                    services: [id],
+                    cutOff: ["smtp/inet pid 5"],
+                    cutOffCount: 21
+                ),
+            ],
+            drainOfAll: ControlRequest.Drain(timeoutSeconds: 30, refuses: true),
+            stopping: [id]
         )
     }
 
@@ -79,7 +102,12 @@ import Testing
             exitTime: PolicyTime(milliseconds: 5),
             isStandingIn: true,
             helpers: [5, 6],
-            asker: DescriptorNumber(25),
+            verbosity: 2,
+            areChildrenVerbose: true,
+            reloadWish: ReloadWish(asker: .client(user: 7, pid: 8), retiresAll: false),
+            desk: desk(waitingFor: second),
+            board: Handover.Board(events: [1, -2, 3], lastEvent: 9, reloads: 4, refusals: 5),
+            workerTotals: ["smtp/inet", "other services"],
             unsentWakeups: [second],
             services: [
                 Handover.Service(
@@ -87,6 +115,7 @@ import Testing
                     plan: plan(inet, .inet(addresses)),
                     listeners: [DescriptorNumber(20), DescriptorNumber(21)],
                     channel: Handover.Channel(reader: DescriptorNumber(22), child: DescriptorNumber(23)),
+                    formerChannel: Handover.Channel(reader: DescriptorNumber(28), child: DescriptorNumber(29)),
                     isAdopted: true,
                     isRefusing: false
                 ),
@@ -95,6 +124,7 @@ import Testing
                     plan: plan(path, .path("public/pickup", .fifo)),
                     listeners: [DescriptorNumber(24)],
                     channel: nil,
+                    formerChannel: nil,
                     isAdopted: false,
                     isRefusing: true
                 ),
@@ -108,13 +138,15 @@ import Testing
         let read = try Handover(decoding: sample.encoded)
         #expect(read.encoded == sample.encoded)
         #expect(read.services == sample.services)
-        #expect(Set(read.descriptors) == Set((16...25).map { DescriptorNumber($0) }))
+        #expect(Set(read.descriptors) == Set((16...29).map { DescriptorNumber($0) }))
         #expect(read.acceptedMain == sample.acceptedMain)
         #expect(
             read.started == sample.started && read.exitTime == sample.exitTime && read.isStandingIn
                 && read.helpers == [5, 6]
         )
         #expect(read.unsentWakeups == sample.unsentWakeups)
+        #expect(read.verbosity == 2 && read.areChildrenVerbose && read.reloadWish == sample.reloadWish)
+        #expect(read.desk == sample.desk && read.board == sample.board && read.workerTotals == sample.workerTotals)
         #expect(read.policy.encoded == sample.policy.encoded)
         #expect(read.services[0].plan.asksForNothingNew(of: sample.services[0].plan))
     }
@@ -160,6 +192,9 @@ import Testing
         var standard = Self.sample()
         standard.flow[0] = DescriptorNumber(1)
         #expect(throws: StateProblem.badValue) { try Handover(decoding: standard.encoded) }
+        var crowd = Self.sample()
+        crowd.desk.clients = (30..<40).map { Handover.Client(socket: DescriptorNumber($0)) }
+        #expect(throws: StateProblem.badValue) { try Handover(decoding: crowd.encoded) }
         var fewer = Self.sample()
         fewer.services.removeLast()
         #expect(throws: StateProblem.badValue) { try Handover(decoding: fewer.encoded) }

@@ -115,8 +115,14 @@ import Testing
         }
         var larger = try PageWriter(PageLayout(services: 40, processes: 80, events: 16), at: path + ".new")
         larger.takeEvents(from: writer)
+        var next = try PageWriter(PageLayout(services: 40, processes: 80, events: 16), at: path + ".next")
+        next.write(eventWords: larger.eventWords)
+        // Half a record at the end is none.
+        next.write(eventWords: [41, 1])
         writer.appear(now: 1)
         larger.appear(now: 1)
+        next.appear(now: 1)
+        #expect(try PageFile.read(path + ".next").events == PageFile.read(path).events)
         #expect(try PageFile.read(path).events.map(\.number) == Array(25...40))
         #expect(try PageFile.read(path + ".new").events == PageFile.read(path).events)
     }

@@ -40,6 +40,40 @@ import Testing
         row.countTime(nanoseconds: Int64(times) * 3000, of: times)
     }
 
+    @Test("another program of master goes on with the page: rows and totals stay, and later ends add to them")
+    func continuing() throws {
+        var table = try table()
+        let gone = try row("echo/unix", 1)
+        count(gone)
+        table.processEnded(1, of: "echo/unix")
+        let living = try row("echo/unix", 2)
+        count(living, times: 10)
+        let before = try read()
+        #expect(table.services == ["echo/unix"])
+
+        var next = try next(services: table.services)
+        #expect(try read() == before)
+        count(living)
+        next.processEnded(2, of: "echo/unix")
+        let after = try #require(try read().service("echo/unix"))
+        #expect(after.processes == 0 && after.open == 0 && after[.accepted] == 120 && after[.closed] == 120)
+        #expect(try read().services.count == 1, "one total a service")
+
+        // A page of another master, one that is cut off, and none.
+        #expect(throws: TestSupportError.self) { _ = try self.next(master: 4712) }
+        #expect(truncate(path, 100) == 0)
+        #expect(throws: TestSupportError.self) { _ = try self.next() }
+        unlink(path)
+        #expect(throws: SystemError.self) { _ = try self.next() }
+    }
+
+    private func next(master: Int32 = 4711, services: [String] = []) throws -> WorkerTable {
+        guard let next = try WorkerTable.continuing(path, owner: nil, master: master, services: services) else {
+            throw TestSupportError("another page")
+        }
+        return next
+    }
+
     @Test("what processes count is read as the sum of their service")
     func roundTrip() throws {
         let table = try table()

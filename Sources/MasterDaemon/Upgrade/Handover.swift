@@ -23,6 +23,8 @@ struct Handover {
         var plan: ServicePlan
         var listeners: [DescriptorNumber]
         var channel: Channel?
+        /// While a retirement is under way: the channel of those who are to leave.
+        var formerChannel: Channel?
         var isAdopted: Bool
         var isRefusing: Bool
         /// How many of the listeners, the last ones, are of addresses that the service has lost.
@@ -32,6 +34,8 @@ struct Handover {
     struct Channel: Equatable {
         var reader: DescriptorNumber
         var child: DescriptorNumber
+
+        fileprivate var numbers: [DescriptorNumber] { [reader, child] }
     }
 
     /// The process that wrote this.
@@ -59,8 +63,15 @@ struct Handover {
     var isStandingIn: Bool
     /// Processes without a service that will have to be reaped.
     var helpers: [Int32]
-    /// The client of the control socket that waits for the end of the upgrade.
-    var asker: DescriptorNumber?
+    /// Of master's own log lines, as `masterctl verbose` has it by now, and whether children are started with -v.
+    var verbosity: Int
+    var areChildrenVerbose: Bool
+    /// A reload was under way, or asked for: it begins anew.
+    var reloadWish: ReloadWish?
+    var desk: Desk
+    var board: Board
+    /// Of the page that daemons count in, if there is one: whose counts its totals are.
+    var workerTotals: [String]?
     /// Services whose wake-up was not delivered yet.
     var unsentWakeups: [ServiceID]
     var services: [Service]
@@ -68,9 +79,9 @@ struct Handover {
 
     /// Every descriptor that has to stay open.
     var descriptors: [DescriptorNumber] {
-        locks + flow + (asker.map { [$0] } ?? [])
+        locks + flow + desk.descriptors
             + services.flatMap { service in
-                service.listeners + (service.channel.map { [$0.reader, $0.child] } ?? [])
+                service.listeners + (service.channel?.numbers ?? []) + (service.formerChannel?.numbers ?? [])
             }
     }
 }
@@ -105,7 +116,12 @@ extension Handover {
             exitTime: nil,
             isStandingIn: false,
             helpers: [],
-            asker: nil,
+            verbosity: 0,
+            areChildrenVerbose: false,
+            reloadWish: nil,
+            desk: Desk(),
+            board: Board(),
+            workerTotals: nil,
             unsentWakeups: [],
             services: [],
             policy: Policy()
@@ -119,7 +135,7 @@ extension Handover {
     /// Each descriptor is one thing, and the services are those of the policy.
     private var areConsistent: Bool {
         let all = descriptors
-        guard Set(all).count == all.count, all.allSatisfy({ $0.rawValue > 2 }) else { return false }
+        guard Set(all).count == all.count, all.allSatisfy({ $0.rawValue > 2 }), desk.isConsistent else { return false }
         guard services.allSatisfy({ 0...$0.listeners.count ~= $0.outgoing }) else { return false }
         return services.allSatisfy { policy.view(of: $0.id) != nil }
             && services.count == Set(services.map(\.id.index)).count && services.count == policy.serviceCount
@@ -146,9 +162,14 @@ extension Handover {
         try coder.code(&exitTime)
         try coder.code(&isStandingIn)
         try coder.code(&helpers, blank: 0) { coder, pid throws(StateProblem) in try coder.code(&pid) }
-        try coder.code(&asker, absent: DescriptorNumber(-1)) { coder, number throws(StateProblem) in
-            try coder.code(&number)
+        try coder.code(&verbosity)
+        try coder.code(&areChildrenVerbose)
+        try coder.code(&reloadWish, absent: ReloadWish()) { coder, wish throws(StateProblem) in
+            try wish.code(with: &coder)
         }
+        try desk.code(with: &coder)
+        try board.code(with: &coder)
+        try coder.code(&workerTotals, absent: []) { coder, names throws(StateProblem) in try coder.code(&names) }
         try coder.code(&unsentWakeups, blank: ServiceID(index: 0, generation: 0)) { coder, id throws(StateProblem) in
             try id.code(with: &coder)
         }
@@ -168,6 +189,7 @@ extension Handover.Service {
             plan: .blank,
             listeners: [],
             channel: nil,
+            formerChannel: nil,
             isAdopted: false,
             isRefusing: false
         )
@@ -177,11 +199,8 @@ extension Handover.Service {
         try id.code(with: &coder)
         try plan.code(with: &coder)
         try coder.code(&listeners)
-        let none = Handover.Channel(reader: DescriptorNumber(-1), child: DescriptorNumber(-1))
-        try coder.code(&channel, absent: none) { coder, channel throws(StateProblem) in
-            try coder.code(&channel.reader)
-            try coder.code(&channel.child)
-        }
+        try coder.code(&channel)
+        try coder.code(&formerChannel)
         try coder.code(&isAdopted)
         try coder.code(&isRefusing)
         try coder.code(&outgoing)
@@ -189,10 +208,18 @@ extension Handover.Service {
 }
 
 extension StateCoder {
-    fileprivate mutating func code(_ number: inout DescriptorNumber) throws(StateProblem) {
+    mutating func code(_ number: inout DescriptorNumber) throws(StateProblem) {
         var raw = number.rawValue
         try code(&raw)
         number = DescriptorNumber(raw)
+    }
+
+    fileprivate mutating func code(_ channel: inout Handover.Channel?) throws(StateProblem) {
+        let none = Handover.Channel(reader: DescriptorNumber(-1), child: DescriptorNumber(-1))
+        try code(&channel, absent: none) { coder, channel throws(StateProblem) in
+            try coder.code(&channel.reader)
+            try coder.code(&channel.child)
+        }
     }
 
     fileprivate mutating func code(_ numbers: inout [DescriptorNumber]) throws(StateProblem) {

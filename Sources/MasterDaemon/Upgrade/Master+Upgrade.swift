@@ -20,6 +20,7 @@ extension Master {
     ///
     /// - Parameter program: its absolute path; nil for the program that this one was started from, as its file is now.
     func upgradeRequested(_ program: String? = nil, by asker: SlotID? = nil) {
+        if let asker { desk.waiters.append(ControlWaiter(client: asker, matter: .upgrade)) }
         guard let path = program ?? invocation.programPath else {
             let reason = "/proc is not there, so master does not know its own file"
             return refuseUpgrade(to: "the same program", reason, asker)
@@ -39,10 +40,6 @@ extension Master {
 
     private func obstacle(to program: String) -> String? {
         if upgradeAttempt != nil { return "another upgrade is under way: wait for its end" }
-        if reloadAttempt != nil { return "a reload is under way: wait for its end" }
-        if services.contains(where: { $0?.formerChannel?.readerNumber != nil }) {
-            return "a retirement is under way: wait for its end"
-        }
         let isProgram = (try? facts(ofPath: program))?.kind == .file && isExecutable(program)
         return isProgram ? nil : "there is no program that may be executed; install it there, or name another path"
     }
@@ -118,13 +115,13 @@ extension Master {
         carryOut()
         do throws(SystemError) {
             let own = try openOwnProgram()
+            try blockAllSignals()
+            try hearSignals()
             var handover = handover()
             handover.names = names
-            handover.asker = asker.flatMap { desk.socket.number(of: $0) }
             let state = try makeSealedFile("master-state", handover.encoded)
             log.finish()
             let kept = handover.descriptors + [own.number, state.number]
-            try blockAllSignals()
             kept.forEach { try? $0.setCloseOnExec(false) }
             TakeOver.announce(state: state.number, program: own.number)
             manager.offer.announce()
@@ -132,10 +129,29 @@ extension Master {
             TakeOver.withdraw()
             ServiceManagerOffer.withdraw()
             kept.forEach { try? $0.setCloseOnExec(true) }
-            try? unblockAllSignals()
             throw error
         } catch {
+            try? unblockAllSignals()
             refuseUpgrade(to: program, error.description, asker)
+            // What the last look has found, beside signals.
+            while let occurrence = loop.next() { handle(occurrence) }
+            considerReload()
+        }
+    }
+
+    /// A signal that came while signals were not blocked yet is known to this program's loop only. What else there is
+    /// to see, the next program's loop will see, too.
+    private func hearSignals() throws(SystemError) {
+        try loop.turn(waitingAtMost: 0)
+        while let occurrence = loop.nextSignal() {
+            switch occurrence.token.event {
+            // Another upgrade is this one.
+            case .upgradeRequested: break
+            case .endRequested:
+                try? unblockAllSignals()
+                handle(occurrence)
+            default: handle(occurrence)
+            }
         }
     }
 
@@ -166,7 +182,12 @@ extension Master {
             exitTime: exitTime,
             isStandingIn: isStandingIn,
             helpers: helpers.sorted(),
-            asker: nil,
+            verbosity: log.verbosity,
+            areChildrenVerbose: areChildrenVerbose,
+            reloadWish: reloadWish,
+            desk: desk.handedOver(),
+            board: Handover.Board(board),
+            workerTotals: workerTotals,
             unsentWakeups: unsentWakeups,
             services: services.compactMap { $0.map(handedOver) },
             policy: policy
@@ -179,18 +200,22 @@ extension Master {
     }
 
     private func handedOver(_ service: RunningService) -> Handover.Service {
-        var channel: Handover.Channel?
-        if let reader = service.channel?.readerNumber, let child = service.channel?.childNumber {
-            channel = Handover.Channel(reader: reader, child: child)
-        }
-        return Handover.Service(
+        Handover.Service(
             id: service.id,
             plan: service.plan,
             listeners: service.listeners.numbers,
-            channel: channel,
+            channel: Handover.Channel(service.channel?.readerNumber, service.channel?.childNumber),
+            formerChannel: Handover.Channel(service.formerChannel?.readerNumber, service.formerChannel?.childNumber),
             isAdopted: service.isAdopted,
             isRefusing: service.isRefusing,
             outgoing: service.outgoingCount
         )
+    }
+}
+
+extension Handover.Channel {
+    fileprivate init?(_ reader: DescriptorNumber?, _ child: DescriptorNumber?) {
+        guard let reader, let child else { return nil }
+        self.init(reader: reader, child: child)
     }
 }

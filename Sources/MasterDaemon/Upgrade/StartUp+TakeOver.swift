@@ -26,7 +26,7 @@ extension MasterMain {
             destination: earlyLogDestination(),
             waits: false
         )
-        log.verbosity = (EnvironmentName.mailVerbose.isPresent ? 1 : 0) + invocation.options.verbosity
+        log.verbosity = handover.verbosity
         let reading: Reading
         let loop: EventLoop
         do throws(TakeOverFailure) {
@@ -45,6 +45,11 @@ extension MasterMain {
             } catch {
                 arrival.giveBack(handover, commandLine, error.problems.map(\.logged).joined(separator: "; "))
             }
+            do throws(SystemError) {
+                try master.listen(handover)
+            } catch {
+                arrival.giveBack(handover, commandLine, error.description)
+            }
             arrival.finish()
             let destination = logDestination(model.settings, writesDirectly: true, isReload: true)
             log.redirect(to: handover.isStandingIn ? .file(model.settings.maillogFile) : destination)
@@ -53,20 +58,13 @@ extension MasterMain {
         if let problem = arrival.problem {
             let text = "upgrade failed: \(problem) -- the program that ran before goes on"
             log.warning(text)
-            answer(handover.asker, .failed, text)
+            master.tellUpgrade(.failed, text)
         } else {
             let text = "upgrade: \(BuildMark.versionLine) goes on where \(handover.versionLine) stopped"
             log.info(text)
-            answer(handover.asker, .ok, text)
+            master.tellUpgrade(.ok, text)
         }
         return master
-    }
-
-    /// Whoever has asked the other program through its control socket: one line, which its socket has room for.
-    private static func answer(_ asker: DescriptorNumber?, _ status: ControlReply.Status, _ text: String) {
-        guard let asker else { return }
-        let socket = Descriptor(owning: asker)
-        _ = try? socket.number.send(Array((ControlReply.result(status, text).json + "\n").utf8))
     }
 
     private static func makeLoop(_ reading: Reading) throws(TakeOverFailure) -> EventLoop {
@@ -130,6 +128,8 @@ extension Master {
         )
         policy = handover.policy
         policy.isVerbose = log.verbosity > 0
+        areChildrenVerbose = handover.areChildrenVerbose
+        handover.board.restore(&board)
         helpers = Set(handover.helpers)
         isStandingIn = handover.isStandingIn
         acceptedMain = handover.acceptedMain
@@ -140,13 +140,14 @@ extension Master {
         var listeners = DescriptorList()
         for number in handed.listeners { listeners.append(Descriptor(owning: number)) }
         var channel: StatusChannel?
-        if let ends = handed.channel { channel = StatusChannel(adopting: ends.reader, child: ends.child) }
+        if let ends = handed.channel { channel = StatusChannel(adopting: ends) }
         let service = RunningService(
             handed.plan,
             listeners: listeners,
             channel: channel,
             isAdopted: handed.isAdopted
         )
+        if let ends = handed.formerChannel { service.formerChannel = StatusChannel(adopting: ends) }
         service.isRefusing = handed.isRefusing
         service.outgoingCount = handed.outgoing
         service.id = handed.id
@@ -155,9 +156,19 @@ extension Master {
         services[Int(handed.id.index)] = service
     }
 
+    /// To what no effect of the policy asks to listen to: those who are to leave, and administrators.
+    func listen(_ handover: Handover) throws(SystemError) {
+        for service in services.compactMap({ $0 }) {
+            guard let reader = service.formerChannel?.readerNumber else { continue }
+            let token = MasterEvent.reportsArrived.token(service.id)
+            service.formerWatch = try loop.watch(reader, for: .readable, token: token)
+        }
+        try adopt(handover.desk)
+    }
+
     /// Takes up timers, watches and channels where the other program had them, and then the configuration as it is now.
     func goOn(_ handover: Handover, _ reading: Reading, _ store: inout EndpointStore) {
-        startCounting()
+        goOnCounting(handover.workerTotals)
         for service in activeServices { tryOutCounting(service) }
         policy.resume(now: now)
         carryOut()
@@ -173,6 +184,7 @@ extension Master {
         spawner.refreshEnvironment()
         for id in handover.unsentWakeups { carryOut(.sendWakeup(id)) }
         openControl()
+        takeUpWaiting(handover)
         board.master.started = handover.started.milliseconds
         describeBoard()
         publish()

@@ -17,7 +17,8 @@ enum Trial {
     /// The only argument, and no option of any other program.
     static let option = "--try-takeover"
     static let stateNumber = DescriptorNumber(3)
-    /// The last line. A program that is no master of ours ends without it, whatever its exit status.
+    /// The last line. A program that is no master of ours ends without it, whatever its exit status. The running one
+    /// looks for its own versions: a later program that reads these, too, says those that it has read.
     static var possible: String {
         "quartermaster: take-over possible, state \(Handover.version).\(Policy.stateVersion)"
     }
