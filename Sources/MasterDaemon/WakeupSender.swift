@@ -187,7 +187,8 @@ struct WakeupSender: ~Copyable {
 
     private static func sayWord(to target: DescriptorNumber) throws(SystemError) {
         _ = try target.write([TriggerByte.wakeup.rawValue])
-        _ = try target.write([0])
+        // Who has read the word may have closed by now.
+        _ = try? target.write([0])
     }
 
     private mutating func tryNext(_ slot: SlotID, _ reason: String, loop: inout EventLoop) -> Problem? {

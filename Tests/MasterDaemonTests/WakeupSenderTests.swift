@@ -74,6 +74,29 @@ private struct Sending: ~Copyable {
         return word
     }
 
+    @Test("a service that closes when it has read the word is awake: nothing is wrong, however fast it is")
+    func fastService() async {
+        await #expect(processExitsWith: .success) {
+            try Signal.pipe.ignore()
+            let home = try TemporaryDirectory("qm-wake")
+            let path = home.file("s")
+            let endpoint = try Endpoint.make(.path(path, .unix), backlog: 512, windowSize: 0)
+            let listener = endpoint.numbers[0]
+            try listener.setNonBlocking(false)
+            let reading = Thread {
+                while case .client(let client)? = try? listener.accept() {
+                    _ = try? client.number.waitForInput(milliseconds: 30_000)
+                    _ = try? client.number.read(atMost: 1)
+                }
+            }
+            reading.start()
+            let service = plan("s", .unix, .path(path, .unix))
+            var sending = try Sending()
+            for _ in 0..<300 { #expect(sending.send(service) == nil) }
+            withExtendedLifetime(endpoint) {}
+        }
+    }
+
     @Test("a unix service gets the word and a NUL")
     func unixService() throws {
         let path = home.file("s")
