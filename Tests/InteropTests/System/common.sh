@@ -83,6 +83,36 @@ carries_mail() {
     echo "   $1: 21 messages delivered by $(running_master)"
 }
 
+# Mail from the network without a pause, until carried_steadily asks for its end.
+send_steadily() {
+    rm -f /tmp/enough /tmp/sent /tmp/send-failed
+    wc -l </var/log/mail.log >/tmp/log.lines
+    while [ ! -e /tmp/enough ]; do
+        smtp-source -s 2 -m 20 -f sender@whole.example -t letters@whole.example inet:127.0.0.1:25 >/tmp/said 2>&1 ||
+            { cp /tmp/said /tmp/send-failed; break; }
+        echo >>/tmp/sent
+    done &
+    sender=$!
+    eventually [ -s /tmp/sent ] || fail "no mail is accepted: $(cat /tmp/said)"
+}
+
+batches() { wc -l </tmp/sent; }
+has_sent_more() { [ "$(batches)" -gt $((batches_before + 1)) ] || [ -e /tmp/send-failed ]; }
+
+# Mail came before, during and after something: every message was accepted, and is delivered once.
+carried_steadily() {
+    batches_before=$(batches)
+    eventually has_sent_more || fail "$1: no mail comes any more"
+    touch /tmp/enough
+    wait $sender
+    [ ! -e /tmp/send-failed ] || fail "$1: a message was not accepted: $(cat /tmp/send-failed)"
+    mails=$((mails + 20 * $(batches)))
+    eventually has_delivered $mails || fail "$1: $(delivered) of $mails messages were delivered"
+    tail -n +$(($(cat /tmp/log.lines) + 1)) /var/log/mail.log >/tmp/log.since
+    ! grep -E 'fatal|panic|warning|error:|status=deferred' /tmp/log.since || fail "$1: unexpected words in the log"
+    echo "   $1: $((20 * $(batches))) messages delivered meanwhile"
+}
+
 master_pid() { tr -d ' ' </var/spool/postfix/pid/master.pid; }
 
 # Whose program runs; a replaced file does not count.
