@@ -10,13 +10,10 @@ import SystemCalls
 package enum BuildMark {
     package static let version = "0.7.0-dev"
 
-    /// Version and mark of the program that runs.
-    package static var text: String {
-        let program = (try? readFile("/proc/self/exe"))?.bytes ?? []
-        return text(program)
-    }
+    /// Version and mark of the program that runs. Looked up once: the program is read for it.
+    package static let text = text(of: (try? readFile("/proc/self/exe"))?.bytes ?? [])
 
-    private static func text(_ program: [UInt8]) -> String {
+    private static func text(of program: [UInt8]) -> String {
         let sections = ELFSections(program)
         var mark = "of an unknown commit"
         if let commit = sections?.content(of: ".quartermaster.commit") {
