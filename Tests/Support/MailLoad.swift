@@ -32,16 +32,31 @@ package final class MailStream: @unchecked Sendable {
     private static let batch = 50
     private let port: UInt16
     private let fewest: Int
+    private let pause: Duration
+    private let name: String
+    private let domain: String
     private let lock = NSLock()
     private var isOver = false
     private var isEnded = false
     private var batches = 0
     private var failure: ProcessResult?
 
-    /// - Parameter fewest: messages that are sent in any case.
-    package init(port: UInt16, atLeast fewest: Int) {
+    /// - Parameters:
+    ///   - fewest: messages that are sent in any case.
+    ///   - pause: between one storm and the next.
+    ///   - name: what the recipients of this stream are called, to tell them from others.
+    package init(
+        port: UInt16,
+        atLeast fewest: Int,
+        pause: Duration = .zero,
+        to name: String = "batch",
+        at domain: String = "example.com"
+    ) {
         self.port = port
         self.fewest = fewest
+        self.pause = pause
+        self.name = name
+        self.domain = domain
         Thread.detachNewThread { self.work() }
     }
 
@@ -54,7 +69,7 @@ package final class MailStream: @unchecked Sendable {
         }
         let (batches, failure) = lock.withLock { (self.batches, self.failure) }
         if let failure { throw TestSupportError("not every message was accepted: \(failure)") }
-        return (1...batches).flatMap { MailLoad.recipients(Self.batch, to: Self.recipient($0)) }
+        return (1...batches).flatMap { MailLoad.recipients(Self.batch, to: recipient($0)) }
     }
 
     private func work() {
@@ -65,20 +80,21 @@ package final class MailStream: @unchecked Sendable {
             }
             let result = send(number)
             if !result.succeeded { lock.withLock { failure = result } }
+            rest(pause)
         }
         lock.withLock { isEnded = true }
     }
 
     private func send(_ number: Int) -> ProcessResult {
         do {
-            let to = Self.recipient(number)
+            let to = recipient(number)
             return try MailLoad.start(messages: Self.batch, sessions: 5, port: port, to: to).finish()
         } catch {
             return ProcessResult(status: -1, output: "\(error)", timedOut: false, elapsed: .zero)
         }
     }
 
-    private static func recipient(_ batch: Int) -> String { ".batch\(batch)@example.com" }
+    private func recipient(_ batch: Int) -> String { ".\(name)\(batch)@\(domain)" }
 }
 
 /// One message that its sender has begun and not ended: it stops in the middle of the text until it is told to go on.
