@@ -55,6 +55,8 @@ package struct WorkerTable: ~Copyable {
         if let owner { try file.number.changeOwner(uid: owner.uid, gid: owner.gid) }
         let table = WorkerTable(
             try SharedMemory(mapping: file.number, byteCount: WorkerPage.pageSize),
+            at: path,
+            facts,
             services: services
         )
         guard table.isIntact, table.memory.word(at: WorkerPage.Header.version) == WorkerPage.version,
@@ -63,8 +65,10 @@ package struct WorkerTable: ~Copyable {
         return table
     }
 
-    private init(_ memory: consuming SharedMemory, services: [String]) {
+    private init(_ memory: consuming SharedMemory, at path: String, _ file: FileFacts, services: [String]) {
         self.memory = memory
+        self.path = path
+        self.file = file
         self.services = services
     }
 

@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
-import Diagnostics
+import enum Diagnostics.BuildMark
 
 /// The command and its subcommands. Exit status 0: done, or nothing wrong; 1: refused, not come out as asked, or
 /// something is wrong; 2: no master is running here, or it has no status page; 64: the command line makes no sense.

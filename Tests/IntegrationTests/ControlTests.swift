@@ -167,23 +167,6 @@ import Testing
         #expect(try system.masterctl("verbose", "maybe").status == 64)
     }
 
-    @Test("a socket that was removed is made again at the next reload")
-    func removedSocket() throws {
-        let system = try MailSystem([Line.unix("one", "serve")])
-        defer { system.end() }
-        let master = try system.start()
-        let path = system.queueDirectory + "/pid/master.control"
-        #expect(unlink(path) == 0)
-        let lost = try system.masterctl("version")
-        #expect(lost.status == 2, "\(lost)")
-        #expect(try system.reload())
-        #expect(try system.masterctl("version").succeeded)
-        #expect(system.count(": was removed or replaced -- making another one") == 1, "\(system.log)")
-        #expect(try system.reload())
-        #expect(try system.masterctl("version").succeeded && master.isRunning)
-        #expect(system.count(": was removed or replaced -- making another one") == 1, "\(system.log)")
-    }
-
     @Test("no master, a dead one, another user's: the reason, and an exit status of its own")
     func notThere() throws {
         let system = try MailSystem([Line.unix("one", "serve")])

@@ -21,7 +21,7 @@ import Testing
         var policy = Policy()
         let service = policy.addService(ServiceRules(processLimit: 0), now: PolicyTime(milliseconds: 1))
         var board = StatusBoard(path: path)
-        try board.makePage(services: 1, processes: 2, now: 0).get()
+        try board.makePage(services: 1, processes: 3, now: 0).get()
         policy.tellsChanges = true
         try board.appear(now: 0)
         var texts = ServiceTexts()
@@ -31,12 +31,13 @@ import Testing
             let report = StatusReport(pid: pid, generation: UInt32(pid), availability: availability)
             policy.reportArrived(from: service, report, now: PolicyTime(milliseconds: time))
         }
-        for pid: Int32 in [1, 2] {
+        // One is idle all the time, so reports of the others change nothing that master watches.
+        for pid: Int32 in [1, 2, 3] {
             policy.endpointReadable(service, now: PolicyTime(milliseconds: 2))
             let generation = Generation(rawValue: UInt32(pid))
             policy.spawned(service, pid: pid, generation: generation, now: PolicyTime(milliseconds: 3))
-            happen(pid, 0, 4)
-            known[pid] = 1
+            happen(pid, pid < 3 ? 0 : 1, 4)
+            known[pid] = pid < 3 ? 1 : 0
         }
         for turn in Int64(1)...5 {
             let time = turn * 100
@@ -65,13 +66,13 @@ import Testing
                 #expect(page.master[counter] == policy.counters.value(counter) ?? 0, "\(counter), turn \(turn)")
             }
             let load = try #require(page.services.first { $0.row == 0 }?.load)
-            #expect(load.busy == 2 && load.idle == 0 && load.uses == known.values.reduce(0, +))
+            #expect(load.busy == 2 && load.idle == 1 && load.uses == known.values.reduce(0, +))
             for process in page.processes {
                 let pid = Int32(process.pid)
-                #expect(process.uses == known[pid] && process.state == .busy && process.started == 3)
-                #expect(process.since == (pid == 2 || turn == 1 ? 4 : time + (turn % 2 == 0 ? 1 : 3)))
+                #expect(process.uses == known[pid] && process.state == (pid < 3 ? .busy : .idle) && process.started == 3)
+                #expect(process.since == (pid > 1 || turn == 1 ? 4 : time + (turn % 2 == 0 ? 1 : 3)))
             }
-            #expect(page.processes.count == 2)
+            #expect(page.processes.count == 3)
         }
     }
 }

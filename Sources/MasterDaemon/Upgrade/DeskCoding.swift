@@ -104,7 +104,7 @@ extension ReloadWish {
         asker = client.map { .client(user: $0.user, pid: $0.pid) } ?? .signal
     }
 
-    private struct Client {
+    private struct Client: Equatable {
         var user: UInt32
         var pid: Int32
     }
