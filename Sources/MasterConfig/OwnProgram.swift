@@ -47,9 +47,12 @@ extension ServiceEntry {
         let scanned = scanOptions(letters: (own?.skeleton ?? .stream).letters)
         var found = own.map { demands(of: $0, scanned) } ?? []
         var dictionary = dictionary
-        for setting in scanned.settings { dictionary.set(setting.name, setting.value) }
-        // What a value refers to may be known to the program alone.
-        let names = Set(scanned.settings.filter { !$0.value.utf8.contains(ASCII.dollar) }.map(\.name))
+        var names: Set<String> = []
+        for (name, value) in scanned.settings {
+            dictionary.set(name, value)
+            // What a value refers to may be known to the program alone.
+            if value.utf8.contains(ASCII.dollar) { names.remove(name) } else { names.insert(name) }
+        }
         for parameter in ParameterTable.ofEveryProcess where names.contains(parameter.name) {
             Self.check(parameter, &dictionary, &found)
         }

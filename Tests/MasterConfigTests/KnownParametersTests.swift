@@ -122,8 +122,8 @@ import Testing
                     "warning: /c/master.cf, line 5: service e: unexpected command-line argument: argument",
                     "warning: /c/master.cf, line 6: service f: postlogd requires a process limit of 1",
                     "warning: /c/master.cf, line 6: service f: invalid option: q",
-                    "warning: /c/master.cf, line 8: service h: parameter daemon_timeout: bad time value or unit: 1y",
                     "warning: /c/master.cf, line 8: service h: parameter ipc_timeout: bad time value or unit: ",
+                    "warning: /c/master.cf, line 8: service h: parameter daemon_timeout: bad time value or unit: 1y",
                     "warning: /c/master.cf, line 10: service j: invalid in_flow_delay: 11 (max 10)",
                 ].map { $0 + end }
         )
