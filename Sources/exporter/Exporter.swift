@@ -10,7 +10,7 @@ import ServerSkeleton
 /// Shows master's state to scrapers, programs and people. It reads master's pages in the queue directory and nothing
 /// else: it needs no privilege, works in a chroot, and cannot disturb master. Its line in master.cf:
 ///
-///     127.0.0.1:9154  inet  n  -  n  -  1  exporter
+///     127.0.0.1:9154  inet  n  -  n  -  2  exporter
 struct Exporter: StreamService {
     static let timeout = Parameter.time("exporter_timeout", default: "10s", min: 1)
     static let clientLimit = Parameter.integer("exporter_client_limit", default: 100, min: 1)

@@ -157,6 +157,8 @@ import Testing
     func rules() throws {
         let result = try run(["/usr/bin/promtool", "check", "config", Self.example("prometheus/prometheus.yml")])
         #expect(result.succeeded, "\(result)")
+        let alerts = try run(["/usr/bin/promtool", "test", "rules", Self.example("prometheus/alerts.test.yml")])
+        #expect(alerts.succeeded, "\(alerts)")
     }
 
     @Test(
