@@ -17,14 +17,22 @@ extension Interoperation {
         @Test("the package that stands alone: installed, used, upgraded, removed, purged")
         func alone() throws {
             let packages = try Packages.built.get()
-            try Overlay.run("package-alone", [packages.old("quartermaster"), packages.new("quartermaster")])
+            let names = ["quartermaster", "quartermaster-tools"]
+            try Overlay.run("package-alone", names.map(packages.old) + names.map(packages.new))
         }
 
         @Test("the package for Postfix: mail before, between and after, also across an upgrade of Postfix")
         func postfix() throws {
             let packages = try Packages.built.get()
-            let name = "quartermaster-postfix"
-            try Overlay.run("package-postfix", [packages.old(name), packages.new(name)])
+            let names = ["quartermaster-postfix", "quartermaster-tools"]
+            try Overlay.run("package-postfix", names.map(packages.old) + names.map(packages.new))
+        }
+
+        @Test("both packages beside each other, and the tools of one version for both")
+        func both() throws {
+            let packages = try Packages.built.get()
+            let names = ["quartermaster-postfix", "quartermaster", "quartermaster-tools"]
+            try Overlay.run("package-both", names.map(packages.old))
         }
 
         @Test("scripts/install: below a prefix, into a Postfix, and back without a trace")
@@ -38,7 +46,9 @@ extension Interoperation {
             let packages = try Packages.built.get()
             // A build for a test needs libraries of the toolchain that it was made with.
             let suppressed = Overlay.areProgramsStatic ? [] : ["--suppress-tags", "custom-library-search-path"]
-            let files = try ["quartermaster", "quartermaster-postfix"].map { try packages.old($0) }
+            let files = try ["quartermaster", "quartermaster-postfix", "quartermaster-tools"].map {
+                try packages.old($0)
+            }
             let result = try TestSupport.run(
                 ["/usr/bin/lintian", "--fail-on", "error"] + suppressed + files,
                 timeout: patience * 6
