@@ -36,8 +36,9 @@ import Testing
             policy.endpointReadable(service, now: PolicyTime(milliseconds: 2))
             let generation = Generation(rawValue: UInt32(pid))
             policy.spawned(service, pid: pid, generation: generation, now: PolicyTime(milliseconds: 3))
-            happen(pid, pid < 3 ? 0 : 1, 4)
-            known[pid] = pid < 3 ? 1 : 0
+            happen(pid, 0, 4)
+            if pid == 3 { happen(pid, 1, 4) }
+            known[pid] = 1
         }
         for turn in Int64(1)...5 {
             let time = turn * 100
@@ -69,7 +70,9 @@ import Testing
             #expect(load.busy == 2 && load.idle == 1 && load.uses == known.values.reduce(0, +))
             for process in page.processes {
                 let pid = Int32(process.pid)
-                #expect(process.uses == known[pid] && process.state == (pid < 3 ? .busy : .idle) && process.started == 3)
+                #expect(
+                    process.uses == known[pid] && process.state == (pid < 3 ? .busy : .idle) && process.started == 3
+                )
                 #expect(process.since == (pid > 1 || turn == 1 ? 4 : time + (turn % 2 == 0 ? 1 : 3)))
             }
             #expect(page.processes.count == 3)

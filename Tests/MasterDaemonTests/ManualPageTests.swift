@@ -61,6 +61,31 @@ import Testing
         "inet_protocols: disabling * name/address support: *": [
             "inet_protocols: disabling IPv6 name/address support: *"
         ],
+        "inet_protocols: cannot tell whether this machine has *: *": [
+            "inet_protocols: cannot tell whether this machine has IPv6: *"
+        ],
+        // What master says of a process before it runs.
+        "unsupported transport type: *": [
+            "service *: unsupported transport type: * -- its processes will end as they start"
+        ],
+        "* requires a process limit of 1": [
+            "service *: * requires a process limit of 1 -- its processes will end as they start"
+        ],
+        "invalid option: *": ["service *: invalid option: * -- its processes will end as they start"],
+        "unexpected command-line argument: *": [
+            "service *: unexpected command-line argument: * -- its processes will end as they start"
+        ],
+        // What the process says itself, with the cure.
+        "service * requires a process limit of 1 (Put 1 in the maxproc field of master.cf.)": [
+            "service * requires a process limit of 1"
+        ],
+        "service * requires a process limit of 0 (Put 0 in the maxproc field of master.cf.)": [
+            "service * requires a process limit of 0"
+        ],
+        "service * requires privileged operation (Put n in the unpriv field of master.cf.)": [
+            "service * requires privileged operation"
+        ],
+        "* (Write * in the second field of its line in master.cf.)": ["unsupported transport type: *"],
         "*: Servname not supported for ai_socktype": ["*:*: Servname not supported for ai_socktype"],
         "*not a fifo: *": ["fifo_listen: not a fifo: *"],
         "* (master needs a limit of * open files)": [
