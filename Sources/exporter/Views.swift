@@ -78,7 +78,8 @@ struct Views {
         guard let sight else {
             return View(isFine: false, type: type, text: Array("not ready: \(trouble)\n".utf8))
         }
-        let isReady = sight.isCurrent && sight.overview.master.state == .running
+        // Nobody waits while another program of master is tried out.
+        let isReady = sight.isCurrent && [.running, .upgrading].contains(sight.overview.master.state)
         let text = isReady ? "ready\n" : "not ready: master is \(sight.stateName)\n"
         return View(isFine: isReady, type: type, text: Array(text.utf8))
     }

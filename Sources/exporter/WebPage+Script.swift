@@ -191,7 +191,8 @@ extension WebPage {
         function head(master) {
           const state = byID("state");
           state.textContent = master.state;
-          state.className = "pill " + (master.isCurrent && master.state === "running" ? "" : "bad");
+          const isFine = master.isCurrent && ["running", "upgrading"].includes(master.state);
+          state.className = "pill " + (isFine ? "" : "bad");
           const up = (Date.now() - Date.parse(master.started)) / 1000, reload = master.lastReload;
           byID("about").textContent = master.version + ", process " + master.pid + ", up for " + span(up)
             + (reload ? ", reload " + reload.result + " " + span((Date.now() - Date.parse(reload.time)) / 1000)

@@ -190,7 +190,9 @@ extension MailSystem {
 
     @Test("verbose stays on, and children are started as before; the page says that an upgrade is under way")
     func verbose() throws {
-        let system = try MailSystem([Line.unix("talk", "serve")], programs: ["masterctl"])
+        let port = try FreePort.next()
+        let services = [Line.unix("talk", "serve"), "127.0.0.1:\(port) inet n - n - 1 exporter"]
+        let system = try MailSystem(services, programs: ["masterctl", "exporter"])
         defer { system.end() }
         try system.start()
         #expect(try system.masterctl("verbose", "on").succeeded)
@@ -208,6 +210,9 @@ extension MailSystem {
         try Data().write(to: URL(fileURLWithPath: held))
         let upgrade = try system.beginMasterctl("upgrade")
         #expect(try system.page { $0.master.state == .upgrading }.master.pid == system.recordedPID)
+        let caller = try Caller(.port(port))
+        #expect(caller.send("GET /readyz HTTP/1.0\r\n\r\n"))
+        #expect(caller.readAll()?.hasSuffix("\r\n\r\nready\n") == true, "everybody is served meanwhile")
         #expect(upgrade.isRunning)
         unlink(held)
         #expect(upgrade.finish().succeeded)
