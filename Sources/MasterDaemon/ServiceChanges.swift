@@ -81,7 +81,7 @@ struct ServiceChanges: Equatable, Sendable {
 
 extension ServiceChanges.Move {
     fileprivate var line: String {
-        let name = "\(plan.entry.nameAsWritten)/\(plan.entry.type.rawValue)"
+        let name = plan.fullName
         let parts = [("now listens on", added), ("no longer listens on", removed)].compactMap { what, addresses in
             addresses.isEmpty ? nil : "\(what) \(Self.list(addresses))"
         }

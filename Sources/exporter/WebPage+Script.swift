@@ -50,9 +50,9 @@ extension WebPage {
           const old = earlier && earlier.services.find((entry) => entry.name + "/" + entry.type === name);
           const oldWork = earlier && (earlier.work || []).find((entry) => entry.service === name);
           const limit = service.processLimit || total, busy = service.processes.busy;
-          const result = { service, name, state: service.state, waiting: service.waitingClients, starts: service.starts,
-            failed: service.ends.failed + service.ends.killed, open: work ? work.open : NaN, time: NaN,
-            limit: service.processLimit, total, rate: NaN };
+          const result = { service, name, state: service.state, waiting: service.waitingClients ?? NaN,
+            starts: service.starts, failed: service.ends.failed + service.ends.killed, open: work ? work.open : NaN,
+            time: NaN, limit: service.processLimit, total, rate: NaN };
           // What was busy between two looks, and not only at one of them.
           const spent = old && seconds > 0 ? (service.busySeconds - old.busySeconds) / seconds : busy;
           result.use = limit ? Math.min(1, Math.max(spent, 0) / limit) : 0;
@@ -170,8 +170,8 @@ extension WebPage {
             case "limit": return "limit reached: " + v + " processes, all busy";
             case "overflow": return "queue overflowed " + (v === 1 ? "once" : v + " times");
             case "nudge": return v + " idle processes told to look at the queue";
-            case "reload": return v ? "reload accepted with " + v + " problems" : "reload accepted";
-            case "reload-refused": return "reload refused: " + v + " problems";
+            case "reload": return v ? "reload accepted, warnings: " + v : "reload accepted";
+            case "reload-refused": return "reload refused, problems: " + v;
             default: return event.kind;
           }
         }

@@ -44,15 +44,15 @@ struct MailSystem {
 
     /// The master that runs on a queue directory, as its page tells; nil when none is seen.
     static func runningMaster(in queueDirectory: String) -> Int32? {
-        guard let overview = try? PageFile.read("\(queueDirectory)/pid/master.status", .all),
-            life(of: overview.master) != .isGone
+        guard let overview = try? PageFile.read("\(queueDirectory)/pid/master.status", []),
+            life(ofMaster: overview.master.pid) != .isGone
         else { return nil }
         return overview.master.pid
     }
 
     /// What the page says, and what became of who wrote it.
     func sight(of overview: Overview) -> Sight {
-        Sight(overview, now: Clock.monotonicNanoseconds() / 1_000_000, life: Self.life(of: overview.master))
+        Sight(overview, now: Clock.monotonicNanoseconds() / 1_000_000, life: Self.life(ofMaster: overview.master.pid))
     }
 
     private func text(_ problem: PageFileProblem) -> String {
@@ -81,15 +81,15 @@ struct MailSystem {
     // MARK: whether it lives
 
     /// Looks without touching the lock, which a master that starts at this moment may want.
-    private static func life(of master: MasterFigures) -> MasterLife {
-        guard master.pid > 0, let stat = try? readFile("/proc/\(master.pid)/stat").bytes,
+    static func life(ofMaster pid: Int32) -> MasterLife {
+        guard pid > 0, let stat = try? readFile("/proc/\(pid)/stat").bytes,
             // "4711 (master) S …": the name may contain anything.
             let end = stat.lastIndex(of: UInt8(ascii: ")")), end + 2 < stat.count
         else { return .isGone }
         switch stat[end + 2] {
         case UInt8(ascii: "Z"), UInt8(ascii: "X"): return .isGone
-        case UInt8(ascii: "T"), UInt8(ascii: "t"): return holdsLock(master.pid) ? .isStopped : .isGone
-        default: return holdsLock(master.pid) ? .runs : .isGone
+        case UInt8(ascii: "T"), UInt8(ascii: "t"): return holdsLock(pid) ? .isStopped : .isGone
+        default: return holdsLock(pid) ? .runs : .isGone
         }
     }
 

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
+
 import enum Diagnostics.BuildMark
 
 /// The command and its subcommands. Exit status 0: done, or nothing wrong; 1: refused, not come out as asked, or

@@ -15,18 +15,39 @@ let steeringCommands: [any ParsableCommand.Type] = [
 protocol SteeringCommand: ParsableCommand {
     var common: CommonOptions { get }
     var request: ControlRequest { get throws }
+    /// Seconds to wait for the answer; nil: as long as it takes.
+    var limit: Int? { get throws }
+}
+
+/// One that has no deadline of its own.
+protocol PatientCommand: SteeringCommand {
+    var patience: PatienceOptions { get }
+}
+
+extension PatientCommand {
+    var limit: Int? { get throws { try checked(patience.timeout) } }
+}
+
+struct PatienceOptions: ParsableArguments {
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Waits no longer for the answer; what was asked for goes on.", valueName: "seconds")
+    )
+    var timeout: Int?
 }
 
 extension SteeringCommand {
+    var limit: Int? { get throws { nil } }
+
     func run() throws {
-        let request = try request
+        let (request, limit) = (try request, try limit)
         let configDirectory = common.configDirectory
         let conversation = try Conversation(configDirectory: configDirectory)
-        try conversation.hold(request, asJSON: common.json)
+        try conversation.hold(request, asJSON: common.json, within: limit)
     }
 }
 
-struct Reload: SteeringCommand {
+struct Reload: PatientCommand {
     static let configuration = CommandConfiguration(
         abstract: "Reads the configuration again, waits, and tells what changed or what is wrong.",
         discussion: """
@@ -36,24 +57,27 @@ struct Reload: SteeringCommand {
             """
     )
     @OptionGroup var common: CommonOptions
+    @OptionGroup var patience: PatienceOptions
     @Flag(help: "Every process leaves when it is idle, as after SIGHUP.") var all = false
 
     var request: ControlRequest { .reload(all: all) }
 }
 
-struct Check: SteeringCommand {
+struct Check: PatientCommand {
     static let configuration = CommandConfiguration(
         abstract: "Looks for everything that a reload would refuse, and changes nothing.",
         discussion: "What master --check does, for the running master, which goes on meanwhile."
     )
     @OptionGroup var common: CommonOptions
+    @OptionGroup var patience: PatienceOptions
 
     var request: ControlRequest { .check }
 }
 
-struct Release: SteeringCommand {
+struct Release: PatientCommand {
     static let configuration = CommandConfiguration(abstract: "Ends a throttle: processes may be started again.")
     @OptionGroup var common: CommonOptions
+    @OptionGroup var patience: PatienceOptions
     @Argument(help: serviceHelp) var service: String
 
     var request: ControlRequest { get throws { .release(try reference(service)) } }
@@ -88,38 +112,42 @@ struct Drain: SteeringCommand {
     }
 }
 
-struct Resume: SteeringCommand {
+struct Resume: PatientCommand {
     static let configuration = CommandConfiguration(abstract: "Serves again what was drained.")
     @OptionGroup var common: CommonOptions
+    @OptionGroup var patience: PatienceOptions
     @Argument(help: serviceHelp) var service: String?
 
     var request: ControlRequest { get throws { .resume(try service.map { try reference($0) }) } }
 }
 
-struct Retire: SteeringCommand {
+struct Retire: PatientCommand {
     static let configuration = CommandConfiguration(
         abstract: "Puts fresh processes in the place of those that run, and waits until all are replaced.",
         discussion: "Fresh ones come first. When they fail, those that run stay."
     )
     @OptionGroup var common: CommonOptions
+    @OptionGroup var patience: PatienceOptions
     @Argument(help: serviceHelp) var service: String
 
     var request: ControlRequest { get throws { .retire(try reference(service)) } }
 }
 
-struct Disable: SteeringCommand {
+struct Disable: PatientCommand {
     static let configuration = CommandConfiguration(
         abstract: "Turns clients of a service away until it is enabled, or until the next reload."
     )
     @OptionGroup var common: CommonOptions
+    @OptionGroup var patience: PatienceOptions
     @Argument(help: serviceHelp) var service: String
 
     var request: ControlRequest { get throws { .disable(try reference(service)) } }
 }
 
-struct Enable: SteeringCommand {
+struct Enable: PatientCommand {
     static let configuration = CommandConfiguration(abstract: "Serves again what was disabled.")
     @OptionGroup var common: CommonOptions
+    @OptionGroup var patience: PatienceOptions
     @Argument(help: serviceHelp) var service: String
 
     var request: ControlRequest { get throws { .enable(try reference(service)) } }
@@ -140,7 +168,7 @@ struct Stop: SteeringCommand {
     var request: ControlRequest { get throws { .stop(timeoutSeconds: try checked(timeout)) } }
 }
 
-struct Upgrade: SteeringCommand {
+struct Upgrade: PatientCommand {
     static let configuration = CommandConfiguration(
         abstract: "Has another program take over in the process of master, and waits until it has.",
         discussion: """
@@ -150,6 +178,7 @@ struct Upgrade: SteeringCommand {
             """
     )
     @OptionGroup var common: CommonOptions
+    @OptionGroup var patience: PatienceOptions
     @Argument(help: "The absolute path of a program.") var program: String?
 
     var request: ControlRequest {
@@ -162,7 +191,7 @@ struct Upgrade: SteeringCommand {
     }
 }
 
-struct Verbose: SteeringCommand {
+struct Verbose: PatientCommand {
     static let configuration = CommandConfiguration(
         abstract: "Has master log each decision and its reason, or stop doing so.",
         discussion: "Its processes keep logging as they do."
@@ -170,14 +199,16 @@ struct Verbose: SteeringCommand {
     enum State: String, ExpressibleByArgument, CaseIterable { case on, off }
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var patience: PatienceOptions
     @Argument(help: "on or off.") var state: State
 
     var request: ControlRequest { .verbose(state == .on) }
 }
 
-struct Version: SteeringCommand {
+struct Version: PatientCommand {
     static let configuration = CommandConfiguration(abstract: "Prints which master is running.")
     @OptionGroup var common: CommonOptions
+    @OptionGroup var patience: PatienceOptions
 
     var request: ControlRequest { .version }
 }

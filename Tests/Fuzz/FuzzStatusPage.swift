@@ -44,7 +44,7 @@ private func read(_ page: [UInt8], changingEvery interval: Int) {
 private func show(_ overview: Overview) {
     for (now, life) in [(0, MasterLife.isGone), (overview.heartbeat, .runs), (PageBounds.size, .isStopped)] {
         let sight = Sight(overview, now: now, life: life)
-        var text = sight.statusText() + sight.servicesText() + sight.processesText()
+        var text = sight.statusText() + sight.servicesText() + sight.processesText() + sight.leftText()
         for service in overview.services {
             text += sight.statusText(of: service, time: timestamp)
             for program in [ProgramFacts.isFine, .isMissing(path: "/x")] {

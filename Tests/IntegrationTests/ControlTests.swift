@@ -5,6 +5,7 @@
 
 import Foundation
 import Synchronization
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -165,6 +166,65 @@ import Testing
         try system.settle()
         #expect(system.count("starting a process") == before)
         #expect(try system.masterctl("verbose", "maybe").status == 64)
+    }
+
+    @Test("who answers need not be master: nothing of it steers a terminal, and a line without end fills no memory")
+    func impostor() throws {
+        for arguments in [["version"], ["version", "--json"]] {
+            let system = try MailSystem([Line.unix("one", "serve")])
+            defer { system.end() }
+            let address = try #require(SocketAddress(unixPath: system.queueDirectory + "/pid/master.control"))
+            let listener = try makeSocket(.unix, .stream)
+            try listener.number.bind(to: address)
+            try listener.number.listen(backlog: 1)
+            let asker = try RunningProcess(
+                [BuiltProducts.path("masterctl")] + arguments + ["-c", system.configDirectory]
+            )
+            #expect(try listener.number.waitForInput(milliseconds: 60_000))
+            guard case .client(let client) = try listener.number.accept(blocking: true) else {
+                Issue.record("nobody came")
+                return
+            }
+            let red = "\\u001b[31m\\u009b"
+            var rest = Array(
+                """
+                \u{1b}[2J{"type":"news"}
+                {"type":"problem","severity":"fatal","text":"\(red)p","file":"\(red)f","cure":"\(red)c"}
+                {"type":"change","change":"added","service":"\(red)s"}
+                {"type":"progress","text":"\(red)g"}
+
+                """.utf8
+            )
+            rest += [UInt8](repeating: 0x1b, count: 3 * 1024 * 1024)
+            rest += Array("\n{\"type\":\"result\",\"status\":\"failed\",\"text\":\"\(red)r\"}\n".utf8)
+            while !rest.isEmpty {
+                guard case .bytes(let count) = try client.number.send(rest, waiting: true) else { continue }
+                rest.removeFirst(count)
+            }
+            let result = asker.finish()
+            #expect(result.status == 1, "\(result)")
+            #expect(result.output.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 32 && $0.value != 0x9b })
+            #expect(result.output.utf8.count < 2000 && result.output.contains("[31m"), "\(result)")
+        }
+    }
+
+    @Test("a master that is stopped hears nobody: that is said, with the cure, and what was asked for is done later")
+    func stopped() throws {
+        let system = try MailSystem([Line.unix("one", "serve")])
+        defer { system.end() }
+        let master = try system.start()
+        kill(master.pid, SIGSTOP)
+        defer { kill(master.pid, SIGCONT) }
+        let result = try system.masterctl("verbose", "on")
+        #expect(result.status == 1, "\(result)")
+        #expect(result.output.contains("master (pid \(master.pid)) is stopped (SIGSTOP or a debugger)"), "\(result)")
+        #expect(result.output.contains("let it go on with kill -CONT \(master.pid)"))
+        let limited = try system.masterctl("version", "--timeout", "1")
+        #expect(limited.status == 1 && limited.output.contains("no answer within 1 s:"), "\(limited)")
+        #expect(try system.masterctl("version", "--timeout", "-1").status == 64)
+        kill(master.pid, SIGCONT)
+        #expect(system.wait(for: ") asks: verbose on"))
+        #expect(try system.masterctl("version").succeeded)
     }
 
     @Test("no master, a dead one, another user's: the reason, and an exit status of its own")

@@ -44,6 +44,20 @@ import Testing
     }
 
     @Test(
+        "lines come in whatever pieces; one that is longer than any of master's is dropped, and those behind it are not"
+    )
+    func lines() {
+        var lines = ReplyLines()
+        #expect(lines.take(Array("one\ntw".utf8)) == ["one"])
+        #expect(lines.take(Array("o\n\n".utf8)) == ["two", ""])
+        let longest = [UInt8](repeating: 0x78, count: ReplyLines.longestLine)
+        #expect(lines.take(longest) == [])
+        #expect(lines.take(Array("\n".utf8)).map(\.utf8.count) == [ReplyLines.longestLine])
+        for _ in 0..<3 { #expect(lines.take(longest) == []) }
+        #expect(lines.take(Array("\nthree\n".utf8)) == ["three"])
+    }
+
+    @Test(
         "what is no answer is none",
         arguments: [
             "", "{", "{}", "[]", "{\"type\":\"result\"}", #"{"type":"result","status":"fine","text":"x"}"#,

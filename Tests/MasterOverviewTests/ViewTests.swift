@@ -77,7 +77,7 @@ import WorkerPage
         requested.overview.master.lastReload.warnings = 2
         #expect(requested.statusText().contains("ago, REFUSED for 1 problem and 2 warnings, asked for by uid 0"))
         requested.overview.unreadable = ["process 3"]
-        (requested.overview.master.lastReload.turnsLeft, requested.overview.master.lastReload.lastTurn) = (2, 60_000)
+        (requested.overview.master.lastReload.turnsLeft, requested.overview.master.lastReload.lastTurn) = (3, 7_300_000)
         var fresh = sight
         fresh.overview.master.lastReload = ReloadOutcome()
         var worked = sight
