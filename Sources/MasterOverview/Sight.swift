@@ -92,7 +92,8 @@ extension Sight {
         if !found.isEmpty || name.isEmpty { return found }
         return overview.services.filter { service in
             let texts = service.texts
-            if name == texts.program || name == texts.program.split(separator: "/").last ?? "" { return true }
+            let start = texts.program.lastIndex(of: "/").map { texts.program.index(after: $0) }
+            if name == texts.program || name == texts.program[(start ?? texts.program.startIndex)...] { return true }
             return texts.type == "inet" && (texts.name.hasSuffix(":" + name) || texts.canonicalName == name)
         }
     }
