@@ -10,13 +10,12 @@ import MasterConfig
 import MasterControl
 import SystemCalls
 
-/// What `--check` does, in a copy of master that has one task and one descriptor, as a `NameHelper` is: it may take as
-/// long as the files and names take. Its lines are those of the answer.
+/// What `--check` does, in a process of its own: it may take as long as the files and names take. Its lines are those
+/// of the answer.
 final class CheckHelper {
     /// Who asked.
     let client: SlotID
-    let pid: Int32
-    private let pipe: Descriptor
+    private let helper: HelperProcess
     var watch: WatchID?
     var timer: WatchID?
     /// The beginning of a line.
@@ -28,30 +27,20 @@ final class CheckHelper {
     static func start(
         for client: SlotID,
         configDirectory: String,
-        processName: String
+        processName: String,
+        born: (Int32) -> Void
     ) throws(SystemError) -> CheckHelper {
-        let ends = try makePipe(nonBlocking: false)
-        guard let pid = try forkHelper(keeping: ends.second.number) else {
-            check(configDirectory, processName, on: ends.second.number)
-        }
-        let pipe = ends.keepingFirst()
-        do throws(SystemError) {
-            try pipe.number.setNonBlocking(true)
-        } catch {
-            try? sendSignal(.kill, to: pid)
-            throw error
-        }
-        return CheckHelper(for: client, pid: pid, pipe: pipe)
+        let helper = try HelperProcess.start(born: born) { check(configDirectory, processName, on: $0) }
+        return CheckHelper(for: client, helper)
     }
 
-    private init(for client: SlotID, pid: Int32, pipe: consuming Descriptor) {
+    private init(for client: SlotID, _ helper: consuming HelperProcess) {
         self.client = client
-        self.pid = pid
-        self.pipe = pipe
+        self.helper = helper
     }
 
     /// Readable when there is something to `read`.
-    var number: DescriptorNumber { pipe.number }
+    var number: DescriptorNumber { helper.number }
 
     enum Progress {
         case lines([ControlReply])
@@ -63,7 +52,7 @@ final class CheckHelper {
     func read() -> Progress {
         let block: [UInt8]?
         do throws(SystemError) {
-            block = try pipe.number.read(atMost: 16 * 1024)
+            block = try number.read(atMost: 16 * 1024)
         } catch {
             return .ended
         }
@@ -81,7 +70,7 @@ final class CheckHelper {
 
     /// Ends a helper whose findings are no longer wanted; master reaps it like any other child.
     func end(_ loop: inout EventLoop) {
-        try? sendSignal(.kill, to: pid)
+        helper.end()
         for watch in [watch, timer] { if let watch { loop.remove(watch) } }
         watch = nil
         timer = nil
@@ -90,18 +79,12 @@ final class CheckHelper {
     /// The helper's whole life.
     private static func check(_ directory: String, _ processName: String, on pipe: DescriptorNumber) -> Never {
         let problems = ConfigurationCheck.findings(configDirectory: directory, processName: processName)
-        for problem in problems { write(.problem(ControlReply.Problem(problem)), to: pipe) }
         let verdict = ConfigurationCheck.verdict(problems, configDirectory: directory)
-        write(.result(problems.hasFatal ? .refused : .ok, verdict), to: pipe)
-        exitAtOnce(ExitCode.success)
-    }
-
-    private static func write(_ reply: ControlReply, to pipe: DescriptorNumber) {
-        var line = Array((reply.json + "\n").utf8)[...]
-        while !line.isEmpty {
-            guard case .bytes(let count)? = try? pipe.write(Array(line)) else { exitAtOnce(ExitCode.failure) }
-            line = line.dropFirst(count)
+        let result = ControlReply.result(problems.hasFatal ? .refused : .ok, verdict)
+        for reply in problems.map({ .problem(ControlReply.Problem($0)) }) + [result] {
+            HelperProcess.write(reply.json, to: pipe)
         }
+        exitAtOnce(ExitCode.success)
     }
 }
 
@@ -114,9 +97,9 @@ extension Master {
             let helper = try CheckHelper.start(
                 for: slot,
                 configDirectory: settings.configDirectory,
-                processName: processName
+                processName: processName,
+                born: { helpers.insert($0) }
             )
-            helpers.insert(helper.pid)
             do throws(SystemError) {
                 helper.watch = try loop.watch(helper.number, for: .readable, token: MasterEvent.checkSpoke.token(slot))
             } catch {

@@ -181,9 +181,11 @@ struct ControlSocket: ~Copyable {
 
     private mutating func turnDown(_ slot: SlotID, _ text: String, loop: inout EventLoop) -> News {
         let wasWaiting = clients[slot].stage == .waiting
+        let rest =
+            wasWaiting ? ": what was asked for before goes on, but for a check, and the log tells how it ends" : ""
         // What is not read when a socket is closed resets the connection, and takes the answer with it.
         _ = try? clients[slot].socket.number.read(atMost: Self.outputLimit)
-        send(.result(.refused, text), to: slot, loop: &loop)
+        send(.result(wasWaiting ? .failed : .refused, text + rest), to: slot, loop: &loop)
         return wasWaiting ? .gone : .nothing
     }
 

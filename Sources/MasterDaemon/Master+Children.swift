@@ -49,7 +49,11 @@ extension Master {
     func reap() {
         while let (pid, status) = reapChild() {
             turn.isQuiet = false
-            if helpers.remove(pid) != nil { continue }
+            if helpers.contains(pid) {
+                // One that was stopped may go on.
+                if case .stopped = status {} else { helpers.remove(pid) }
+                continue
+            }
             if let attempt = upgradeAttempt, attempt.pid == pid {
                 trialEnded(attempt, status)
                 continue

@@ -46,20 +46,26 @@ extension Master {
     func resume(_ reference: ServiceReference?, for slot: SlotID) {
         if let reference {
             guard let service = named(reference, slot) else { return }
-            guard policy.view(of: service.id)?.wishes.contains(.drained) == true else {
+            guard isDrained(service) else {
                 return answerIdle(slot, service, unless: .disabled, "was not drained")
             }
             cancelStop()
             policy.resumeAsked(service.id, now: now)
             carryOut()
+            // With the last service that was drained, the drain of all is over.
+            if !activeServices.contains(where: isDrained) { desk.drainOfAll = nil }
             return answer(slot, .ok, "\(service.fullName) is \(stateText(service.id))")
         }
         desk.drainOfAll = nil
         cancelStop()
-        let drained = activeServices.filter { policy.view(of: $0.id)?.wishes.contains(.drained) == true }
+        let drained = activeServices.filter(isDrained)
         for service in drained { policy.resumeAsked(service.id, now: now) }
         carryOut()
         answer(slot, .ok, drained.isEmpty ? "nothing was drained" : "\(counted(drained.count, "service")) resumed")
+    }
+
+    private func isDrained(_ service: RunningService) -> Bool {
+        policy.view(of: service.id)?.wishes.contains(.drained) == true
     }
 
     /// There was nothing to take back. Where something else keeps the service from its clients, that was meant, and is
@@ -197,9 +203,16 @@ extension Master {
             switch end {
             case .done: answer(waiter.client, .ok, "all processes of \(name) were replaced")
             case .noChannel:
-                answer(waiter.client, .failed, "descriptors are short: nothing has changed; try again")
+                answer(waiter.client, .failed, "descriptors are short: the processes of \(name) stay; try again")
             case .failedStart:
                 answer(waiter.client, .failed, "new processes of \(name) fail, as the log tells: the old ones stay")
+            case .throttled:
+                answer(
+                    waiter.client,
+                    .refused,
+                    "\(name) is throttled, so no new process can be started: the old ones stay;"
+                        + " masterctl release \(name) first"
+                )
             case .overtaken: answer(waiter.client, .failed, "\(name) is \(whyNotRetired(id))")
             }
         }

@@ -23,6 +23,7 @@ extension Master {
         case .closeStatusChannel(let id): if let service = service(id) { closeChannel(service) }
         case .closeEndpoints(let id): closeEndpoints(id)
         case .addStatusChannel(let id): addStatusChannel(id)
+        case .withdrawStatusChannel(let id): if let service = service(id) { withdrawStatusChannel(service) }
         case .closeFormerChannel(let id): if let service = service(id) { closeFormerChannel(service) }
         case .refuseClients(let id): refuseClients(id)
         case .admitClients(let id): admitClients(id)
@@ -94,7 +95,7 @@ extension Master {
 
     private func closeEndpoints(_ id: ServiceID) {
         guard let service = service(id) else { return }
-        if let path = service.hiddenPath { owner.perform(log) { try? removeFile(path) } }
+        service.leaveEndpoints(owner, log)
         for watch in service.endpointWatches { loop.remove(watch) }
         service.endpointWatches = []
         for failure in service.listeners.closeAll() {
@@ -108,7 +109,7 @@ extension Master {
 
     /// Listens to the channel, after opening one where there is none: a new service comes with its own, made before
     /// anything else was changed.
-    private func openChannel(_ service: RunningService) {
+    func openChannel(_ service: RunningService) {
         do throws(SystemError) {
             if service.channel == nil { service.channel = try StatusChannel() }
             guard service.channelWatch == nil, let reader = service.channel?.readerNumber else { return }

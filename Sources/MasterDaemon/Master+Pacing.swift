@@ -48,8 +48,8 @@ extension Master {
     }
 
     private func rest(_ id: ServiceID) {
-        guard let watch = service(id)?.channelWatch else { return }
-        loop.stop(watch)
+        guard let service = service(id), service.channelWatch != nil || service.formerWatch != nil else { return }
+        for watch in [service.formerWatch, service.channelWatch] { if let watch { loop.stop(watch) } }
         if !resting.contains(id) { resting.append(id) }
         armRest(ReportPacing.restMilliseconds)
     }
@@ -76,8 +76,10 @@ extension Master {
     /// A channel that cannot be watched now stays on the list: it is read when the next rest ends.
     private func listenAgain() {
         resting.removeAll { id in
-            guard let service = service(id), let watch = service.channelWatch else { return true }
-            return (try? loop.start(watch)) != nil
+            guard let service = service(id) else { return true }
+            return [service.formerWatch, service.channelWatch].allSatisfy { watch in
+                watch.map { (try? loop.start($0)) != nil } ?? true
+            }
         }
         if !resting.isEmpty { armRest(PolicyLimit.retryMilliseconds) }
     }

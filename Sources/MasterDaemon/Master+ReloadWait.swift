@@ -68,8 +68,7 @@ extension Master {
             return refuse([.cannotLookUp(questions[0], "the configuration names something else each time it is read")])
         }
         do throws(SystemError) {
-            let helper = try NameHelper.start(questions)
-            helpers.insert(helper.pid)
+            let helper = try NameHelper.start(questions) { helpers.insert($0) }
             let watch: WatchID
             do throws(SystemError) {
                 watch = try loop.watch(helper.number, for: .readable, token: MasterEvent.namesArrived.token)

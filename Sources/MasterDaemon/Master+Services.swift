@@ -22,8 +22,10 @@ extension Master {
         while services.count <= Int(id.index) { services.append(nil) }
         services[Int(id.index)] = service
         tryOutCounting(service)
-        if let drain = desk.drainOfAll { policy.drainAsked(id, within: nil, refusing: drain.refuses, now: now) }
-        desk.stopping?.append(id)
+        if let drain = desk.drainOfAll, service !== logService {
+            policy.drainAsked(id, within: nil, refusing: drain.refuses, now: now)
+            desk.stopping?.append(id)
+        }
         carryOut()
     }
 

@@ -28,6 +28,8 @@ extension Master {
                 "service \(service.name): cannot turn clients away: \(error.description) -- they wait instead"
             )
             policy.refusalFailed(id, now: now)
+            // An earlier refusal could not be taken back yet.
+            if service.isRefusing { policy.admissionFailed(id, now: now) }
         }
     }
 
@@ -62,10 +64,10 @@ extension Master {
 
     // MARK: a second channel
 
-    /// The present channel goes on as the former one.
+    /// The present channel goes on as the former one. While its reports gather (`Master+Pacing.swift`), it stays on the
+    /// list of those that rest, and its watch starts again with the other one.
     func addStatusChannel(_ id: ServiceID) {
         guard let service = service(id) else { return }
-        closeFormerChannel(service)
         do throws(SystemError) {
             let fresh = try StatusChannel()
             let token = MasterEvent.reportsArrived.token(id)
@@ -83,6 +85,19 @@ extension Master {
         }
     }
 
+    /// The former channel is the only one again. What was said on either counts first.
+    func withdrawStatusChannel(_ service: RunningService) {
+        guard service.formerChannel != nil else { return }
+        drain(service.id)
+        // Reading may have found the present channel at its end, and closed both.
+        guard service.formerChannel != nil else { return }
+        if let watch = service.channelWatch { loop.remove(watch) }
+        service.channelWatch = service.formerWatch
+        service.formerWatch = nil
+        service.channel = service.formerChannel.take()
+        openChannel(service)
+    }
+
     /// What was said on it counts first.
     func closeFormerChannel(_ service: RunningService) {
         guard service.formerChannel != nil else { return }
@@ -94,21 +109,25 @@ extension Master {
 }
 
 extension RunningService {
-    /// An interface that no machine has: numbers count from 1.
+    /// An interface that no machine has: numbers count from 1, and go on without gaps.
     static let nowhere: Int32 = .max
-    private static let anywhere: Int32 = 0
 
     /// Where the file of an endpoint is while clients are turned away.
     var hiddenPath: String? { isRefusing ? (plan.endpoint.path).map { $0 + ".refused" } : nil }
 
     func refuseClients(_ owner: MailOwner, _ log: Log) throws(SystemError) {
         if let path = plan.endpoint.path {
-            try owner.perform(log) { () throws(SystemError) in try renameFile(path, to: path + ".refused") }
+            // It may be so already, when it could not be undone.
+            if !isRefusing {
+                try owner.perform(log) { () throws(SystemError) in try renameFile(path, to: path + ".refused") }
+            }
         } else {
+            // In the place of a service manager's sockets there can be no others.
+            if isAdopted { try Self.tryOutAdmission() }
             do throws(SystemError) {
-                for number in staying { try number.setOption(.boundInterface, Self.nowhere) }
+                for number in staying { try number.turnClientsAway() }
             } catch {
-                for number in staying { try? number.setOption(.boundInterface, Self.anywhere) }
+                for number in staying { try? number.letClientsIn() }
                 throw error
             }
         }
@@ -122,11 +141,70 @@ extension RunningService {
                 try owner.perform(log) { () throws(SystemError) in try renameFile(path + ".refused", to: path) }
             }
         } else {
-            for number in staying where (try? number.setOption(.boundInterface, Self.anywhere)) == nil {
+            do throws(SystemError) {
+                for number in staying { try number.letClientsIn() }
+            } catch {
+                if isAdopted { throw EndpointFailure(text: error.description, code: error.code) }
                 return false
             }
         }
         isRefusing = false
         return true
+    }
+
+    /// Linux lets a socket be taken back from an interface by who has CAP_NET_RAW, which root may be without.
+    private static func tryOutAdmission() throws(SystemError) {
+        let socket = try makeSocket(.ipv4, .stream)
+        try socket.number.turnClientsAway()
+        try socket.number.letClientsIn()
+    }
+
+    /// Before master gives them up: what a service manager has, too, is open to clients again, and a file that has
+    /// another name goes.
+    func leaveEndpoints(_ owner: MailOwner, _ log: Log) {
+        guard isRefusing else { return }
+        if isAdopted {
+            _ = try? admitClients(owner, log)
+        } else if let path = hiddenPath {
+            owner.perform(log) { try? SystemCalls.removeFile(path) }
+        }
+    }
+
+    /// Of sockets that a service manager has opened: a master that was killed may have left them closed to clients.
+    func openAdopted(_ owner: MailOwner, _ log: Log) {
+        do throws(SystemError) {
+            if let path = plan.endpoint.path {
+                let hidden = path + ".refused"
+                guard !Self.isThere(path), Self.isThere(hidden) else { return }
+                try owner.perform(log) { () throws(SystemError) in try renameFile(hidden, to: path) }
+            } else {
+                for number in listeners.numbers { try number.letClientsIn() }
+            }
+        } catch {
+            log.warning(
+                "service \(name): its sockets turn clients away, as another master has left them: \(error.description)"
+            )
+        }
+    }
+
+    private static func isThere(_ path: String) -> Bool {
+        (try? facts(ofPath: path, followingLinks: false)) != nil
+    }
+}
+
+extension DescriptorNumber {
+    /// No machine has so many interfaces.
+    private static var mostInterfaces: Int32 { RunningService.nowhere / 2 }
+
+    /// Which interface the socket was bound to, if any, is told by the number of the one that it is bound to then: a
+    /// service manager's sockets outlive master, and another one has to know.
+    fileprivate func turnClientsAway() throws(SystemError) {
+        let interface = try option(.boundInterface)
+        if interface <= Self.mostInterfaces { try setOption(.boundInterface, RunningService.nowhere - interface) }
+    }
+
+    fileprivate func letClientsIn() throws(SystemError) {
+        let interface = try option(.boundInterface)
+        if interface > Self.mostInterfaces { try setOption(.boundInterface, RunningService.nowhere - interface) }
     }
 }

@@ -12,13 +12,18 @@ import SystemCalls
 private let lastWordsSeconds: UInt32 = 5
 
 extension Master {
+    /// What all ends have in common: whoever looks at master learns that it ends because it was told to.
+    func sayFarewell(_ reason: String) {
+        board.master.state = .stopping
+        publishMaster()
+        tellManager(.stopping(reason: reason))
+    }
+
     /// A signal asks for the end: all processes of the group get SIGTERM, and master dies of the same signal, so
     /// that its exit status tells. It waits for no child; those that survive see the end of their status channel.
     func terminate(_ signal: Signal) -> Never {
         armSelfDestruct(seconds: lastWordsSeconds)
-        board.master.state = .stopping
-        publishMaster()
-        tellManager(.stopping(reason: "terminating on signal \(signal.rawValue)"))
+        sayFarewell("terminating on signal \(signal.rawValue)")
         try? Signal.terminate.ignore()
         do throws(SystemError) {
             try sendSignal(.terminate, to: options.isInit ? -1 : -processID())
@@ -43,6 +48,7 @@ extension Master {
     /// All processes have left, as was asked; only those that write the log may be there, and see the end of their
     /// status channel.
     func endAfterStop() -> Never {
+        sayFarewell("stopped, as was asked")
         removeTraces()
         attendToLog()
         log.info("stopped, as was asked")
@@ -51,11 +57,18 @@ extension Master {
         exitProcess(ExitCode.success)
     }
 
-    /// Files that mean something only while master runs.
+    /// `-e`.
+    func endInTime() -> Never {
+        sayFarewell("exit time has arrived")
+        removeTraces()
+        log.info("master exit time has arrived")
+        log.finish()
+        exitProcess(ExitCode.success)
+    }
+
+    /// Files that mean something only while master runs, and sockets that others have, too.
     func removeTraces() {
         closeControl()
-        for service in services {
-            if let path = service?.hiddenPath { owner.perform(log) { try? removeFile(path) } }
-        }
+        for service in services { service?.leaveEndpoints(owner, log) }
     }
 }

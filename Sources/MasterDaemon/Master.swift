@@ -158,12 +158,7 @@ final class Master {
         case .trialSpoke: trialSpoke()
         case .trialDue: trialDue()
         case .endRequested: terminate(token.signal)
-        case .exitTimeArrived:
-            removeTraces()
-            tellManager(.stopping(reason: "exit time has arrived"))
-            log.info("master exit time has arrived")
-            log.finish()
-            exitProcess(ExitCode.success)
+        case .exitTimeArrived: endInTime()
         case .endpointReadable:
             // A child that said so before the client came is idle: another is not needed.
             if !policy.isStandingBy(token.service) { drain(token.service) }

@@ -6,9 +6,8 @@
 import Diagnostics
 import SystemCalls
 
-/// Names are looked up in a copy of master, because a resolver cannot be interrupted and may hold up its caller for
-/// minutes. The copy has one task and one descriptor, the pipe on which it answers: no lock, no listener, no channel.
-/// It ends with its task, by `end`, or with master.
+/// Names are looked up in a process of its own, because a resolver cannot be interrupted and may hold up its caller for
+/// minutes.
 struct NameHelper: ~Copyable {
     enum Progress: Equatable {
         /// Wait until the pipe is readable again.
@@ -18,36 +17,25 @@ struct NameHelper: ~Copyable {
         case failed(NameQuestion)
     }
 
-    let pid: Int32
-    private let pipe: Descriptor
+    private let helper: HelperProcess
     private let questions: [NameQuestion]
     private var answered = 0
     /// The beginning of a line.
     private var rest: [UInt8] = []
 
-    static func start(_ questions: [NameQuestion]) throws(SystemError) -> NameHelper {
-        let ends = try makePipe(nonBlocking: false)
-        guard let pid = try forkHelper(keeping: ends.second.number) else {
-            answer(questions, on: ends.second.number)
-        }
-        let pipe = ends.keepingFirst()
-        do throws(SystemError) {
-            try pipe.number.setNonBlocking(true)
-        } catch {
-            try? sendSignal(.kill, to: pid)
-            throw error
-        }
-        return NameHelper(pid: pid, pipe: pipe, questions: questions)
+    /// - Parameter born: is told the pid, whatever fails afterwards.
+    static func start(_ questions: [NameQuestion], born: (Int32) -> Void) throws(SystemError) -> NameHelper {
+        let helper = try HelperProcess.start(born: born) { answer(questions, on: $0) }
+        return NameHelper(helper, questions)
     }
 
-    private init(pid: Int32, pipe: consuming Descriptor, questions: [NameQuestion]) {
-        self.pid = pid
-        self.pipe = pipe
+    private init(_ helper: consuming HelperProcess, _ questions: [NameQuestion]) {
+        self.helper = helper
         self.questions = questions
     }
 
     /// Readable when there is something to `read`.
-    var number: DescriptorNumber { pipe.number }
+    var number: DescriptorNumber { helper.number }
 
     /// The question that the helper is at.
     var pending: NameQuestion? { answered < questions.count ? questions[answered] : nil }
@@ -57,7 +45,7 @@ struct NameHelper: ~Copyable {
         while let question = pending {
             let block: [UInt8]?
             do throws(SystemError) {
-                block = try pipe.number.read(atMost: 4096)
+                block = try number.read(atMost: 4096)
             } catch {
                 return .failed(question)
             }
@@ -82,17 +70,11 @@ struct NameHelper: ~Copyable {
     }
 
     /// Ends a helper whose answers are no longer wanted; master reaps it like any other child.
-    func end() { try? sendSignal(.kill, to: pid) }
+    func end() { helper.end() }
 
     /// The helper's whole life.
     private static func answer(_ questions: [NameQuestion], on pipe: DescriptorNumber) -> Never {
-        for question in questions {
-            var line = Array((question.answer().encoded + "\n").utf8)[...]
-            while !line.isEmpty {
-                guard case .bytes(let count)? = try? pipe.write(Array(line)) else { exitAtOnce(ExitCode.failure) }
-                line = line.dropFirst(count)
-            }
-        }
+        for question in questions { HelperProcess.write(question.answer().encoded, to: pipe) }
         exitAtOnce(ExitCode.success)
     }
 }

@@ -151,7 +151,8 @@ extension OfferedForm {
 /// are closed with this object.
 final class OfferedSockets {
     struct Offer {
-        let number: DescriptorNumber
+        /// Nil for one that could not be kept.
+        let number: DescriptorNumber?
         /// As the service manager counts, for messages.
         let original: Int32
         let name: String
@@ -180,12 +181,8 @@ final class OfferedSockets {
         for index in 0..<offer.descriptorCount {
             let old = DescriptorNumber(first + Int32(index))
             guard old.isOpen else { continue }
-            // A copy, since one that happens to stand high enough may not be close-on-exec.
-            let copy = try? old.duplicate(atLeast: max(ChildImage.lowestSource, end)).release()
-            _ = Descriptor(owning: old)
-            guard let copy else { continue }
             let name = offer.descriptorNames.isEmpty ? "" : offer.descriptorNames[index]
-            offers.append(Offer(number: copy, original: old.rawValue, name: name, form: OfferedForm(of: copy)))
+            offers.append(Offer(moving: old, name: name, atLeast: max(ChildImage.lowestSource, end)))
         }
     }
 
@@ -215,9 +212,10 @@ final class OfferedSockets {
                 addresses.append(address)
             case .offered(let place):
                 let offer = offers[place]
-                try Endpoint.step("fcntl") { () throws(SystemError) in try offer.number.setNonBlocking(true) }
+                guard let number = offer.number else { preconditionFailure("what is not there fits no service") }
+                try Endpoint.step("fcntl") { () throws(SystemError) in try number.setNonBlocking(true) }
                 adopted.insert(place)
-                listeners.append(Descriptor(owning: offer.number))
+                listeners.append(Descriptor(owning: number))
                 texts.append(offer.form.text)
                 if case .inet(let address, _) = offer.form { addresses.append(address) }
                 if let own = offer.form.path, own != plan.absolutePath(queueDirectory) { path = own }
@@ -238,10 +236,27 @@ final class OfferedSockets {
         }
         return offers.indices.filter { !adopted.contains($0) }.map { place in
             let offer = offers[place]
-            _ = Descriptor(owning: offer.number)
+            if let number = offer.number { _ = Descriptor(owning: number) }
             let name = offer.name.isEmpty ? "" : " \"\(offer.name)\""
             return "LISTEN_FDS: no service wants descriptor \(offer.original)\(name) (\(offer.form.text)): it is closed"
         }
+    }
+}
+
+extension OfferedSockets.Offer {
+    /// A copy in its place, since one that happens to stand high enough may not be close-on-exec.
+    init(moving old: DescriptorNumber, name: String, atLeast lowest: Int32) {
+        original = old.rawValue
+        self.name = name
+        do throws(SystemError) {
+            let copy = try old.duplicate(atLeast: lowest).release()
+            number = copy
+            form = OfferedForm(of: copy)
+        } catch {
+            number = nil
+            form = .useless(error.description)
+        }
+        _ = Descriptor(owning: old)
     }
 }
 

@@ -57,8 +57,9 @@ extension RunningService {
         )
     }
 
-    /// Puts an endpoint that was made beside its path where it belongs.
+    /// Puts an endpoint that was made beside its path where it belongs; opens to clients what was closed to them.
     func settle(_ owner: MailOwner, _ log: Log) throws(EndpointFailure) {
+        if isAdopted { openAdopted(owner, log) }
         guard let temporary = temporaryPath, let path = plan.endpoint.path else { return }
         try Endpoint.step("rename \(temporary) to \(path)") { () throws(SystemError) in
             try owner.perform(log) { () throws(SystemError) in try renameFile(temporary, to: path) }

@@ -45,6 +45,7 @@ extension ServiceCounts {
         processLimit = view.processLimit
         if view.isAwaitingFirstUse { flags.insert(.awaitsFirstUse) }
         if view.isStressEligible { flags.insert(.isStressEligible) }
+        if view.isRefusing { flags.insert(.isRefusing) }
         added = figures.since.milliseconds
         throttledUntil = view.throttledUntil?.milliseconds ?? 0
         stressUntil = view.stressUntil?.milliseconds ?? 0

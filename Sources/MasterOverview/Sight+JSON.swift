@@ -102,6 +102,7 @@ extension Sight {
             json.member("canonicalName", texts.canonicalName)
             json.member("program", texts.program)
             json.member("state", load.cover.name)
+            json.member("isRefusing", counts.flags.contains(.isRefusing))
             json.member("processLimit", counts.processLimit)
             json.member("processes") { json in
                 json.member("starting", load.starting)

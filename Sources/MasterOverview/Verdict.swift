@@ -33,6 +33,7 @@ package struct Verdict: Equatable, Sendable {
     package init(_ service: ServiceOverview, in sight: Sight, program: ProgramFacts = .unknown) {
         judgeMaster(sight)
         if headline.isEmpty { judgeProgram(program) }
+        if headline.isEmpty { judgeRefusal(service) }
         if headline.isEmpty { judge(service, sight) }
         remark(service, sight)
     }
@@ -91,6 +92,17 @@ package struct Verdict: Equatable, Sendable {
         }
     }
 
+    /// Before its processes are told to leave: those who wait are served first.
+    private mutating func judgeRefusal(_ service: ServiceOverview) {
+        guard service.isRefusing, ![.disabled, .draining, .leaving].contains(service.load.cover) else { return }
+        let name = service.texts.name
+        trouble(
+            "new clients are refused",
+            "It is being drained with --refuse, or was switched off; clients that were in its queue before are served.",
+            "masterctl resume \(name) ends a drain, masterctl enable \(name) switches it on again."
+        )
+    }
+
     private mutating func judge(_ service: ServiceOverview, _ sight: Sight) {
         let (load, counts) = (service.load, service.counts)
         let moment = sight.shownMoment
@@ -107,13 +119,14 @@ package struct Verdict: Equatable, Sendable {
         case .disabled:
             trouble(
                 "disabled",
-                "It was switched off: clients wait in its queue.",
+                "It was switched off: \(service.isRefusing ? "new clients are refused" : "new clients wait in its queue").",
                 "masterctl enable \(service.texts.name) switches it on again, and so does a reload."
             )
         case .draining:
             trouble(
                 "draining",
-                "Its processes leave when they have served their clients, and no new ones are started.",
+                "Its processes leave when they have served their clients, and no new ones are started:"
+                    + " new clients \(service.isRefusing ? "are refused" : "wait in its queue").",
                 "masterctl resume \(service.texts.name) ends that."
             )
         case .leaving:
@@ -250,6 +263,10 @@ extension Verdict {
         case .unknown, .leaving, .starting, .idleProcesses, .saturated, .master: break
         }
     }
+}
+
+extension ServiceOverview {
+    fileprivate var isRefusing: Bool { counts.flags.contains(.isRefusing) }
 }
 
 extension Verdict {

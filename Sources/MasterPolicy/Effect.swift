@@ -21,12 +21,16 @@ package enum Effect: Equatable, Sendable {
     case replaceStatusChannel(ServiceID)
     case closeStatusChannel(ServiceID)
     case closeEndpoints(ServiceID)
-    /// Open a second channel, for processes that start from now on; the present one becomes the former, and a former
-    /// one is closed. Answer with `channelAdded` or `channelNotAdded`.
+    /// Open a second channel, for processes that start from now on; the present one becomes the former. Answer with
+    /// `channelAdded` or `channelNotAdded`.
     case addStatusChannel(ServiceID)
+    /// Undo that: read what is left in both channels, report it, and close the second one; the former is the present
+    /// one again.
+    case withdrawStatusChannel(ServiceID)
     /// Read what is left in the former channel, report it, and close it.
     case closeFormerChannel(ServiceID)
-    /// New clients shall find nobody, and those in the queue stay there. When that cannot be had: `refusalFailed`.
+    /// New clients shall find nobody, and those in the queue stay there. It may be so already, or in part, when an
+    /// admission has failed. When it cannot be had: `refusalFailed`.
     case refuseClients(ServiceID)
     /// Undo that, with the queue as it is. When that fails: `admissionFailed`.
     case admitClients(ServiceID)

@@ -69,8 +69,6 @@ extension Policy {
         changes.children = []
     }
 
-    var isTelling: Bool { changes.isKept }
-
     /// Puts the service on the list; what has changed may also have been said by `Service.untold` alone.
     @inline(__always)
     mutating func tell(_ slot: Int, _ what: Untold) {

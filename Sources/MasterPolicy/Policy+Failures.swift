@@ -21,6 +21,7 @@ extension Policy {
         counters.channelFailures += 1
         services[slot].suffered(.noChannel, now)
         owe(.channel, slot, now)
+        abandonRetirement(slot, .noChannel, now)
         settleWatch(slot, now)
     }
 

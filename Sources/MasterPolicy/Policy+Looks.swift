@@ -68,7 +68,8 @@ extension Policy {
         counters.looks += 1
         services[slot].looked(sight, now)
         tell(slot, .load)
-        guard isLookWorthwhile(slot) else { return services[slot].looks.pause() }
+        // No other process can help one that is alone.
+        guard isLookWorthwhile(slot), services[slot].hasSubstitutes else { return services[slot].looks.pause() }
         switch services[slot].looks.saw(sight) {
         case .nothing: return settleWatch(slot, now)
         case .lookAgain: break

@@ -55,21 +55,21 @@ extension Policy {
         cancelTurn(slot)
         stopWakeups(slot)
         hastenRetirement(slot)
-        retireChildren(slot, now)
+        retireChildren(slot, .all, now)
         services[slot].owed.remove(.channel)
         want(.replaceStatusChannel(services[slot].id))
         startWakeups(slot, now)
     }
 
-    /// - Parameter formerOnly: of the former channel.
-    mutating func retireChildren(_ slot: Int, formerOnly: Bool = false, _ now: PolicyTime) {
+    /// Channels of the service are at their end.
+    mutating func retireChildren(_ slot: Int, _ channels: EndedChannels, _ now: PolicyTime) {
         services[slot].account(until: now)
         var service = services[slot]
         var retired: UInt64 = 0
         var unlisted: [Int32] = []
         let (isTelling, round) = (changes.isKept, changes.round)
         children.updateEach(of: service.id) { child in
-            if formerOnly, !child.isFormer { return }
+            guard channels.reach(child) else { return }
             let before = child.state
             guard child.apply(.channelReplaced, now) == .changed else { return }
             service.count(before, -1)
@@ -79,11 +79,7 @@ extension Policy {
             unlisted.append(child.pid)
             child.listedIn = round
         }
-        switch service.spawn {
-        case .onPresentChannel: if !formerOnly { service.spawn = .onReplacedChannel }
-        case .onFormerChannel: service.spawn = .onReplacedChannel
-        case .none, .onReplacedChannel: break
-        }
+        service.spawn = channels.leave(service.spawn)
         services[slot] = service
         changes.children += unlisted
         counters.retiredChildren += retired
@@ -147,5 +143,30 @@ extension Policy {
         tell(slot, .figures)
         note(.removalForced(id, children: services[slot].total))
         signalChildren(of: id, .kill)
+    }
+}
+
+/// Which channels of a service are at their end.
+enum EndedChannels {
+    case all
+    case former
+    /// The present one, beside a former that takes its place.
+    case fresh
+
+    func reach(_ child: Child) -> Bool {
+        switch self {
+        case .all: true
+        case .former: child.isFormer
+        case .fresh: !child.isFormer
+        }
+    }
+
+    /// On which channel a child will be that is being started.
+    func leave(_ spawn: Service.SpawnInFlight) -> Service.SpawnInFlight {
+        switch (self, spawn) {
+        case (_, .none), (.former, .onPresentChannel): spawn
+        case (.fresh, .onFormerChannel): .onPresentChannel
+        case (.all, _), (.former, _), (.fresh, _): .onReplacedChannel
+        }
     }
 }

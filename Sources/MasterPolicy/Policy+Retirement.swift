@@ -5,11 +5,13 @@
 
 // The table is in `Steering.swift`, at `Retirement`.
 extension Policy {
-    /// Every process that runs now shall be replaced, without a moment in which fewer can take clients than before.
+    /// Every process that runs now shall be replaced. Where the limit has room, fresh ones come before those leave:
+    /// there is no moment in which fewer can take clients than before (`World.checkReplacements`).
     package mutating func retireAsked(_ id: ServiceID, now: PolicyTime) {
         guard let slot = activeSlot(of: id), services[slot].retirement == nil else { return }
         if services[slot].steering.isHeld { return want(.retirementEnded(id, .overtaken)) }
         if services[slot].owed.contains(.channel) { return want(.retirementEnded(id, .noChannel)) }
+        if services[slot].isThrottled { return want(.retirementEnded(id, .throttled)) }
         guard isAnyChildPresent(slot) || services[slot].spawn == .onPresentChannel else {
             return want(.retirementEnded(id, .done))
         }
@@ -17,18 +19,16 @@ extension Policy {
         want(.addStatusChannel(id))
     }
 
-    /// The answer to `addStatusChannel`: processes that start from now on are on another channel than those before. If
-    /// there was a former channel already, it has ended.
+    /// The answer to `addStatusChannel`: processes that start from now on are on another channel than those before.
     package mutating func channelAdded(_ id: ServiceID, now: PolicyTime) {
         guard let slot = activeSlot(of: id), services[slot].retirement == nil, !services[slot].steering.isHeld else {
             return
         }
-        replaceFormer(slot, now)
         let service = services[slot]
         let room = service.rules.processLimit == 0 ? service.idle : max(service.rules.processLimit - service.total, 0)
         var retirement = Retirement(wanted: min(service.idle, room))
         children.updateEach(of: id) { child in
-            // Those of an earlier retirement, which was given up, have just been told to leave, and do not count here.
+            // Those who were told to leave before do not count here.
             child.isFormer = !child.isRetired
             if child.isFormer { retirement.former += 1 }
         }
@@ -61,10 +61,15 @@ extension Policy {
     mutating func startReplacements(_ slot: Int, _ now: PolicyTime) {
         guard let retirement = services[slot].retirement, retirement.phase == .starting else { return }
         if services[slot].spawn != .none { return planRetirementStep(slot, PolicyLimit.steeringMilliseconds, now) }
-        guard retirement.wanted > 0, mayStart(slot, .replacing, now) else {
+        guard retirement.wanted > 0, services[slot].isBelowLimit else {
             services[slot].retirement?.phase = .settling
             if !retirement.hasStarted { return endFormerChannel(slot, now) }
             return planRetirementStep(slot, PolicyLimit.settlingMilliseconds, now)
+        }
+        // Who runs is worth more than a fresh one that there may not be.
+        guard mayStart(slot, .replacing, now) else {
+            abandonRetirement(slot, services[slot].isThrottled ? .throttled : .noChannel, now)
+            return settleWatch(slot, now)
         }
         guard retirement.burst > 0 else { return planRetirementStep(slot, PolicyLimit.steeringMilliseconds, now) }
         services[slot].retirement?.burst -= 1
@@ -88,14 +93,9 @@ extension Policy {
     private mutating func endFormerChannel(_ slot: Int, _ now: PolicyTime) {
         services[slot].retirement?.phase = .leaving
         want(.closeFormerChannel(services[slot].id))
-        replaceFormer(slot, now)
+        retireChildren(slot, .former, now)
         settleWatch(slot, now)
         finishRetirement(slot)
-    }
-
-    /// The former channel is at its end.
-    private mutating func replaceFormer(_ slot: Int, _ now: PolicyTime) {
-        retireChildren(slot, formerOnly: true, now)
     }
 
     /// All channels of the service are replaced: those that were to leave one after the other leave with all.
@@ -120,10 +120,15 @@ extension Policy {
         endRetirement(slot, .done)
     }
 
-    /// A fresh one failed: the former ones, which do not, stay, and their channel with them.
-    mutating func abandonRetirement(_ slot: Int) {
+    /// There can be no fresh ones: the former ones stay, and their channel is the only one again. Fresh ones that are
+    /// there leave.
+    mutating func abandonRetirement(_ slot: Int, _ end: RetirementEnd, _ now: PolicyTime) {
         switch services[slot].retirement?.phase {
-        case .starting?, .settling?: endRetirement(slot, .failedStart)
+        case .starting?, .settling?:
+            want(.withdrawStatusChannel(services[slot].id))
+            retireChildren(slot, .fresh, now)
+            children.updateEach(of: services[slot].id) { $0.isFormer = false }
+            endRetirement(slot, end)
         case .leaving?, nil: break
         }
     }

@@ -65,11 +65,11 @@ extension Policy {
     ///     clientCame  | master      | the queue that was measured wants it
     ///     queueIsLong | idle child  | below the limit, the queue wants more than accept, no stress begins
     ///     queueStands | idle child  | below the limit, no start that is younger than `PolicyLimit.patienceSeconds`
-    ///     replacing   | master or   | below the limit, no stress begins
+    ///     replacing   | master or   | below the limit
     ///                 | idle child  |
     ///
     /// A child that is started beside others must not bring about the stress that would retire them before they have
-    /// served a client: it waits until they have.
+    /// served a client: it waits until they have. One that replaces another is no sign of load, and begins no stress.
     func mayStart(_ slot: Int, _ reason: StartReason, _ now: PolicyTime) -> Bool {
         let service = services[slot]
         let isWanted = service.window.wantsStart(accepting: service.idle, starting: service.starting)
@@ -81,8 +81,7 @@ extension Policy {
             if service.starting == 0 { return true }
             let patience = service.lastSpawn?.advanced(bySeconds: PolicyLimit.patienceSeconds) ?? now
             return patience <= now && !beginsStress(slot, now)
-        case (.uncovered, .replacing), (.idleChild, .replacing):
-            return service.isBelowLimit && !beginsStress(slot, now)
+        case (.uncovered, .replacing), (.idleChild, .replacing): return service.isBelowLimit
         case (.uncovered, .queueIsLong), (.uncovered, .queueStands), (.idleChild, .clientCame), (.leaving, _),
             (.held, _), (.noChannel, _), (.throttled, _), (.spawning, _), (.saturated, _):
             return false
@@ -92,7 +91,7 @@ extension Policy {
     mutating func start(_ slot: Int, _ reason: StartReason, _ now: PolicyTime) {
         counters.spawnsWanted += 1
         if isVerbose { note(.starting(services[slot].id, reason)) }
-        let isUnderStress = keepStress(slot, now)
+        let isUnderStress = keepStress(slot, reason, now)
         services[slot].spawn = .onPresentChannel
         services[slot].lastSpawn = now
         settleWatch(slot, now)
@@ -178,7 +177,7 @@ extension Policy {
     mutating func throttle(_ slot: Int, _ cause: Throttle.Cause, _ now: PolicyTime) {
         guard services[slot].stage == .active else { return }
         services[slot].window.close()
-        abandonRetirement(slot)
+        abandonRetirement(slot, .failedStart, now)
         if !services[slot].isThrottled {
             let seconds = Int(services[slot].rules.throttleSeconds)
             services[slot].throttle = Throttle(cause: cause, ends: now.advanced(bySeconds: seconds))

@@ -68,15 +68,21 @@ extension Policy {
     private mutating func refuseIfWished(_ slot: Int) {
         let steering = services[slot].steering
         guard steering.wishes.wantsRefusal, !steering.isRefusing else { return }
-        services[slot].steering.isRefusing = true
+        setRefusing(slot, true)
+        services[slot].owed.remove(.admission)
         counters.refusals += 1
         want(.refuseClients(services[slot].id))
+    }
+
+    private mutating func setRefusing(_ slot: Int, _ isRefusing: Bool) {
+        services[slot].steering.isRefusing = isRefusing
+        tell(slot, .figures)
     }
 
     /// New clients cannot be turned away, so they wait.
     package mutating func refusalFailed(_ id: ServiceID, now: PolicyTime) {
         guard let slot = activeSlot(of: id), services[slot].steering.isRefusing else { return }
-        services[slot].steering.isRefusing = false
+        setRefusing(slot, false)
         if services[slot].steering.phase == .emptying { leave(slot, now) }
     }
 
@@ -109,15 +115,16 @@ extension Policy {
     private mutating func withdraw(_ wishes: SteeringWishes, from id: ServiceID, _ now: PolicyTime) {
         guard let slot = activeSlot(of: id), !services[slot].steering.wishes.isDisjoint(with: wishes) else { return }
         services[slot].steering.wishes.subtract(wishes)
+        // A deadline is a drain's, whatever else there is.
+        if wishes.contains(.drained) { setDeadline(slot, nil, now) }
         if services[slot].steering.isRefusing, !services[slot].steering.wishes.wantsRefusal {
-            services[slot].steering.isRefusing = false
+            setRefusing(slot, false)
             services[slot].failedAdmissions = 0
             want(.admitClients(id))
         }
         if services[slot].steering.wishes.wantsHold { return }
         let wasHeld = services[slot].steering.isHeld
         cancelSteeringLook(slot)
-        setDeadline(slot, nil, now)
         services[slot].steering.phase = .serving
         if wasHeld { startWakeups(slot, now) }
         settleWatch(slot, now)

@@ -6,8 +6,8 @@
 extension Policy {
     /// Stress begins when the child that is wanted now may be the last one: the present children get a channel's end,
     /// so that they leave as soon as they can and come back in stress mode. Whether the child starts under stress.
-    mutating func keepStress(_ slot: Int, _ now: PolicyTime) -> Bool {
-        if mayBeTheLast(slot) {
+    mutating func keepStress(_ slot: Int, _ reason: StartReason, _ now: PolicyTime) -> Bool {
+        if mayBeTheLast(slot), reason != .replacing {
             if beginsStress(slot, now) {
                 counters.stressOnsets += 1
                 services[slot].figures.stressOnsets += 1

@@ -8,7 +8,8 @@
 ///
 /// The kernel wakes one idle child for a client (EPOLLEXCLUSIVE), and the others do not hear of it. If that child ends,
 /// pauses, hangs, or serves an older client first, the client stands in the queue although others are idle, and nothing
-/// wakes them. So while something goes on in a service, master looks, at once when a child ends and every 250 ms:
+/// wakes them. So while something goes on in a service, master looks every 250 ms, and when a child ends: at once, or
+/// with the look that is due. Where there is one child at most, a look tells who waits, and leads to nothing.
 ///
 ///     the look saw | looks in a row that saw clients | a nudged child reacted | what follows
 ///     -------------+---------------------------------+------------------------+----------------------------------

@@ -111,7 +111,7 @@ struct Service: Sendable, Equatable {
     var isThrottled: Bool { throttle != nil }
 
     /// Whether there is, or may be, another process for a client whose own does not take it. With a limit of one there
-    /// is nothing to be done.
+    /// is nothing to be done: a look counts, and leads to nothing.
     var hasSubstitutes: Bool { rules.processLimit != 1 }
 
     var isBelowLimit: Bool { rules.processLimit == 0 || total < rules.processLimit }

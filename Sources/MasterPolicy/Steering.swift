@@ -64,10 +64,14 @@ package struct SteeringWishes: OptionSet, Hashable, Sendable {
 ///     ---------+----------------------------------------------------+--------------------------------+--------
 ///     starting | as many fresh ones as were idle, a few at a time,  | they are started, or the limit | settling
 ///              | within the limit                                   | is reached                     |
-///     settling | nothing                                            | a second has passed            | leaving
+///     settling | nothing                                            | a second has passed, or none   | leaving
+///              |                                                    | was started                    |
 ///     leaving  | the former ones leave when they are idle           | the last of them is gone       | over
 ///
-/// A fresh one that fails while others are starting or settling ends it, and the former ones stay.
+/// A fresh one that fails while others are starting or settling ends it: the channel of the fresh ones ends, and the
+/// former one is the only one again, as if nothing had been asked for. A service that is throttled has none to begin
+/// with, since no fresh one could be started. At the limit the former ones leave first: a bad program is noticed then
+/// when they are gone.
 struct Retirement: Sendable, Equatable {
     var phase = Phase.starting
     /// Fresh ones to be started.
@@ -87,10 +91,12 @@ struct Retirement: Sendable, Equatable {
 package enum RetirementEnd: UInt8, Sendable {
     /// Every process that ran when it was asked for is gone.
     case done
-    /// There was no channel to be had for the fresh ones.
+    /// There was no channel to be had for the fresh ones, so the former ones stay.
     case noChannel
     /// A fresh one failed, so the former ones stay.
     case failedStart
+    /// The service is throttled, so no fresh one could be started, and nothing was begun.
+    case throttled
     /// The service is drained, or removed.
     case overtaken
 }

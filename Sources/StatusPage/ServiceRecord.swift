@@ -199,6 +199,8 @@ package struct ServiceFlags: OptionSet, Sendable {
     package static let awaitsFirstUse = ServiceFlags(rawValue: 1)
     /// Other machines may be its clients, so that stress is told to its processes.
     package static let isStressEligible = ServiceFlags(rawValue: 2)
+    /// New clients are turned away.
+    package static let isRefusing = ServiceFlags(rawValue: 4)
 
     var code: UInt64 {
         get { rawValue }

@@ -65,6 +65,23 @@ import Testing
         #expect(Caller.pid(.port(scene.port)) != nil)
     }
 
+    @Test("the process that looks names up is stopped for a while: it is none that nobody knows")
+    func stoppedHelper() throws {
+        let scene = try Scene()
+        let system = scene.system
+        defer { system.end() }
+        try scene.reload(withHost: "hangs.example", port: try FreePort.next())
+        let helper = try #require(scene.helpers.first)
+        kill(helper, SIGSTOP)
+        #expect(eventually { ProcessSnapshot(helper)?.state == "T" })
+        try system.settle()
+        kill(helper, SIGCONT)
+        #expect(system.wait(for: " reload refused: "), "\(system.log)")
+        #expect(eventually { scene.helpers.isEmpty })
+        try system.settle()
+        #expect(system.count("ignoring unknown pid") == 0, "\(system.log)")
+    }
+
     @Test(
         "a signal during a look-up that has no answer: what the files say by then is accepted",
         arguments: ["no answer after 5 seconds", "the process that asks for it has ended early"]

@@ -188,4 +188,85 @@ import Testing
         #expect(system.count("LISTEN_FD") == 0, "\(system.log)")
         #expect(Caller.pid(.port(port)) != nil)
     }
+
+    /// How a system on a port and a path that are handed over is started.
+    private func starter(_ word: String, _ system: MailSystem, _ port: UInt16, _ path: String) -> [String] {
+        let variables = ["OFFER_PORT=\(port)", "OFFER_PATH=\(path)", "LISTEN_FDNAMES=:talk::"]
+        return ["/usr/bin/env"] + variables + [system.daemonDirectory + "/test-child", word]
+    }
+
+    @Test(
+        "sockets that were closed to clients when master was killed are open under the next one, and stay so without one",
+        .enabled(if: geteuid() == 0, "SKIPPED: only root can open a listener again")
+    )
+    func keptSockets() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve"), Line.unix("talk", "serve")])
+        defer { system.end() }
+        let path = system.queueDirectory + "/public/handed"
+        try system.start(prefix: starter("start-again", system, port, path))
+        let places = [Place.port(port), .path(path)]
+        let names = ["127.0.0.1:\(port)", "talk"]
+        for (name, place) in zip(names, places) {
+            #expect(Caller.pid(place) != nil, "\(system.log)")
+            #expect(try system.masterctl("disable", name).succeeded)
+            #expect((try? Caller(place)) == nil, "\(name) is closed")
+        }
+        let first = try #require(system.recordedPID)
+        kill(first, SIGKILL)
+        #expect(system.wait(for: "daemon started -- version ", count: 2), "\(system.log)")
+        for place in places { #expect(Caller.pid(place) != nil, "\(system.log)") }
+        #expect(system.recordedPID != first)
+        #expect(system.count("turn clients away") == 0, "\(system.log)")
+
+        // Without a service they are the manager's, as they were.
+        for name in names { #expect(try system.masterctl("disable", name).succeeded) }
+        try system.setServices([])
+        #expect(try system.reload(), "\(system.log)")
+        for place in places { #expect(throws: Never.self) { _ = try Caller(place) } }
+        #expect(!FileManager.default.fileExists(atPath: path + ".refused"))
+    }
+
+    @Test(
+        "who could not open a socket again that is handed over does not close it to clients: they wait",
+        .enabled(if: geteuid() == 0, "SKIPPED: only root can become another user")
+    )
+    func keptOpen() throws {
+        let port = try FreePort.next()
+        let system = try MailSystem([Line.inet(port, "serve")], programs: ["masterctl"], owner: "nobody")
+        defer { system.end() }
+        try run(["/bin/chown", "-R", "nobody", system.directory])
+        let nobody = ["/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        let prefix = nobody + starter("start-offered", system, port, system.queueDirectory + "/public/handed")
+        try system.start(prefix: prefix)
+        let name = "127.0.0.1:\(port)"
+        #expect(Caller.pid(.port(port)) != nil, "\(system.log)")
+        #expect(try system.masterctl("drain", name, "--refuse", prefix: nobody).output.contains("new clients wait"))
+        let text = "service \(name): cannot turn clients away: setsockopt: Operation not permitted -- they wait instead"
+        #expect(system.count("warning: " + text) == 1, "\(system.log)")
+        let waiting = try Caller(.port(port))
+        #expect(waiting.send("patient\n"))
+        #expect(try system.masterctl("resume", name, prefix: nobody).succeeded)
+        #expect(waiting.readAll()?.hasSuffix(" patient\n") == true)
+    }
+
+    @Test(
+        "every end that was asked for is announced, and the page says that it was",
+        arguments: ["stop", "-e", "TERM"]
+    )
+    func farewell(_ end: String) throws {
+        let system = try MailSystem([Line.unix("talk", "serve")])
+        defer { system.end() }
+        let manager = try NotifyReceiver(system.directory + "/notify")
+        let options = end == "-e" ? ["-d", "-e", "1"] : ["-d"]
+        let master = try system.start(options, prefix: ["/usr/bin/env", "NOTIFY_SOCKET=\(manager.address)"])
+        if end == "stop" { #expect(try system.masterctl("stop").succeeded) }
+        if end == "TERM" { master.send(SIGTERM) }
+        _ = master.finish()
+        let reasons = [
+            "stop": "stopped, as was asked", "-e": "exit time has arrived", "TERM": "terminating on signal 15",
+        ]
+        #expect(manager.news.last == "STOPPING=1\nSTATUS=\(reasons[end] ?? "")", "\(manager.news)")
+        #expect(try system.page().master.state == .stopping)
+    }
 }

@@ -62,6 +62,7 @@ import Testing
         let waiting = try Caller(scene.place)
         #expect(waiting.send("patient\n"))
         try system.settle()
+        #expect(try system.masterctl("why", scene.service).output.contains("new clients wait in its queue"))
         #expect(drain.isRunning)
         #expect(client.send("done\n"))
         #expect(client.readAll()?.hasSuffix(" half done\n") == true)
@@ -238,6 +239,8 @@ import Testing
         #expect(resumed.status == 1 && resumed.output.contains(" was not drained: it is disabled, and"), "\(resumed)")
         let retired = try system.masterctl("retire", scene.service)
         #expect(retired.status == 1 && retired.output.contains(" is disabled: it has no processes to"), "\(retired)")
+        try system.settle()
+        #expect(try system.masterctl("why", scene.service).output.contains("new clients are refused"))
         #expect(client.send("done\n"))
         #expect(client.readAll()?.hasSuffix(" half done\n") == true, "who is served is served to the end")
         #expect(try system.masterctl("enable", scene.service).output.hasSuffix(" is served again\n"))
@@ -293,6 +296,86 @@ import Testing
         let retired = try system.masterctl("retire", "talk")
         #expect(retired.succeeded, "\(retired)")
         #expect(Caller.pid(scene.place).map { $0 != pid } == true)
+    }
+
+    @Test("retirements that fail in a storm of reports leave everything as it was: who runs stays, and is heard")
+    func badRetirementsInStorm() throws {
+        let scene = try Scene(.unix, maxproc: 8)
+        let system = scene.system
+        defer { system.end() }
+        let clients = SteadyClients([scene.place], each: 4)
+        defer { clients.finish() }
+        #expect(clients.served(200))
+        try system.install("/bin/false", as: "test-child")
+        let before = Set(system.processes().map(\.pid))
+        #expect(!before.isEmpty)
+        for _ in 1...4 {
+            let result = try system.masterctl("retire", "talk")
+            #expect(result.status == 1 && result.output.contains("the old ones stay"), "\(result)")
+            #expect(try system.masterctl("release", "talk").succeeded)
+            #expect(clients.served(50))
+        }
+        #expect(system.count("bad command startup") > 0)
+        #expect(before.isSubset(of: system.processes().map(\.pid)), "nobody has left")
+        let ledger = clients.finish()
+        #expect(ledger.losses == [:] && ledger.opened == ledger.answered, "\(ledger)")
+        let holding = try Caller(scene.place)
+        #expect(holding.send("half "))
+        _ = try system.page { $0.services.contains { $0.texts.name == "talk" && $0.load.busy == 1 } }
+        #expect(holding.send("done\n") && holding.readAll()?.hasSuffix(" half done\n") == true)
+        _ = try system.page { $0.services.contains { $0.texts.name == "talk" && $0.load.busy == 0 } }
+    }
+
+    @Test("a throttled service is not retired: who runs stays")
+    func throttledRetirement() throws {
+        let scene = try Scene(.unix)
+        let system = scene.system
+        defer { system.end() }
+        let pid = try #require(Caller.pid(scene.place))
+        try system.install("/bin/false", as: "test-child")
+        #expect(try system.masterctl("retire", "talk").output.contains("fail, as the log tells"))
+        try system.install(BuiltProducts.path("test-child"), as: "test-child")
+        let result = try system.masterctl("retire", "talk")
+        #expect(
+            result.status == 1 && result.output.contains("throttled, so no new process can be started"),
+            "\(result)"
+        )
+        #expect(Caller.pid(scene.place) == pid)
+    }
+
+    @Test("all drained, and resumed one by one: the drain is over with the last one, also for what a reload adds")
+    func resumeOneByOne() throws {
+        let services = [Line.unix("one", "serve"), Line.unix("two", "serve")]
+        let system = try MailSystem(services, programs: ["masterctl"])
+        defer { system.end() }
+        try system.start()
+        #expect(try system.masterctl("drain").succeeded)
+        _ = try system.page { $0.master.state == .draining }
+        // The turnstile of the tests is a service, too.
+        for name in ["one", "turnstile"] { #expect(try system.masterctl("resume", name).succeeded) }
+        try system.settle()
+        #expect(try system.page().master.state == .draining, "one is still drained")
+        #expect(try system.masterctl("resume", "two").succeeded)
+        _ = try system.page { $0.master.state == .running }
+        try system.setServices(services + [Line.unix("late", "serve")])
+        #expect(try system.masterctl("reload").succeeded)
+        #expect(Caller.pid(.path(system.queueDirectory + "/public/late")) != nil)
+    }
+
+    @Test("all drained: the service that writes the log is not, when a reload adds it")
+    func addedLogWriter() throws {
+        let services = [Line.unix("talk", "serve")]
+        let system = try MailSystem(services, programs: ["masterctl", "postlogd"])
+        defer { system.end() }
+        try system.start()
+        #expect(try system.masterctl("drain").succeeded)
+        try system.setServices(services + ["postlog unix-dgram n - n - 1 postlogd", Line.unix("late", "serve")])
+        #expect(try system.masterctl("reload").succeeded)
+        #expect(system.wait(for: "service late: all processes have left"), "\(system.log)")
+        let writer = try system.page().services.first { $0.texts.name == "postlog" }
+        #expect(writer.map { $0.load.cover != .draining } == true, "\(String(describing: writer))")
+        #expect(system.count("service postlog: all processes have left") == 0)
+        #expect(eventually { !system.processes("postlogd").isEmpty }, "it writes")
     }
 
     @Test("drains, retirements and reloads beneath a storm of the load generator: its ledger adds up")
@@ -391,13 +474,16 @@ import Testing
         #expect(try system.masterctl("version").succeeded)
         #expect(waiting[0].readAll()?.contains("others ask, too") == true)
         for caller in waiting[1...] { #expect(!caller.peek()) }
+        #expect(waiting[7].send("and more\n"))
+        let surplus = waiting[7].readAll() ?? ""
+        #expect(surplus.contains("\"failed\"") && surplus.contains("what was asked for before goes on"), "\(surplus)")
         let gone = try system.beginMasterctl("drain", "talk")
         #expect(eventually { gone.output.contains("1 process left") })
         gone.send(SIGKILL)
         _ = gone.finish()
         #expect(client.send("done\n"))
         #expect(client.readAll()?.hasSuffix(" half done\n") == true)
-        for caller in waiting[2...] { #expect(caller.readAll()?.contains("\"status\":\"ok\"") == true) }
+        for caller in waiting[2..<7] { #expect(caller.readAll()?.contains("\"status\":\"ok\"") == true) }
         #expect(system.wait(for: "service talk: all processes have left"))
     }
 }

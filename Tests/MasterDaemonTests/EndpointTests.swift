@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import Diagnostics
 import Foundation
 import MasterConfig
 import MasterProtocol
@@ -52,6 +53,30 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         let found = try facts(ofPath: path)
         #expect(found.kind == .socket)
         #expect(found.mode & 0o777 == 0o666)
+    }
+
+    @Test(
+        "a listener that turns clients away and lets them in again is bound to the interface to which it was",
+        .enabled(if: geteuid() == 0, "SKIPPED: only root can take a socket back from an interface"),
+        arguments: [Int32(0), 1]
+    )
+    func refusal(_ interface: Int32) throws {
+        let address = SocketAddress(ipv4: [127, 0, 0, 1], port: try FreePort.next())
+        let made = try Endpoint.make(.inet([address]), backlog: 10, windowSize: 0)
+        let number = made.numbers[0]
+        try number.setOption(.boundInterface, interface)
+        let service = RunningService(plan("x", .inet, .inet([address])), listeners: made, channel: nil)
+        let owner = MailOwner(try #require(userAccount(uid: geteuid())))
+        let log = Log(ident: "test", host: nil, destination: .standardError, waits: false)
+        for _ in 0..<2 { try service.refuseClients(owner, log) }
+        #expect(service.isRefusing)
+        #expect(throws: SystemError(.connect, .connectionRefused)) {
+            try makeSocket(.ipv4, .stream).number.connect(to: address)
+        }
+        #expect(try service.admitClients(owner, log))
+        #expect(!service.isRefusing)
+        #expect(try number.option(.boundInterface) == interface)
+        try makeSocket(.ipv4, .stream).number.connect(to: address)
     }
 
     @Test("a datagram socket is open to all users")

@@ -81,8 +81,8 @@ import Testing
                 .user("root"), .user("no such user"), .group("root"), .port("smtp"), .host("localhost", nil),
             ]
             let book = NameBook(.noting)
-            var helper = try NameHelper.start(questions)
-            let pid = helper.pid
+            var pid: Int32 = 0
+            var helper = try NameHelper.start(questions) { pid = $0 }
             while true {
                 let progress = helper.read(into: book)
                 guard progress == .unfinished else {
@@ -105,9 +105,10 @@ import Testing
     @Test("A helper that is killed has not answered the rest")
     func killed() async {
         await #expect(processExitsWith: .success) {
-            var helper = try NameHelper.start([.user("root"), .user("root")])
+            var pid: Int32 = 0
+            var helper = try NameHelper.start([.user("root"), .user("root")]) { pid = $0 }
             helper.end()
-            _ = try waitForChild(helper.pid)
+            _ = try waitForChild(pid)
             let book = NameBook(.noting)
             while true {
                 let progress = helper.read(into: book)
@@ -117,6 +118,19 @@ import Testing
                     break
                 }
             }
+        }
+    }
+
+    @Test("A helper that cannot be listened to is ended, and whoever buries it knows it")
+    func unheard() async {
+        await #expect(processExitsWith: .success) {
+            var pid: Int32 = 0
+            FaultPlan.fail(.fcntl, with: .noMemory)
+            #expect(throws: SystemError(.fcntl, .noMemory)) {
+                _ = try NameHelper.start([.user("root")]) { pid = $0 }
+            }
+            #expect(pid > 0)
+            #expect(try waitForChild(pid) == .signaled(SIGKILL))
         }
     }
 }

@@ -127,6 +127,18 @@ import Testing
         #expect(alone.tell(.alive) == nil && !alone.hasWaiting, "once")
     }
 
+    @Test("A descriptor that cannot be kept is closed, and told of with the reason")
+    func notKept() async {
+        await #expect(processExitsWith: .success) {
+            let number = try makeSocket(.unix, .stream).release()
+            FaultPlan.fail(.fcntl, with: .tooManyOpenFiles)
+            let offer = OfferedSockets.Offer(moving: number, name: "smtp", atLeast: 16)
+            #expect(offer.number == nil && offer.original == number.rawValue && offer.name == "smtp")
+            #expect(offer.form == .useless("fcntl: Too many open files"))
+            #expect(!number.isOpen)
+        }
+    }
+
     // MARK: descriptors
 
     private let queue = "/var/spool/x"

@@ -230,6 +230,12 @@ import WorkerPage
             sight.overview.services[0].load.cover = cover
             text += "[\(cover.name)]\n" + Verdict(sight.overview.services[0], in: sight).text(name: "smtp/inet") + "\n"
         }
+        sight.overview.services[0].counts.flags = .isRefusing
+        for cover in [ServiceCover.disabled, .draining, .idleProcesses] {
+            sight.overview.services[0].load.cover = cover
+            text += "[refusing, \(cover.name)]\n"
+            text += Verdict(sight.overview.services[0], in: sight).text(name: "smtp/inet") + "\n"
+        }
         let programs: [ProgramFacts] = [.isMissing(path: "/x/smtpd"), .isNotExecutable(path: "/x/smtpd"), .isFine]
         for program in programs {
             let verdict = Verdict(sight.overview.services[2], in: sight, program: program)

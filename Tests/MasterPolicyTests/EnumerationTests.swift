@@ -81,9 +81,9 @@ private struct Walk {
             return world.isTheSameReadBack() ? nil : "reading the state back changed something"
         }
         #expect(walk.failure == nil)
-        #expect(walk.nudges > 0)
+        #expect((walk.nudges > 0) == (limit > 1))
         #expect((walk.spawnsBesideIdle > 0) == (limit > 1))
-        #expect(walk.seen.count >= (limit == 1 ? 4_000 : 50_000))
+        #expect(walk.seen.count >= (limit == 1 ? 1_000 : 50_000))
     }
 
     /// What administrators ask for comes at any moment, beside forks, reports, exits, throttles, reloads and removal.
@@ -92,8 +92,8 @@ private struct Walk {
     /// be written out and read back.
     @Test(
         "drains, retirements and their like keep the promises, in every order of events",
-        arguments: [Int32(0), 1, 2],
-        [Troubles(), .retirement]
+        arguments: [(0, []), (1, []), (2, []), (0, .retirement), (1, .retirement), (2, .retirement), (1, .gate)]
+            as [(Int32, Troubles)]
     )
     func everyOrderOfSteering(limit: Int32, troubles: Troubles) {
         let most = limit == 0 ? 2 : Int(limit)
@@ -104,7 +104,7 @@ private struct Walk {
         #expect(walk.failure == nil)
         #expect(walk.removals > 0)
         // A single process at its limit is not replaced beside itself.
-        #expect(walk.seen.count >= (limit == 1 && troubles == .retirement ? 140 : 900))
+        #expect(walk.seen.count >= (limit == 1 && troubles == .retirement ? 100 : 800))
     }
 
     /// Reloads that keep processes, that are spread out, and that take an address away come at any moment, beside

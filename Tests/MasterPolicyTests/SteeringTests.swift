@@ -137,6 +137,39 @@ import Testing
         #expect(!script.effects.contains(.admitClients(id)))
     }
 
+    @Test("an admission that is still owed when clients are turned away again: it is given up, and told as it is")
+    func refusedAgain() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        script.act { $0.disableAsked(id, now: $1) }
+        script.act { $0.enableAsked(id, now: $1) }
+        script.act { $0.admissionFailed(id, now: $1) }
+        script.policy.tellsChanges = true
+        while script.policy.nextChangedService() != nil {}
+        script.act { $0.disableAsked(id, now: $1) }
+        #expect(script.effects.first == .refuseClients(id), "some of its endpoints may be open already")
+        #expect(script.view(id).isRefusing)
+        #expect(script.policy.nextChangedService()?.what.contains(.figures) == true)
+        script.fire(.retry(id))
+        #expect(!script.effects.contains(.admitClients(id)))
+        while script.policy.nextChangedService() != nil {}
+        script.act { $0.refusalFailed(id, now: $1) }
+        #expect(script.policy.nextChangedService()?.what.contains(.figures) == true)
+    }
+
+    @Test("other endpoints in the place of those that cannot be opened: the processes that have the old ones leave")
+    func replacedEndpoints() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        let pid = script.client(id)
+        script.act { $0.endpointsReplaced(id, now: $1) }
+        #expect(script.effects.contains(.replaceStatusChannel(id)))
+        #expect(script.effects.contains(.watchEndpoints(id)))
+        #expect(script.view(id).retiredIdle == 1 && script.view(id).idle == 0)
+        script.exit(pid)
+        #expect(script.view(id).isWatching)
+    }
+
     @Test("services that others need go on until those others have left and nobody among them is busy")
     func order() {
         var script = Script()
@@ -184,6 +217,32 @@ import Testing
         #expect(script.view(id).isWatching)
         script.act { $0.enableAsked(id, now: $1) }
         #expect(script.effects == [], "nothing was asked for")
+    }
+
+    @Test("the deadline of a drain goes with it, also where the service stays disabled")
+    func withdrawnDeadline() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        let pid = script.client(id)
+        script.taken(id, pid)
+        script.act { $0.disableAsked(id, now: $1) }
+        script.fire(.steeringLook(id))
+        script.act { $0.emptinessSeen(id, .noClient, now: $1) }
+        script.act { $0.drainAsked(id, within: 60, refusing: false, now: $1) }
+        #expect(script.effects == [.startTimer(.steeringDeadline(id), milliseconds: 60_000)])
+        script.act { $0.resumeAsked(id, now: $1) }
+        #expect(script.effects == [.cancelTimer(.steeringDeadline(id))])
+        script.pass(seconds: 60)
+        script.fire(.steeringDeadline(id))
+        #expect(script.effects == [] && script.loudNotes == [], "who is served is served to the end")
+        #expect(script.view(id).isHeld)
+        // The other way round it is the drain that stays.
+        script.act { $0.drainAsked(id, within: 60, refusing: false, now: $1) }
+        script.act { $0.enableAsked(id, now: $1) }
+        #expect(script.effects == [.admitClients(id)])
+        script.pass(seconds: 60)
+        script.fire(.steeringDeadline(id))
+        #expect(script.effects.contains(.signal(pid: pid, .terminate)))
     }
 
     @Test("a service that is removed while it is drained: whoever waits is told")
@@ -241,11 +300,90 @@ import Testing
         script.act { $0.channelAdded(id, now: $1) }
         let fresh = script.spawnWanted(id) ?? 0
         script.exit(fresh, .exited(status: 1))
+        #expect(script.effects.first == .withdrawStatusChannel(id))
         #expect(script.effects.contains(.retirementEnded(id, .failedStart)))
         #expect(script.view(id).idle == 1)
         script.taken(id, former)
         #expect(script.view(id).idle == 0, "it is still heard")
         script.act { $0.releaseAsked(id, now: $1) }
         #expect(script.effects == [.cancelTimer(.throttle(id)), .watchEndpoints(id)])
+    }
+
+    @Test("one of several fresh processes fails: the others leave, and another retirement begins as the first one did")
+    func secondRetirement() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        let former = script.client(id)
+        script.taken(id, former)
+        let other = script.client(id)
+        script.available(id, former)
+        script.act { $0.retireAsked(id, now: $1) }
+        script.act { $0.channelAdded(id, now: $1) }
+        let good = script.spawnWanted(id) ?? 0
+        let bad = script.spawnWanted(id) ?? 0
+        script.exit(bad, .exited(status: 1))
+        #expect(script.view(id).idle == 2 && script.view(id).retiredIdle == 1)
+        script.exit(good)
+        script.act { $0.releaseAsked(id, now: $1) }
+        script.act { $0.retireAsked(id, now: $1) }
+        #expect(script.effects == [.addStatusChannel(id)])
+        script.act { $0.channelAdded(id, now: $1) }
+        #expect(script.view(id).idle == 2 && script.view(id).former == 2, "nobody has left")
+        #expect(script.spawnWanted(id) != nil)
+        #expect(script.spawnWanted(id) != nil)
+        script.fire(.retirementStep(id))
+        script.exit(former)
+        script.exit(other)
+        #expect(script.effects.contains(.retirementEnded(id, .done)))
+    }
+
+    @Test("a throttled service is not retired: no fresh process could be started")
+    func throttledRetirement() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        let former = script.client(id)
+        script.taken(id, former)
+        let bad = script.client(id)
+        script.exit(bad, .exited(status: 1))
+        #expect(script.view(id).isThrottled)
+        script.act { $0.retireAsked(id, now: $1) }
+        #expect(script.effects == [.retirementEnded(id, .throttled)])
+        #expect(script.view(id).former == nil && script.policy.counters.retirements == 0)
+        script.act { $0.releaseAsked(id, now: $1) }
+        script.act { $0.retireAsked(id, now: $1) }
+        #expect(script.effects == [.addStatusChannel(id)])
+    }
+
+    @Test("a service that other machines reach, one process below its limit: the fresh one comes first, without stress")
+    func retirementNearLimit() {
+        var script = Script()
+        let id = script.add(ServiceRules(processLimit: 2))
+        let former = script.client(id)
+        script.act { $0.retireAsked(id, now: $1) }
+        script.act { $0.channelAdded(id, now: $1) }
+        #expect(script.isSpawnUnderStress == false && !script.effects.contains(.replaceStatusChannel(id)))
+        let fresh = script.spawnWanted(id) ?? 0
+        #expect(script.view(id).idle == 2 && script.view(id).stressUntil == nil)
+        script.fire(.retirementStep(id))
+        #expect(script.effects.contains(.closeFormerChannel(id)))
+        script.exit(former)
+        #expect(script.effects.contains(.retirementEnded(id, .done)))
+        script.taken(id, fresh)
+        script.readable(id)
+        #expect(script.isSpawnUnderStress == true, "a client is a sign of load")
+    }
+
+    @Test("the channel fails while fresh processes come up: those that run stay")
+    func retirementWithoutChannel() {
+        var script = Script()
+        let id = script.add(Self.rules)
+        _ = script.client(id)
+        script.act { $0.retireAsked(id, now: $1) }
+        script.act { $0.channelAdded(id, now: $1) }
+        #expect(script.spawnWanted(id) != nil)
+        script.act { $0.channelFailed(id, now: $1) }
+        #expect(script.effects.contains(.retirementEnded(id, .noChannel)))
+        #expect(script.effects.contains(.withdrawStatusChannel(id)))
+        #expect(script.view(id).idle == 1 && script.view(id).former == nil)
     }
 }

@@ -77,7 +77,9 @@ extension World {
             policy.clientsCounted(id, count, now: now)
         case .lookAtQueue:
             policy.queueLooked(id, newcomer.isInQueue && sight != .notTold ? .clients : sight, now: now)
-        case .signal(let pid, .look): reachByNudge(pid)
+        case .signal(let pid, .look):
+            expect(limit != 1, "a process that is alone is not nudged")
+            reachByNudge(pid)
         case .startTimer(let timer, let milliseconds):
             let due = now.advanced(byMilliseconds: milliseconds)
             if let running = registrations[timer] { expect(due < running, "a timer is moved only to come sooner") }
@@ -85,8 +87,8 @@ extension World {
         case .cancelTimer(let timer): registrations[timer] = nil
         case .closeStatusChannel: registrations.hasChannel = false
         case .serviceRemoved: isGone = true
-        case .addStatusChannel, .closeFormerChannel, .refuseClients, .admitClients, .lookWhetherEmpty, .steeringEnded,
-            .retirementEnded:
+        case .addStatusChannel, .withdrawStatusChannel, .closeFormerChannel, .refuseClients, .admitClients,
+            .lookWhetherEmpty, .steeringEnded, .retirementEnded:
             carryOutSteering(effect)
         case .lookAtOutgoing: policy.outgoingSeen(id, reloads.sight, now: now)
         case .closeOutgoing:

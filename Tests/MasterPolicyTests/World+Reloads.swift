@@ -41,7 +41,7 @@ extension World {
     }
 
     mutating func happenInReload(_ happening: Happening) {
-        let rules = Self.rules(limit, concurrentStarts, scope)
+        let rules = Self.rules(limit, concurrentStarts, scope, troubles)
         switch happening {
         case .reloadKeeping: policy.updateService(id, rules, retiring: .never, now: now)
         case .reloadInTurn:

@@ -79,7 +79,8 @@ extension World {
             .exitsWell,
             .exitsBadly, .reload, .throttleEnds, .stressEnds, .removal, .removalDeadline, .drainAsked, .resumeAsked,
             .disableAsked, .enableAsked, .releaseAsked, .retireAsked, .steeringLookDue, .steeringDeadlinePassed,
-            .retirementStepDue, .reloadKeeping, .reloadInTurn, .turnCame, .addressRemoved, .outgoingLookDue:
+            .retirementStepDue, .reloadKeeping, .reloadInTurn, .turnCame, .addressRemoved, .outgoingLookDue,
+            .gateChanges:
             break
         }
     }

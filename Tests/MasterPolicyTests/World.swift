@@ -93,6 +93,7 @@ enum Happening: Hashable {
     case turnCame
     case addressRemoved
     case outgoingLookDue(QueueSight, isLate: Bool)
+    case gateChanges(Gate)
 }
 
 /// What may go wrong beside the ordinary ends and failed starts; each multiplies the states.
@@ -108,6 +109,8 @@ struct Troubles: OptionSet {
     static let retirement = Troubles(rawValue: 8)
     /// In the scope of steering: reloads that keep processes or are spread out, and addresses that are taken away.
     static let reloads = Troubles(rawValue: 16)
+    /// In the scope of steering: endpoints cannot be closed to clients, or not be opened to them again.
+    static let gate = Troubles(rawValue: 32)
 }
 
 /// Which events there are in a world: both walks together would not end.
@@ -165,13 +168,19 @@ struct World {
         self.most = most
         self.concurrentStarts = concurrentStarts
         configuredLimit = limit
-        id = policy.addService(Self.rules(limit, concurrentStarts, scope), now: now)
+        id = policy.addService(Self.rules(limit, concurrentStarts, scope, troubles), now: now)
         carryOut()
     }
 
-    static func rules(_ limit: Int32, _ concurrentStarts: Int32, _ scope: Scope) -> ServiceRules {
-        // Stress has a place among the lives.
-        ServiceRules(processLimit: limit, isLocalOnly: scope != .lives, concurrentStarts: concurrentStarts)
+    static func rules(
+        _ limit: Int32,
+        _ concurrentStarts: Int32,
+        _ scope: Scope,
+        _ troubles: Troubles = []
+    ) -> ServiceRules {
+        // Stress has a place among the lives, and must not come of retirements.
+        let isLocalOnly = scope != .lives && !troubles.contains(.retirement)
+        return ServiceRules(processLimit: limit, isLocalOnly: isLocalOnly, concurrentStarts: concurrentStarts)
     }
 }
 
@@ -251,7 +260,7 @@ extension World {
         case .exitsBadly(let index): exit(index, .exited(status: 1))
         case .reload(let newLimit):
             limit = newLimit
-            policy.updateService(id, Self.rules(newLimit, concurrentStarts, scope), now: now)
+            policy.updateService(id, Self.rules(newLimit, concurrentStarts, scope, troubles), now: now)
         case .throttleEnds:
             registrations[.throttle(id)] = nil
             policy.timerFired(.throttle(id), now: now)
@@ -267,7 +276,7 @@ extension World {
             .kernelRecovers, .retryDue:
             happenToNewcomer(happening)
         case .drainAsked, .resumeAsked, .disableAsked, .enableAsked, .releaseAsked, .retireAsked, .steeringLookDue,
-            .steeringDeadlinePassed, .retirementStepDue:
+            .steeringDeadlinePassed, .retirementStepDue, .gateChanges:
             happenByAdministrator(happening)
         case .reloadKeeping, .reloadInTurn, .turnCame, .addressRemoved, .outgoingLookDue: happenInReload(happening)
         }

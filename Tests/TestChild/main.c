@@ -30,6 +30,7 @@
  *   start-limited    with room for 150 descriptors, for ever
  *   start-offered    as a service manager does that hands over descriptors: 3 listens on port OFFER_PORT of loopback,
  *                    4 on the path OFFER_PATH, 5 is a socket that does not listen, 6 is none; 7 is a stray
+ *   start-again      the same, and starts the program again, with the same sockets, each time it is killed by SIGKILL
  *
  * It serves until the status channel ends, as the children of master do. A busy child says TAKEN before and AVAIL
  * after each request.
@@ -47,6 +48,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { status_fd = 5, first_listener = 6, longest_line = 4096 };
@@ -151,7 +153,6 @@ static int offer(void) {
     struct sockaddr_un path = {.sun_family = AF_UNIX};
     int made[] = {socket(AF_INET, SOCK_STREAM, 0), socket(AF_UNIX, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0),
                   open("/dev/null", O_RDONLY), open("/dev/null", O_RDONLY)};
-    char pid[16];
     port.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     strncpy(path.sun_path, getenv("OFFER_PATH"), sizeof path.sun_path - 1);
     if (bind(made[0], (struct sockaddr *)&port, sizeof port) == -1 || listen(made[0], 5) == -1) return 0;
@@ -159,8 +160,35 @@ static int offer(void) {
     for (int i = 0; i < 5; i++) made[i] = fcntl(made[i], F_DUPFD, 20);
     for (int i = 0; i < 5; i++) dup2(made[i], 3 + i);
     for (int i = 0; i < 5; i++) close(made[i]);
+    return setenv("LISTEN_FDS", "4", 1) == 0;
+}
+
+static int accept_offer(void) {
+    char pid[16];
     snprintf(pid, sizeof pid, "%d", (int)getpid());
-    return setenv("LISTEN_FDS", "4", 1) == 0 && setenv("LISTEN_PID", pid, 1) == 0;
+    return setenv("LISTEN_PID", pid, 1) == 0;
+}
+
+static volatile pid_t managed;
+
+static void pass_on(int number) {
+    if (managed > 0) kill(managed, number);
+}
+
+static void manage(char **command) {
+    int status = 0;
+    signal(SIGTERM, pass_on);
+    do {
+        managed = fork();
+        if (managed == -1) exit(11);
+        if (managed == 0) {
+            signal(SIGTERM, SIG_DFL);
+            if (accept_offer()) execv(command[0], command);
+            _exit(12);
+        }
+        while (waitpid(managed, &status, 0) == -1 && errno == EINTR) continue;
+    } while (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    exit(0);
 }
 
 /* Returns only when there is no such word, or no such program. */
@@ -175,7 +203,10 @@ static void start_another(const char *word, char **command) {
         struct rlimit limit = {150, 150};
         if (setrlimit(RLIMIT_NOFILE, &limit) == -1) return;
     } else if (strcmp(word, "start-offered") == 0) {
+        if (!offer() || !accept_offer()) return;
+    } else if (strcmp(word, "start-again") == 0) {
         if (!offer()) return;
+        manage(command);
     } else {
         return;
     }
