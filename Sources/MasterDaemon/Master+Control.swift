@@ -279,7 +279,8 @@ extension Master {
                 for plan in plans { say(.change(change, service: plan.fullName), to: slot) }
             }
             for line in changes.details { say(.progress(line), to: slot) }
-            answer(slot, .ok, "reload accepted")
+            let isNothing = changes.isEmpty && changes.details.isEmpty
+            answer(slot, .ok, "reload accepted" + (isNothing ? ": no service was added, removed or changed" : ""))
         }
     }
 }
