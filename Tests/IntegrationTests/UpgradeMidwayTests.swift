@@ -100,7 +100,7 @@ extension MailSystem {
         let stop = try system.beginMasterctl("stop")
         #expect(eventually { stop.output.contains(" left to wait for") }, "\(stop.output)")
         #expect(system.upgrade(), "\(system.log)")
-        #expect(try system.page { $0.master.state == .draining }.master.pid == scene.master.pid)
+        #expect(try system.page { $0.master.state == .stopping }.master.pid == scene.master.pid)
         #expect(scene.finishLine())
         let result = stop.finish()
         #expect(result.succeeded && result.output.hasSuffix("all processes have left, and master ends\n"), "\(result)")
