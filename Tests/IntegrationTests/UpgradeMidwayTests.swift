@@ -165,7 +165,7 @@ extension MailSystem {
         #expect(half.send("sion\n"))
         #expect(half.readAll()?.contains("\"status\":\"ok\"") == true)
         let result = reload.finish()
-        #expect(result.succeeded && result.output.hasSuffix("reload accepted\n"), "\(result)")
+        #expect(result.succeeded && result.output.contains("reload accepted"), "\(result)")
         #expect(system.count(" reload accepted: ") == 1, "\(system.log)")
         #expect(system.recordedPID == scene.master.pid)
         #expect(system.processes("master").count == 1, "nobody who looks names up is left")
