@@ -68,15 +68,20 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         let service = RunningService(plan("x", .inet, .inet([address])), listeners: made, channel: nil)
         let owner = MailOwner(try #require(userAccount(uid: geteuid())))
         let log = Log(ident: "test", host: nil, destination: .standardError, waits: false)
+        func connect() throws {
+            let client = try makeSocket(.ipv4, .stream)
+            try client.number.connect(to: address)
+            withExtendedLifetime(client) {}
+        }
         for _ in 0..<2 { try service.refuseClients(owner, log) }
         #expect(service.isRefusing)
         #expect(throws: SystemError(.connect, .connectionRefused)) {
-            try makeSocket(.ipv4, .stream).number.connect(to: address)
+            try connect()
         }
         #expect(try service.admitClients(owner, log))
         #expect(!service.isRefusing)
         #expect(try number.option(.boundInterface) == interface)
-        try makeSocket(.ipv4, .stream).number.connect(to: address)
+        try connect()
     }
 
     @Test("a datagram socket is open to all users")
