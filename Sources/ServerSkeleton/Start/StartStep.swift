@@ -46,9 +46,11 @@ enum StartStep {
         let help = """
             usage: \(processName) [options of master(8)] [-o name=value]...\(trial)
 
-            \(processName) is \(product). It is not started by hand: master(8) does so
-            when clients come, with the options that follow from its line in master.cf. Options, parameters and
-            messages are in quartermaster-services(7); with -V messages go to standard error, too.
+            \(processName) is \(product).
+
+            It is not started by hand: master(8) does so when clients come, with the options that
+            follow from its line in master.cf. Options, parameters and messages are in
+            quartermaster-services(7); with -V, messages go to standard error, too.
             """
         let text = question == "--help" ? help : "\(processName): \(product)"
         _ = try? DescriptorNumber.standardOutput.write(Array((text + "\n").utf8))
