@@ -21,7 +21,6 @@ final class Relocation {
     let removed: [SocketAddress]
     private let addresses: [SocketAddress]
     private let backlog: Int
-    private let isRefusing: Bool
     private var fresh = DescriptorList()
 
     /// nil when nothing is to be changed, or nothing may be: what a service manager has opened is its affair.
@@ -33,33 +32,30 @@ final class Relocation {
         added = wanted.filter { !present.contains($0) }
         removed = present.filter { !wanted.contains($0) }
         backlog = plan.backlog
-        isRefusing = service.isRefusing
         for address in added { fresh.append(try Endpoint.bound(to: address)) }
     }
 
-    /// Lets clients connect; where the service turns them away, they find nobody here either.
+    /// Lets clients connect.
     func open(windowSize: Int) throws(EndpointFailure) {
-        for number in fresh.numbers {
-            if isRefusing {
-                try Endpoint.step("setsockopt(SO_BINDTOIFINDEX)") { () throws(SystemError) in
-                    try number.setOption(.boundInterface, RunningService.nowhere)
-                }
-            }
-            try Endpoint.listen(number, backlog: backlog, windowSize: windowSize)
-        }
+        for number in fresh.numbers { try Endpoint.listen(number, backlog: backlog, windowSize: windowSize) }
     }
 
     /// Fills a list with sockets in the order of the addresses, and behind them those that go; returns their number.
     ///
-    /// - Parameter old: those of the addresses before, and behind them what was on its way out already.
+    /// - Parameters:
+    ///   - old: those of the addresses before, and behind them what was on its way out already.
+    ///   - isRefusing: the service turns clients away: those who come to a new address, too.
     fileprivate func rearrange(
         _ old: consuming DescriptorList,
         of present: [SocketAddress],
+        isRefusing: Bool,
         into listeners: inout DescriptorList
     ) -> Int {
         let numbers = old.release()
         var new = DescriptorList()
         swap(&new, &fresh)
+        // Where that cannot be had, they wait.
+        if isRefusing { for number in new.numbers { try? number.setOption(.boundInterface, RunningService.nowhere) } }
         let fresh = zip(added, new.release())
         var outgoing = 0
         for address in addresses {
@@ -90,7 +86,7 @@ extension RunningService {
         guard case .inet(let present) = plan.endpoint else { return }
         var old = DescriptorList()
         swap(&old, &listeners)
-        outgoingCount = relocation.rearrange(old, of: present, into: &listeners)
+        outgoingCount = relocation.rearrange(old, of: present, isRefusing: isRefusing, into: &listeners)
     }
 
     /// Sockets of addresses that the service has lost.

@@ -57,9 +57,8 @@ struct ServiceChanges: Equatable, Sendable {
         if !resized.isEmpty { lines.append("another length of the queue: \(Self.list(resized))") }
         if kept > 0 { lines.append("main.cf and \(Self.counted(kept)) are as they were: their processes stay") }
         if let spread {
-            lines.append(
-                "\(Self.counted(spread.services)) tell their processes to leave within \(spread.seconds) seconds"
-            )
+            let who = spread.services == 1 ? "1 service tells its" : "\(spread.services) services tell their"
+            lines.append("\(who) processes to leave within \(spread.seconds) seconds")
         }
         return lines
     }

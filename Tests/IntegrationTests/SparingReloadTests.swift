@@ -188,7 +188,7 @@ import Testing
         try #require(clients.served(20))
         try scene.changeMain(7)
         let result = try scene.reload()
-        #expect(result.output.contains(" services tell their processes to leave within 3 seconds\n"), "\(result)")
+        #expect(result.output.contains(" processes to leave within 3 seconds\n"), "\(result)")
         let status = try system.masterctl("status").output
         #expect(status.contains("; spread out: ") && status.contains(" left, the last one in "), "\(status)")
         if isUpgraded {
