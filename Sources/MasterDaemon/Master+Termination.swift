@@ -29,7 +29,8 @@ extension Master {
             try sendSignal(.terminate, to: options.isInit ? -1 : -processID())
         } catch {
             // Attached to a terminal, master may not lead a group of its own; its children are known one by one.
-            if options.isInit { log.fatal("master_sigdeath: kill process group", error) }
+            // In a container there may be nobody else.
+            if options.isInit, error.code != .noSuchProcess { log.fatal("master_sigdeath: kill process group", error) }
             policy.forEachChild { try? sendSignal(.terminate, to: $0.pid) }
         }
         removeTraces()
