@@ -149,13 +149,14 @@
         return unsafe body(&pointer(id.index).pointee)
     }
 
-    /// The element that `id` names; traps when that life is over. Ask `contains` first.
+    /// The element that `id` names; traps when that life is over. Ask `contains` first. A request goes through here a
+    /// dozen times, and a call costs as much as what it does.
     @inlinable public subscript(id: SlotID) -> Element {
-        unsafeAddress {
+        @inline(__always) unsafeAddress {
             precondition(contains(id), "a slot whose life is over")
             return unsafe UnsafePointer(pointer(id.index))
         }
-        unsafeMutableAddress {
+        @inline(__always) unsafeMutableAddress {
             precondition(contains(id), "a slot whose life is over")
             return unsafe pointer(id.index)
         }
