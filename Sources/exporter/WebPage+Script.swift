@@ -107,7 +107,7 @@ extension WebPage {
           const bar = make("span", "bar" + (entry.use > 0.95 ? " full" : "")), inside = make("i");
           inside.style.width = (entry.use * 100).toFixed(0) + "%";
           bar.append(inside);
-          cells.use.append(bar, (entry.use * 100).toFixed(0) + " % of " + (entry.limit || entry.total),
+          cells.use.append(bar, (entry.use * 100).toFixed(0) + "\u00a0%\u00a0of\u00a0" + (entry.limit || entry.total),
             make("span", "soft parts", "  " + entry.service.processes.busy + " busy, " + entry.service.processes.idle
               + " idle"));
           cells.waiting.textContent = count(entry.waiting);
