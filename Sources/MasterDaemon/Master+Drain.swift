@@ -54,7 +54,7 @@ extension Master {
             carryOut()
             // With the last service that was drained, the drain of all is over.
             if !activeServices.contains(where: isDrained) { desk.drainOfAll = nil }
-            return answer(slot, .ok, "\(service.fullName) is \(stateText(service.id))")
+            return answerOpened(slot, service)
         }
         desk.drainOfAll = nil
         cancelStop()
@@ -99,7 +99,20 @@ extension Master {
         }
         policy.enableAsked(service.id, now: now)
         carryOut()
-        answer(slot, .ok, "\(service.fullName) is \(stateText(service.id))")
+        answerOpened(slot, service)
+    }
+
+    /// The kernel may not let clients in again at once.
+    private func answerOpened(_ slot: SlotID, _ service: RunningService) {
+        let name = service.fullName
+        if service.isRefusing, policy.view(of: service.id)?.wishes.isEmpty == true {
+            return answer(
+                slot,
+                .failed,
+                "\(name) cannot be opened to clients yet: the log says why, and master goes on trying"
+            )
+        }
+        answer(slot, .ok, "\(name) is \(stateText(service.id))")
     }
 
     func retire(_ reference: ServiceReference, for slot: SlotID) {

@@ -45,12 +45,19 @@ extension Master {
         }
     }
 
-    /// Only root may take a socket back from a device that it is bound to. Others take its place, and the processes
-    /// that have the old ones leave. A client in the queue of an old one is lost: one whose handshake took longer than
-    /// the drain.
+    /// Only root may take a socket back from a device that it is bound to, and a file may have been removed. Then other
+    /// sockets take the place of these, and the processes that have the old ones leave. A client in the queue of an old
+    /// one is lost: one whose handshake took longer than the drain.
     private func replaceListeners(_ service: RunningService) throws(EndpointFailure) {
         let plan = service.plan
-        let fresh = try Endpoint.make(plan.endpoint, backlog: plan.backlog, windowSize: settings.tcpWindowSize)
+        let fresh: DescriptorList
+        if plan.endpoint.path == nil {
+            fresh = try Endpoint.make(plan.endpoint, backlog: plan.backlog, windowSize: settings.tcpWindowSize)
+        } else {
+            fresh = try owner.perform(log) { () throws(EndpointFailure) in
+                try Endpoint.make(plan.endpoint, backlog: plan.backlog, windowSize: 0)
+            }
+        }
         for watch in service.endpointWatches { loop.remove(watch) }
         service.endpointWatches = []
         service.listeners = consume fresh
@@ -137,8 +144,12 @@ extension RunningService {
     /// False when other sockets have to take the place of these.
     func admitClients(_ owner: MailOwner, _ log: Log) throws(EndpointFailure) -> Bool {
         if let path = plan.endpoint.path {
-            try Endpoint.step("rename \(path).refused") { () throws(SystemError) in
+            do throws(SystemError) {
                 try owner.perform(log) { () throws(SystemError) in try renameFile(path + ".refused", to: path) }
+            } catch {
+                // Somebody has removed it, and nobody can find the way to the socket any more.
+                if error.code == .noSuchFileOrDirectory, !isAdopted { return false }
+                throw EndpointFailure(text: "rename \(path).refused: \(error.reason)", code: error.code)
             }
         } else {
             do throws(SystemError) {

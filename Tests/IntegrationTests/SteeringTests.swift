@@ -327,6 +327,23 @@ import Testing
         _ = try system.page { $0.services.contains { $0.texts.name == "talk" && $0.load.busy == 0 } }
     }
 
+    @Test("a socket's file that was removed while clients were turned away is made again")
+    func removedWhileDisabled() throws {
+        let scene = try Scene(.unix)
+        let system = scene.system
+        defer { system.end() }
+        #expect(Caller.pid(scene.place) != nil)
+        #expect(try system.masterctl("disable", scene.service).succeeded)
+        #expect(eventually { scene.isRefusing })
+        try FileManager.default.removeItem(atPath: system.queueDirectory + "/public/talk.refused")
+        let enabled = try system.masterctl("enable", scene.service)
+        #expect(enabled.succeeded && enabled.output.hasSuffix(" is served again\n"), "\(enabled)")
+        #expect(Caller.pid(scene.place) != nil, "\(system.log)")
+        #expect(try system.masterctl("disable", scene.service).succeeded)
+        #expect(try system.masterctl("enable", scene.service).succeeded)
+        #expect(Caller.pid(scene.place) != nil, "the new one is like the old one")
+    }
+
     @Test("a throttled service is not retired: who runs stays")
     func throttledRetirement() throws {
         let scene = try Scene(.unix)
