@@ -154,16 +154,22 @@ import Testing
             _ = try loop.watchSignal(.hangup, token: EventToken(kind: 2))
             try loop.turn(waitingAtMost: 0)
             #expect(loop.nextSignal() == nil)
-            try sendSignal(.hangup, to: processID())
-            var signal: Occurrence?
-            for _ in 0..<300 where signal == nil {
-                try loop.turn(waitingAtMost: 100)
-                signal = loop.nextSignal()
+            // A signal that interrupts the waiting may come in a turn of its own.
+            for _ in 0..<100 {
+                try sendSignal(.hangup, to: processID())
+                var signal: Occurrence?
+                for _ in 0..<300 where signal == nil {
+                    try loop.turn(waitingAtMost: 100)
+                    signal = loop.nextSignal()
+                }
+                #expect(signal?.token.kind == 2 && signal?.what == .signal)
+                #expect(loop.nextSignal() == nil, "each is handed out once")
+                guard let other = loop.next() else { continue }
+                #expect(other.token.kind == 1)
+                #expect(loop.next() == nil)
+                return withExtendedLifetime(pipe) {}
             }
-            #expect(signal?.token.kind == 2 && signal?.what == .signal)
-            #expect(loop.nextSignal() == nil, "each is handed out once")
-            #expect(loop.next()?.token.kind == 1)
-            #expect(loop.next() == nil)
+            Issue.record("the signal was alone in each turn")
         }
     }
 
