@@ -89,6 +89,7 @@ import Testing
         let system = scene.system
         defer { system.end() }
         let client = try scene.holdingClient()
+        #expect(eventually { !system.servingChildren().isEmpty })
         let pid = try #require(system.servingChildren().first)
         let waiting = try verb == "drain" ? system.beginMasterctl("drain", "talk") : system.beginMasterctl("stop")
         defer { waiting.end() }
@@ -110,6 +111,7 @@ import Testing
         let system = scene.system
         defer { system.end() }
         let client = try scene.holdingClient()
+        #expect(eventually { !system.servingChildren().isEmpty })
         let pid = try #require(system.servingChildren().first)
         let result = try system.masterctl("drain", "talk", "--timeout", "1")
         #expect(result.status == 1, "\(result)")
