@@ -158,7 +158,9 @@ import Testing
             for _ in 0..<100 {
                 try sendSignal(.hangup, to: processID())
                 var signal: Occurrence?
-                for _ in 0..<300 where signal == nil {
+                // No turn waits, because of the pipe; the signal may be given to a thread that has to wait.
+                let deadline = ContinuousClock.now + .seconds(60)
+                while signal == nil, ContinuousClock.now < deadline {
                     try loop.turn(waitingAtMost: 100)
                     signal = loop.nextSignal()
                 }
@@ -166,7 +168,8 @@ import Testing
                 #expect(loop.nextSignal() == nil, "each is handed out once")
                 guard let other = loop.next() else { continue }
                 #expect(other.token.kind == 1)
-                #expect(loop.next() == nil)
+                // libevent may have looked twice in the turn, and the pipe can be written to all the time.
+                while let more = loop.next() { #expect(more.token.kind == 1) }
                 return withExtendedLifetime(pipe) {}
             }
             Issue.record("the signal was alone in each turn")
