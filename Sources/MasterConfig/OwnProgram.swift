@@ -126,12 +126,3 @@ extension ServiceEntry {
         return found
     }
 }
-
-extension DaemonOptions.Skeleton {
-    /// The types that it serves, for a cure.
-    fileprivate var typesInWords: String {
-        let types = Transport.allCases.filter(accepts).map(\.rawValue)
-        guard let last = types.last, types.count > 1 else { return types.first ?? "" }
-        return types.dropLast().joined(separator: ", ") + " or " + last
-    }
-}

@@ -84,7 +84,8 @@ package struct MasterOptions: Equatable, Sendable {
         case .invalidLongOption(let name):
             let likely = longOptions.first { EditDistance.between(name, $0, atMost: 2) != nil }
             return "unknown option --\(name)" + (likely.map { " (did you mean --\($0)?)" } ?? "")
-        case .invalidOption, .invalidSocketCount, .invalidOverride, .noTransport, .unsupportedTransport:
+        case .invalidOption, .invalidSocketCount, .invalidRetirementTime, .invalidOverride, .noTransport,
+            .unsupportedTransport:
             return "unknown option -\(problem.option)"
         }
     }
@@ -146,7 +147,7 @@ extension OptionProblem {
         switch self {
         case .invalidOption(let letter): String(letter)
         case .invalidLongOption(let name): "-\(name)"
-        case .invalidSocketCount, .invalidOverride, .noTransport, .unsupportedTransport: ""
+        case .invalidSocketCount, .invalidRetirementTime, .invalidOverride, .noTransport, .unsupportedTransport: ""
         }
     }
 }

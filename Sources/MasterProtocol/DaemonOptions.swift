@@ -29,6 +29,8 @@ package struct DaemonOptions: Equatable, Sendable {
     package var serviceName: String?
     /// `-s`: number of listening descriptors.
     package var socketCount = 1
+    /// `-r`: seconds from the start after which the process makes room for a fresh one, of skeletons that retire.
+    package var retirementSeconds: Int?
     /// `-t` as written; see `transport(for:)`.
     package var transportName: String?
     /// `-i`, `-m` and `-o`, in order: the last one that names a parameter wins.
@@ -64,25 +66,42 @@ package struct DaemonOptions: Equatable, Sendable {
     }
 
     /// The skeletons, which differ in options and transports.
-    package enum Skeleton: Sendable {
+    package enum Skeleton: Sendable, CaseIterable {
         /// Many clients a process, on connections.
         case stream
+        /// One client a process, until it leaves.
+        case single
+        /// Many clients a process, and whatever else the service waits for.
+        case event
+        /// Bytes that ask for work to be done; nobody waits for an answer.
+        case trigger
         /// Datagrams.
         case datagram
 
         package var letters: String {
             switch self {
-            case .stream: "cdDi:lm:n:o:s:St:uvVz"
+            case .single, .event: "cdDi:lm:n:o:r:s:St:uvVz"
+            case .stream, .trigger: "cdDi:lm:n:o:s:St:uvVz"
             case .datagram: "cdDi:lm:n:o:s:t:uvVz"
             }
         }
 
         package func accepts(_ transport: Transport) -> Bool {
             switch (self, transport) {
-            case (.stream, .inet), (.stream, .unix), (.stream, .pass), (.datagram, .unixDatagram): true
-            case (.stream, .unixDatagram), (.stream, .fifo): false
-            case (.datagram, .inet), (.datagram, .unix), (.datagram, .pass), (.datagram, .fifo): false
+            case (.stream, .inet), (.stream, .unix), (.stream, .pass): true
+            case (.single, .inet), (.single, .unix), (.single, .pass): true
+            case (.event, .inet), (.event, .unix), (.event, .pass): true
+            case (.trigger, .unix), (.trigger, .fifo), (.trigger, .pass): true
+            case (.datagram, .unixDatagram): true
+            case (.stream, _), (.single, _), (.event, _), (.trigger, _), (.datagram, _): false
             }
+        }
+
+        /// The types of a line in master.cf that suit it, for a message.
+        package var typesInWords: String {
+            let types = Transport.allCases.filter(accepts).map(\.rawValue)
+            guard let last = types.last, types.count > 1 else { return types.first ?? "" }
+            return types.dropLast().joined(separator: ", ") + " or " + last
         }
     }
 
@@ -137,6 +156,10 @@ extension DaemonOptions {
         case "m": overrides.append(.useLimit(value))
         case "n": serviceName = value
         case "o": overrides.append(try Self.parameter(value))
+        case "r":
+            let seconds = LeadingInteger.value(of: value)
+            guard seconds > 0 else { throw .invalidRetirementTime(value) }
+            retirementSeconds = seconds
         case "s":
             socketCount = LeadingInteger.value(of: value)
             guard socketCount > 0 else { throw .invalidSocketCount(value) }

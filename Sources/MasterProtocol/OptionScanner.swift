@@ -79,6 +79,7 @@ package enum OptionProblem: Error, Equatable, Sendable {
     case invalidOption(Character)
     case invalidLongOption(String)
     case invalidSocketCount(String)
+    case invalidRetirementTime(String)
     case invalidOverride(String, reason: String)
     case noTransport
     case unsupportedTransport(String)
@@ -88,6 +89,7 @@ package enum OptionProblem: Error, Equatable, Sendable {
         case .invalidOption(let letter): "invalid option: \(letter)"
         case .invalidLongOption(let name): "invalid option: --\(name)"
         case .invalidSocketCount(let text): "invalid socket_count: \(text)"
+        case .invalidRetirementTime(let text): "invalid retirement time: \(text)"
         case .invalidOverride(let text, let reason): "invalid \"-o \(text)\" option value: \(reason)"
         case .noTransport: "no transport type specified"
         case .unsupportedTransport(let name): "unsupported transport type: \(name)"

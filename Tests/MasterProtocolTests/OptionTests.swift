@@ -102,6 +102,29 @@ private func scan(
         #expect(try options.transport(for: .datagram) == .unixDatagram)
     }
 
+    @Test(
+        "letters and transports of each skeleton",
+        arguments: zip(
+            DaemonOptions.Skeleton.allCases,
+            ["inet, unix or pass", "inet, unix or pass", "inet, unix or pass", "unix, fifo or pass", "unix-dgram"]
+        )
+    )
+    func skeletons(_ skeleton: DaemonOptions.Skeleton, _ types: String) {
+        #expect(skeleton.typesInWords == types)
+        #expect(skeleton.letters.contains("r") == (skeleton == .single || skeleton == .event))
+        #expect(skeleton.letters.contains("S") == (skeleton != .datagram))
+    }
+
+    @Test("a time of retirement is read as atoi(3) reads it, and is more than 0")
+    func retirement() throws {
+        #expect(try DaemonOptions(parsing: ["-r", "12x"], for: .single).retirementSeconds == 12)
+        #expect(try DaemonOptions(parsing: [], for: .event).retirementSeconds == nil)
+        for text in ["0", "-1", "x"] {
+            let problem = #expect(throws: OptionProblem.self) { try DaemonOptions(parsing: ["-r", text], for: .event) }
+            #expect(problem?.message == "invalid retirement time: \(text)")
+        }
+    }
+
     @Test("overrides keep their order")
     func orderOfOverrides() throws {
         let line = ["-o", "max_idle=5s", "-i", "10", "-m", "1", "-o", "max_use = $stress ", "-vDzSV", "rest", "-v"]

@@ -41,7 +41,7 @@ enum StartStep {
         }
         let product = "a service for master(8), made with ServerSkeleton of Quartermaster \(BuildMark.version)"
         let trial =
-            skeleton == .stream
+            skeleton != .datagram
             ? "\n       \(processName) -S [-o name=value]    serves one client on standard input and output" : ""
         let help = """
             usage: \(processName) [options of master(8)] [-o name=value]...\(trial)
@@ -113,8 +113,7 @@ enum StartStep {
         do throws(OptionProblem) {
             return try options.transport(for: skeleton)
         } catch {
-            let types = skeleton == .stream ? "inet, unix or pass" : "unix-dgram"
-            log.fatal("\(error.message) (Write \(types) in the second field of its line in master.cf.)")
+            log.fatal("\(error.message) (Write \(skeleton.typesInWords) in the second field of its line in master.cf.)")
         }
     }
 
@@ -153,8 +152,9 @@ enum StartStep {
         }
     }
 
-    /// Datagram servers with siblings wait one at a time; the lock that they share is opened here, where the inherited
-    /// working directory still counts. Streams have none, since they must go on serving the clients they have.
+    /// Servers with siblings that have no clients while they wait do so one at a time; the lock that they share is opened
+    /// here, where the inherited working directory still counts. Servers with many clients have none, since they must go
+    /// on serving those.
     static func openLock(
         _ skeleton: DaemonOptions.Skeleton,
         _ options: DaemonOptions,
@@ -162,7 +162,11 @@ enum StartStep {
         _ serviceName: String,
         _ log: Log
     ) -> ServiceLock? {
-        guard skeleton == .datagram, !options.isAlone, !options.isOneShot, let transport else { return nil }
+        switch skeleton {
+        case .stream, .event: return nil
+        case .single, .trigger, .datagram: break
+        }
+        guard !options.isAlone, !options.isOneShot, let transport else { return nil }
         let path = "pid/\(transport.rawValue).\(serviceName)"
         do throws(CarefulOpenError) {
             return ServiceLock(try openCarefully(path, [.readWrite, .create], mode: 0o600))
@@ -197,10 +201,13 @@ enum StartStep {
     }
 
     /// Of servers that wait for no client in the middle of their work.
-    private static let datagramWatchdogSeconds = 1000
+    private static let shortWatchdogSeconds = 1000
 
     static func watchdogSeconds(_ skeleton: DaemonOptions.Skeleton, _ settings: MainSettings) -> Int {
-        skeleton == .stream ? settings.daemonTimeout : datagramWatchdogSeconds
+        switch skeleton {
+        case .stream, .single: settings.daemonTimeout
+        case .event, .trigger, .datagram: shortWatchdogSeconds
+        }
     }
 }
 
