@@ -34,7 +34,7 @@ import WorkerPage
 ///     last clients    no          TAKEN           the last client left: leaving
 ///     leaving         no          AVAIL           nothing; the process ends with this turn
 ///
-///     from any of them: the service retires the process, master is gone, SIGTERM: leaving
+///     from any of them: the service retires the process, it has lived for its time, master is gone, SIGTERM: leaving
 ///
 /// A wake-up must not get lost: the kernel may have woken us, and no other process, for a client that we do not accept.
 /// So a process that stops accepting gives up its registration first. Then it looks once more, or it says that it is
@@ -54,7 +54,7 @@ struct ChildLife: ~Copyable {
 
     enum Limit { case use, idle }
 
-    enum Reason { case masterGone, idle, usedUp, retired, terminated }
+    enum Reason { case masterGone, idle, usedUp, retired, timeToRetire, terminated }
 
     let circumstances: Circumstances
     let log: Log
@@ -121,6 +121,7 @@ struct ChildLife: ~Copyable {
         }
         log.prepareLastWords("watchdog timeout")
         limits.startIdleTimer(&loop, token: EventToken(.idleLimit))
+        startRetirementTimer()
         forgetStart()
     }
 
@@ -129,6 +130,13 @@ struct ChildLife: ~Copyable {
         for index in 0..<Int32(circumstances.socketCount) {
             try? DescriptorNumber(InheritedDescriptor.firstListener + index).setOption(.keepAlive, 1)
         }
+    }
+
+    /// Rings once: from then on the process leaves as soon as its owner asks for the next step. A client that is served
+    /// while the loop stands still is served to its end.
+    private mutating func startRetirementTimer() {
+        guard let seconds = circumstances.retirementSeconds else { return }
+        loop.arm(loop.makeTimer(token: EventToken(.retirement)), milliseconds: Int64(seconds) * 1000)
     }
 
     // MARK: turns
@@ -201,6 +209,7 @@ struct ChildLife: ~Copyable {
         case .master: if !isLeaving { stage = .leaving(.masterGone) }
         case .terminate: stage = .leaving(.terminated)
         case .idleLimit: limits.idleTimerFired()
+        case .retirement: if !isLeaving { stage = .leaving(.timeToRetire) }
         case .statusRoom: thereIsRoom()
         case .tryAgain: resume()
         case .look: lookNow()
@@ -270,6 +279,7 @@ struct ChildLife: ~Copyable {
         switch reason {
         case .masterGone: log.verbose(1, "master disconnect -- exiting")
         case .idle: log.verbose(1, "idle timeout -- exiting")
+        case .timeToRetire: log.verbose(1, "time to retire -- exiting")
         case .usedUp, .retired, .terminated: break
         }
         log.finish()

@@ -18,6 +18,8 @@ enum SkeletonEvent: UInt32 {
     case listener
     /// The time of the idle limit is over, unless there was work meanwhile.
     case idleLimit
+    /// The process has lived for as long as a service that retires wants it to.
+    case retirement
     /// Time to try again what did not work for want of descriptors or memory.
     case tryAgain
     /// SIGURG: master has seen a queue that stands, and wants us to look.

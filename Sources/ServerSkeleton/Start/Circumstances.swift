@@ -29,6 +29,8 @@ struct Circumstances {
     let useLimit: Int
     /// Seconds; 0 is no limit.
     let idleLimit: Int
+    /// From the start on; nil for a service that does not retire.
+    let retirementSeconds: Int?
     let ipcTimeoutMilliseconds: Int64
     /// 0: clients are served at once.
     let inFlowDelayMilliseconds: Int64

@@ -67,6 +67,7 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
         socketCount: options.socketCount,
         useLimit: context.useLimit,
         idleLimit: context.idleLimit,
+        retirementSeconds: StartStep.retirementSeconds(S.demands, skeleton, options, settings),
         ipcTimeoutMilliseconds: Int64(max(context.clientTimeout, 1)) * 1000,
         inFlowDelayMilliseconds: S.demands.contains(.inFlowDelay) ? Int64(settings.inFlowDelay) * 1000 : 0,
         watchdogSeconds: evaluated.watchdogSeconds ?? StartStep.watchdogSeconds(skeleton, settings)

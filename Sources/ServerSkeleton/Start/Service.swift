@@ -82,6 +82,9 @@ public struct ServiceDemands: OptionSet, Sendable {
     public static let privileged = ServiceDemands(rawValue: 4)
     /// Uses up a token for every client and makes it wait for `in_flow_delay` when there is none.
     public static let inFlowDelay = ServiceDemands(rawValue: 8)
+    /// Makes room for a fresh process after a time, however little it was used: `-r` seconds after its start, or
+    /// without that `max_use` times `max_idle` seconds, at most 18,000. For single and event services.
+    public static let retires = ServiceDemands(rawValue: 32)
     /// The service is what all others log through: its own messages must never wait for it.
     package static let neverWaitsForLog = ServiceDemands(rawValue: 16)
 }

@@ -152,9 +152,9 @@ enum StartStep {
         }
     }
 
-    /// Servers with siblings that have no clients while they wait do so one at a time; the lock that they share is opened
-    /// here, where the inherited working directory still counts. Servers with many clients have none, since they must go
-    /// on serving those.
+    /// Servers with siblings that have no clients while they wait do so one at a time; the lock that they share is
+    /// opened here, where the inherited working directory still counts. Servers with many clients have none, since they
+    /// must go on serving those.
     static func openLock(
         _ skeleton: DaemonOptions.Skeleton,
         _ options: DaemonOptions,
@@ -198,6 +198,25 @@ enum StartStep {
             log.verbose(1, "\(WorkerPage.path): \(error.reason) -- not counting what this process does")
             return WorkerRow()
         }
+    }
+
+    /// Nil for a service that does not retire, and where no master starts a fresh process.
+    static func retirementSeconds(
+        _ demands: ServiceDemands,
+        _ skeleton: DaemonOptions.Skeleton,
+        _ options: DaemonOptions,
+        _ settings: MainSettings
+    ) -> Int? {
+        guard demands.contains(.retires), !options.isOneShot else { return nil }
+        precondition(
+            skeleton == .single || skeleton == .event,
+            "a service of a kind that does not retire demands .retires"
+        )
+        return RetirementTime.seconds(
+            option: options.retirementSeconds,
+            useLimit: settings.maxUse,
+            idleLimit: settings.maxIdle
+        )
     }
 
     /// Of servers that wait for no client in the middle of their work.

@@ -136,7 +136,7 @@ import WorkerPage
         case .clientLimit: sweep()
         case .inFlowDelay: endDelays()
         case .tryAgain: tryAgain()
-        case .master, .statusRoom, .listener, .idleLimit, .look, .terminate: life.handle(token)
+        case .master, .statusRoom, .listener, .idleLimit, .retirement, .look, .terminate: life.handle(token)
         }
         return nil
     }
