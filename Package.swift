@@ -233,7 +233,7 @@ var tests: [Target] {
             name: "TestSupport",
             dependencies: ["CSpawn", "SystemCalls"],
             path: "Tests/Support",
-            exclude: ["sandbox", "CSpawn", "hanging-names", "malloc-count"],
+            exclude: ["sandbox", "CSpawn", "hanging-names", "malloc-count", "outside"],
             swiftSettings: testSettings
         ),
         .executableTarget(name: "wire-probe", path: "Tests/WireProbe"),

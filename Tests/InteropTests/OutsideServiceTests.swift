@@ -1,0 +1,38 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: services of other packages under both masters
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import TestSupport
+import Testing
+
+extension Interoperation {
+    /// What an author of services has in his hands: programs that were built outside of this package.
+    @Suite("Services from outside") struct OutsideServices {
+        @Test("every service of the documents serves", arguments: [MasterUnderTest.quartermaster, .debian])
+        func documents(_ master: MasterUnderTest) throws {
+            let package = try OutsidePackage.ofDocuments.get()
+            let sandbox = try master.sandbox()
+            defer { sandbox.destroy() }
+            for name in ["daytime", "wordcount", "lookup"] {
+                try sandbox.install(package.program(name), as: name)
+                try sandbox.addService("\(name) unix n - n - 5 \(name)")
+            }
+            let colours = sandbox.queueDirectory + "/colours"
+            try "violet blue\n".write(toFile: colours, atomically: false, encoding: .utf8)
+            try sandbox.setMain(["daytime_format": "it is %Y", "lookup_file": colours])
+            try sandbox.start()
+
+            let place = { (name: String) in Place.path(sandbox.queueDirectory + "/public/" + name) }
+            #expect(try Caller(place("daytime")).readAll()?.hasPrefix("it is 20") == true)
+            let words = try Caller(place("wordcount"))
+            #expect(words.send("one two\nthree\nquit\n"))
+            #expect(words.readAll() == "ready\n2 2\n1 3\n")
+            let lookup = try Caller(place("lookup"))
+            #expect(lookup.send("violet\n"))
+            #expect(lookup.readLine() == "blue\n")
+            #expect(sandbox.alarms == [])
+        }
+    }
+}

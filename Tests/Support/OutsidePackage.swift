@@ -1,0 +1,108 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: packages of other people, which depend on this one
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+
+/// A package outside of this one, as an author of services has it. What it builds stays below `.build`, so that the
+/// rooms beneath it are compiled once.
+package struct OutsidePackage: Sendable {
+    /// Where the programs are.
+    package let products: String
+
+    package func program(_ name: String) -> String { products + "/" + name }
+
+    /// This package's own directory.
+    package static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().path
+
+    /// How a package that depends on this one calls it.
+    package static let name = URL(fileURLWithPath: repository).lastPathComponent.lowercased()
+
+    /// Writes the files into a fresh directory, and builds the executables whose sources are among them.
+    ///
+    /// - Parameters:
+    ///   - files: by their paths in the package.
+    ///   - scratch: the name below `.build` of what is kept.
+    ///   - tests: whether to run its tests, too.
+    package init(_ files: [String: String], scratch: String, tests: Bool = false) throws {
+        let directory = try TemporaryDirectory("qm-outside")
+        for (path, text) in files {
+            let parent = URL(fileURLWithPath: directory.file(path)).deletingLastPathComponent()
+            try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
+            try directory.write(text, to: path)
+        }
+        let scratch = "\(Self.repository)/.build/\(scratch)"
+        let place = ["--package-path", directory.path, "--scratch-path", scratch]
+        for product in Self.programs(files) {
+            try Self.swift(["build"] + place + ["--product", product])
+        }
+        if tests { try Self.swift(["test"] + place) }
+        products = scratch + "/debug"
+    }
+
+    private static func swift(_ words: [String]) throws {
+        let result = try run(["/usr/bin/env", "swift"] + words, timeout: patience * 40)
+        guard result.succeeded else { throw TestSupportError("swift \(words.joined(separator: " ")): \(result)") }
+    }
+
+    /// Names of the folders that have a `main.swift`.
+    private static func programs(_ files: [String: String]) -> [String] {
+        files.keys.filter { $0.hasPrefix("Sources/") && $0.hasSuffix("/main.swift") }
+            .map { String($0.split(separator: "/")[1]) }
+            .sorted()
+    }
+
+    // MARK: what the documents show
+
+    /// The package of the documents, with one more service, which is built as strictly as Swift can; built once.
+    package static let ofDocuments = Result {
+        var files = try documentFiles()
+        let service = "\(repository)/Tests/Support/outside/main.swift"
+        files["Sources/outside/main.swift"] = try String(contentsOfFile: service, encoding: .utf8)
+        let strict = """
+            .executableTarget(
+                        name: "outside",
+                        dependencies: [skeleton],
+                        swiftSettings: [
+                            .strictMemorySafety(), .treatAllWarnings(as: .error),
+                            .enableUpcomingFeature("MemberImportVisibility"),
+                        ]
+                    ),
+                    .executableTarget(name: "wordcount"
+            """
+        files["Package.swift"] = files["Package.swift"]?
+            .replacing(#".executableTarget(name: "wordcount""#, with: strict)
+        return try OutsidePackage(files, scratch: "outside-package")
+    }
+
+    /// The files of the documents, by their paths: each block of code behind `<!-- file: PATH -->`. Depends on this
+    /// package by path.
+    package static func documentFiles() throws -> [String: String] {
+        var files: [String: String] = [:]
+        for folder in ["\(repository)/docs", "\(repository)/docs/Quartermaster.docc"] {
+            let pages = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            for page in pages.sorted() where page.hasSuffix(".md") {
+                let text = try String(contentsOfFile: "\(folder)/\(page)", encoding: .utf8)
+                try files.merge(blocks(of: text)) { _, _ in throw TestSupportError("\(page): a file is shown twice") }
+            }
+        }
+        files["Package.swift"] = files["Package.swift"]?
+            .replacing(#"path: "../quartermaster""#, with: "path: \"\(repository)\"")
+            .replacing(#"package: "quartermaster""#, with: "package: \"\(name)\"")
+        return files
+    }
+
+    private static func blocks(of text: String) throws -> [String: String] {
+        var files: [String: String] = [:]
+        for part in text.components(separatedBy: "<!-- file: ").dropFirst() {
+            let halves = part.components(separatedBy: " -->\n```swift\n")
+            guard halves.count >= 2, let code = halves[1].components(separatedBy: "\n```\n").first else {
+                throw TestSupportError("no code behind <!-- file: \(part.prefix(60))")
+            }
+            files[halves[0]] = code + "\n"
+        }
+        return files
+    }
+}
