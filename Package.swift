@@ -142,6 +142,8 @@ var skeletons: [Target] {
         ),
         .target(name: "ServiceLogging", dependencies: ["ServerSkeleton", logging], swiftSettings: settings),
         .target(name: "HTTPRequests", dependencies: ["ServerSkeleton"], swiftSettings: settings),
+        .target(name: "ProxyHeader", dependencies: ["FixedMemory"], swiftSettings: spanSettings),
+        .target(name: "RelayPolicy", swiftSettings: settings),
         .target(name: "AnvilRates", dependencies: ["FixedMemory"], swiftSettings: settings),
         .executableTarget(name: "anvil", dependencies: ["AnvilRates", "ServerSkeleton"], swiftSettings: settings),
         .executableTarget(
@@ -275,6 +277,8 @@ var tests: [Target] {
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),
+        test("ProxyHeaderTests", ["ProxyHeader"]),
+        test("RelayPolicyTests", ["RelayPolicy"]),
         test(
             "LoadReportsTests",
             ["LoadReports", "ProcessWatching", "SystemCalls", "TerminalText", "TestSupport"],
