@@ -34,5 +34,19 @@ extension Interoperation {
             #expect(lookup.readLine() == "blue\n")
             #expect(sandbox.alarms == [])
         }
+
+        @Test("a copy of the template serves", arguments: [MasterUnderTest.quartermaster, .debian])
+        func template(_ master: MasterUnderTest) throws {
+            let package = try OutsidePackage.ofTemplate.get()
+            let sandbox = try master.sandbox()
+            defer { sandbox.destroy() }
+            try sandbox.install(package.program("hello"), as: "hello")
+            try sandbox.addService("hello unix n - n - 5 hello -o hello_greeting=welcome")
+            try sandbox.start()
+            let caller = try Caller(.path(sandbox.queueDirectory + "/public/hello"))
+            #expect(caller.send("world\n"))
+            #expect(caller.readLine() == "welcome, world\n")
+            #expect(sandbox.alarms == [])
+        }
     }
 }

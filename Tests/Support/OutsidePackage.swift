@@ -77,6 +77,22 @@ package struct OutsidePackage: Sendable {
         return try OutsidePackage(files, scratch: "outside-package")
     }
 
+    /// A copy of `examples/template` that depends on the last commit here by its address; built once.
+    package static let ofTemplate = Result {
+        let template = "\(repository)/examples/template"
+        var files: [String: String] = [:]
+        for path in try FileManager.default.subpathsOfDirectory(atPath: template) where path.hasSuffix(".swift") {
+            files[path] = try String(contentsOfFile: "\(template)/\(path)", encoding: .utf8)
+        }
+        let commit = try run(["/usr/bin/env", "git", "-C", repository, "rev-parse", "HEAD"])
+        guard commit.succeeded else { throw TestSupportError("git rev-parse: \(commit)") }
+        let address = "url: \"file://\(repository)\", revision: \"\(commit.output.prefix(40))\""
+        files["Package.swift"] = files["Package.swift"]?
+            .replacing(#"path: "../quartermaster""#, with: address)
+            .replacing(#"package: "quartermaster""#, with: "package: \"\(name)\"")
+        return try OutsidePackage(files, scratch: "outside-template")
+    }
+
     /// The files of the documents, by their paths: each block of code behind `<!-- file: PATH -->`. Depends on this
     /// package by path.
     package static func documentFiles() throws -> [String: String] {

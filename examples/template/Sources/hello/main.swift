@@ -1,0 +1,3 @@
+import ServerSkeleton
+
+StreamServer<Hello>.main()
