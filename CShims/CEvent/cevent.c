@@ -72,6 +72,11 @@ struct event_base *cevent_new_base(void) {
 
 void cevent_free_base(struct event_base *base) { event_base_free(base); }
 
+int cevent_base_after_fork(struct event_base *base) {
+    errno = 0;
+    return outcome(event_reinit(base));
+}
+
 size_t cevent_watcher_size(void) { return sizeof(struct cevent_watcher) + event_get_struct_event_size(); }
 
 int cevent_assign(struct event_base *base, struct cevent_watcher *watcher, int fd, short events) {

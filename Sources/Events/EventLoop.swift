@@ -16,7 +16,7 @@ package import SystemCalls
 @safe package struct EventLoop: ~Copyable {
     private let base: OpaquePointer
     /// The epoll descriptor inside libevent, found once; nil where it could not be found.
-    private let epoll: DescriptorNumber?
+    private var epoll: DescriptorNumber?
     private let ready: UnsafeMutablePointer<cevent_ready>
     private let turnLimit: UnsafeMutablePointer<cevent_watcher>
     var watchers: Slab<Watcher>
@@ -50,6 +50,17 @@ package import SystemCalls
         unsafe UnsafeMutableRawPointer(turnLimit).deallocate()
         unsafe ready.pointee.items?.deallocate()
         unsafe ready.deallocate()
+    }
+
+    /// In a child of fork(2), before anything else is done with the loop: from here on it shares nothing with that of
+    /// the parent. Watchers, timers and what this turn has collected stay. Exclusive watchers must be stopped before;
+    /// started again, they are plain ones.
+    ///
+    /// When it throws, the loop cannot be used; where the kernel has no memory for another one, the process ends.
+    package mutating func continueInChild() throws(SystemError) {
+        epoll = nil
+        let result = unsafe cevent_base_after_fork(base)
+        if result < 0 { throw SystemError(.eventBase, Errno(rawValue: -result)) }
     }
 
     // MARK: watching

@@ -80,6 +80,8 @@ package struct DescriptorPair: ~Copyable, Sendable {
 /// Socket options by name; every value is an int.
 package enum SocketOption: Sendable {
     case reuseAddress, reusePort, keepAlive, sendBuffer, receiveBuffer, ipv6Only, priority
+    /// Of TCP: what is written goes out at once.
+    case noDelay
     /// The number of the network interface that packets have to come from; 0 for any.
     case boundInterface
     /// Only to be read: whether listen(2) was called, and the kind of socket.
@@ -97,6 +99,7 @@ package enum SocketOption: Sendable {
         case .isListening: (SOL_SOCKET, SO_ACCEPTCONN)
         case .kind: (SOL_SOCKET, SO_TYPE)
         case .ipv6Only: (CInt(IPPROTO_IPV6), IPV6_V6ONLY)
+        case .noDelay: (CInt(IPPROTO_TCP), TCP_NODELAY)
         }
     }
 }
@@ -165,6 +168,11 @@ extension DescriptorNumber {
                 unsafe cposix_connect(rawValue, $0.baseAddress!, CUnsignedInt($0.count))
             }
         }
+    }
+
+    /// shutdown(2) of our direction: the peer reads an end of file, and may go on sending.
+    package func shutdownWriting() throws(SystemError) {
+        _ = try calling(.shutdown) { cposix_shutdown_writing(rawValue) }
     }
 
     /// listen(2).

@@ -14,5 +14,6 @@ case "serve=blocking-introductions": BlockingStreamServer<BlockingIntroductionSe
 case "serve=datagrams": DatagramServer<DatagramCounter>.main()
 case "serve=retiring": StreamServer<RetiringService>.main()
 case "serve=table": StreamServer<TableService>.main()
+case "serve=events": EventServer<EventLineService>.main()
 default: StreamServer<LineService>.main()
 }

@@ -39,6 +39,9 @@ struct cevent_watcher {
 
 struct event_base *_Nullable cevent_new_base(void);
 void cevent_free_base(struct event_base *_Nonnull base);
+/// In a child of fork(2): gives it a kernel's part of its own, in which all is registered anew. 0 or -errno; where the
+/// kernel has no such part for it, the process ends.
+int cevent_base_after_fork(struct event_base *_Nonnull base);
 /// Bytes of one cevent_watcher with its event record.
 size_t cevent_watcher_size(void);
 /// event_assign(3) of the record behind `watcher`; `fd` is -1 for timers, a signal number for signals.

@@ -117,6 +117,8 @@ static inline int cposix_replace_word(uint64_t *_Nonnull word, uint64_t expected
 int cposix_pipe(int *_Nonnull pair, int flags);
 int cposix_socketpair(int type, int *_Nonnull pair);
 int cposix_socket(int domain, int type);
+/// shutdown(2) of what we send.
+int cposix_shutdown_writing(int fd);
 int cposix_bind(int fd, const void *_Nonnull address, unsigned size);
 int cposix_connect(int fd, const void *_Nonnull address, unsigned size);
 int cposix_listen(int fd, int backlog);

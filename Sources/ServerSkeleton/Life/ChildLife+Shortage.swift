@@ -14,7 +14,7 @@ extension ChildLife {
         switch outcome {
         case .told: break
         case .owed: waitForStatusRoom()
-        case .masterGone: if !isLeaving { stage = .leaving(.masterGone) }
+        case .masterGone: isToLeave(.masterGone)
         }
     }
 
@@ -61,7 +61,7 @@ extension ChildLife {
     /// The same for whatever else keeps us from accepting; the reason has been logged.
     mutating func pause() {
         switch stage {
-        case .looking, .lastClients, .leaving: listeners.unregister(&loop)
+        case .looking, .lastClients, .finishing, .leaving: listeners.unregister(&loop)
         case .serving, .paused:
             listeners.unregister(&loop)
             stage = .paused

@@ -32,7 +32,9 @@ import WorkerPage
 ///     looking         no          as before       a client was there: last clients (used up), serving (idle)
 ///                                                 no client was there, or no descriptors: leaving
 ///     last clients    no          TAKEN           the last client left: leaving
-///     leaving         no          AVAIL           nothing; the process ends with this turn
+///     finishing       no          TAKEN           the last client left, or the time for it is over: leaving
+///     leaving         no          AVAIL           the process ends with this turn; or, where the service asks for time
+///                                                 to finish (event services): finishing
 ///
 ///     from any of them: the service retires the process, it has lived for its time, master is gone, SIGTERM: leaving
 ///
@@ -49,6 +51,7 @@ struct ChildLife: ~Copyable {
         case paused
         case looking(Limit, hasFound: Bool)
         case lastClients
+        case finishing(Reason)
         case leaving(Reason)
     }
 
@@ -67,7 +70,8 @@ struct ChildLife: ~Copyable {
     var statusRoom: WatchID?
     var waitsForStatusRoom = false
     var complaints: Complaints
-    let counts: WorkerRow
+    var counts: WorkerRow
+    private var masterWatch: WatchID?
 
     /// - Parameters:
     ///   - counts: where to count.
@@ -109,7 +113,7 @@ struct ChildLife: ~Copyable {
     mutating func start(handlesTermination: Bool = false) {
         do throws(SystemError) {
             let channel = DescriptorNumber(InheritedDescriptor.status)
-            _ = try loop.watch(channel, for: .readable, token: EventToken(.master))
+            masterWatch = try loop.watch(channel, for: .readable, token: EventToken(.master))
             if handlesTermination { _ = try loop.watchSignal(.terminate, token: EventToken(.terminate)) }
             if circumstances.parent == .ours { _ = try loop.watchSignal(.urgent, token: EventToken(.look)) }
             if circumstances.transport == .inet { keepConnectionsAlive() }
@@ -123,6 +127,15 @@ struct ChildLife: ~Copyable {
         limits.startIdleTimer(&loop, token: EventToken(.idleLimit))
         startRetirementTimer()
         forgetStart()
+    }
+
+    /// Without a master, and for one client.
+    mutating func startAlone() {
+        do throws(SystemError) {
+            _ = try loop.watchSignal(.terminate, token: EventToken(.terminate))
+        } catch {
+            log.fatal(error.call.rawValue, error)
+        }
     }
 
     /// Accepted sockets inherit the option from their listener.
@@ -153,6 +166,7 @@ struct ChildLife: ~Copyable {
         case .looking(.idle, hasFound: true): return goOn()
         case .looking(.idle, hasFound: false): return leave(.idle)
         case .lastClients: return hasClients ? .turn : leave(.usedUp)
+        case .finishing(let reason): return hasClients ? .turn : leave(reason)
         case .leaving:
             listeners.unregister(&loop)
             return .leave
@@ -206,14 +220,16 @@ struct ChildLife: ~Copyable {
     mutating func handle(_ token: EventToken) {
         switch token.event {
         case .listener: listeners.becameReady(token.index)
-        case .master: if !isLeaving { stage = .leaving(.masterGone) }
+        case .master: isToLeave(.masterGone)
         case .terminate: stage = .leaving(.terminated)
         case .idleLimit: limits.idleTimerFired()
-        case .retirement: if !isLeaving { stage = .leaving(.timeToRetire) }
+        case .retirement: isToLeave(.timeToRetire)
         case .statusRoom: thereIsRoom()
         case .tryAgain: resume()
         case .look: lookNow()
         case .client, .sender, .clientLimit, .inFlowDelay: preconditionFailure("a token of a connection")
+        case .connectLimit, .serviceTimer, .serviceDescriptor, .masterLook, .finishLimit:
+            preconditionFailure("a token of an event server")
         }
     }
 
@@ -230,6 +246,14 @@ struct ChildLife: ~Copyable {
         return false
     }
 
+    /// There is a reason to leave. One that finishes for another reason already is not hurried.
+    mutating func isToLeave(_ reason: Reason) {
+        switch stage {
+        case .finishing, .leaving: break
+        case .serving, .paused, .looking, .lastClients: stage = .leaving(reason)
+        }
+    }
+
     // MARK: work
 
     /// The first work of a turn makes us busy, whichever client asked for it.
@@ -240,7 +264,7 @@ struct ChildLife: ~Copyable {
     mutating func endWork() {
         switch stage {
         case .serving, .looking, .leaving: report(status.becomeIdle())
-        case .paused, .lastClients: break
+        case .paused, .lastClients, .finishing: break
         }
     }
 
@@ -265,6 +289,23 @@ struct ChildLife: ~Copyable {
     mutating func becameIdle(_ moment: LoopTime) { limits.becameIdle(moment) }
 
     // MARK: the end
+
+    /// The process goes on for a while without being woken for anybody. There may still be a client that we were woken
+    /// for before.
+    ///
+    /// - Parameter looks: whether that one is accepted, because it can be served to its end.
+    mutating func finishSlowly(_ reason: Reason, looks: Bool) {
+        listeners.unregister(&loop)
+        if looks { listeners.areAllReady() }
+        stage = .finishing(reason)
+        status.becomeBusy()
+        ignoreMaster()
+    }
+
+    /// The channel says nothing new any more, and would say so each turn.
+    mutating func ignoreMaster() {
+        if let watch = masterWatch.take() { loop.remove(watch) }
+    }
 
     /// The service wants a fresh process to go on in place of this one. Clients that wait are left to that one.
     mutating func retire(_ why: String) {

@@ -37,6 +37,19 @@ enum SkeletonEvent: UInt32 {
     case clientLimit
     /// A client has waited for its in-flow delay.
     case inFlowDelay
+
+    // Of an event server: `EventCore`.
+
+    /// Time to give up on an outgoing connection, or to try it again.
+    case connectLimit
+    /// A timer of the service rang.
+    case serviceTimer
+    /// A descriptor of the service is ready.
+    case serviceDescriptor
+    /// Time to look whether master is gone, or has replaced this process.
+    case masterLook
+    /// The time to finish is over.
+    case finishLimit
 }
 
 extension EventToken {

@@ -25,7 +25,7 @@ struct StatusReporter {
 
     private let pid = processID()
     private let generation: Generation
-    private let isConnected: Bool
+    private var isConnected: Bool
     private(set) var isBusy = false
     /// What master heard last. A process that said nothing yet counts as idle.
     private var heard = Availability.available
@@ -41,6 +41,9 @@ struct StatusReporter {
         self.generation = generation
         self.isConnected = isConnected
     }
+
+    /// Master takes this process for ended: nothing more is said.
+    mutating func disconnect() { isConnected = false }
 
     /// Busy from now on. That master is gone does not matter yet: what was begun is finished.
     @inline(__always)

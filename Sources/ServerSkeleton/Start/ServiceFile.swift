@@ -28,9 +28,22 @@ public final class ServiceFile {
 
 /// Why something that a service asked for did not work, in the words of the operating system.
 public struct ServiceError: Error, Equatable, Sendable {
-    public let reason: String
+    private enum Cause: Equatable, Sendable {
+        case text(String)
+        case system(SystemError)
+    }
 
-    init(reason: String) { self.reason = reason }
+    private let cause: Cause
 
-    init(_ error: SystemError) { reason = error.reason }
+    /// Made when it is asked for.
+    public var reason: String {
+        switch cause {
+        case .text(let text): text
+        case .system(let error): error.reason
+        }
+    }
+
+    init(reason: String) { cause = .text(reason) }
+
+    init(_ error: SystemError) { cause = .system(error) }
 }

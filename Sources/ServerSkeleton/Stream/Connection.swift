@@ -38,15 +38,16 @@ struct ClientPatience {
 
     var hasWaiting: Bool { count > 0 }
 
-    mutating func wait(for connection: inout Connection, _ loop: inout EventLoop) {
-        if connection.waitingSince == nil { count += 1 }
-        connection.waitingSince = loop.now
+    /// - Parameter since: of the client: since when it is waited for.
+    mutating func wait(for since: inout LoopTime?, _ loop: inout EventLoop) {
+        if since == nil { count += 1 }
+        since = loop.now
         arm(&loop)
     }
 
-    mutating func end(for connection: inout Connection) {
-        if connection.waitingSince == nil { return }
-        connection.waitingSince = nil
+    mutating func end(for since: inout LoopTime?) {
+        if since == nil { return }
+        since = nil
         count -= 1
     }
 

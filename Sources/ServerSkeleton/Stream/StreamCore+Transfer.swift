@@ -141,7 +141,7 @@ extension StreamCore {
             return .leaves
         }
         keep(slot, rest)
-        patience.wait(for: &connections[slot], &life.loop)
+        patience.wait(for: &connections[slot].waitingSince, &life.loop)
         return .stays
     }
 
@@ -149,7 +149,7 @@ extension StreamCore {
 
     /// The client has to receive what we have before it gets a hearing again.
     mutating func waitForRoom(_ slot: SlotID) {
-        patience.wait(for: &connections[slot], &life.loop)
+        patience.wait(for: &connections[slot].waitingSince, &life.loop)
         if let reading = connections[slot].reading { life.loop.stop(reading) }
         do throws(SystemError) {
             if let writing = connections[slot].writing { return try life.loop.start(writing) }
@@ -168,7 +168,7 @@ extension StreamCore {
             let (count, left) = try writeRest(of: block, to: id.slot)
             if left == 0 { return allSent(id, block) }
             connections[id.slot].unsentOffset += count
-            if count > 0 { patience.wait(for: &connections[id.slot], &life.loop) }
+            if count > 0 { patience.wait(for: &connections[id.slot].waitingSince, &life.loop) }
             return nil
         } catch {
             log.verbose(1, "write to client: \(error.reason)")

@@ -137,6 +137,8 @@ import WorkerPage
         case .inFlowDelay: endDelays()
         case .tryAgain: tryAgain()
         case .master, .statusRoom, .listener, .idleLimit, .retirement, .look, .terminate: life.handle(token)
+        case .connectLimit, .serviceTimer, .serviceDescriptor, .masterLook, .finishLimit:
+            preconditionFailure("a token of an event server")
         }
         return nil
     }
@@ -225,9 +227,9 @@ import WorkerPage
     /// The client may ask next, or stay silent.
     mutating func owesNothing(_ slot: SlotID) {
         if limitsSilence {
-            patience.wait(for: &connections[slot], &life.loop)
+            patience.wait(for: &connections[slot].waitingSince, &life.loop)
         } else {
-            patience.end(for: &connections[slot])
+            patience.end(for: &connections[slot].waitingSince)
         }
     }
 
@@ -264,7 +266,7 @@ import WorkerPage
     @usableFromInline mutating func remove(_ id: ClientID) {
         guard var connection = connections.remove(id.slot) else { return }
         life.counts.count(.closed)
-        patience.end(for: &connection)
+        patience.end(for: &connection.waitingSince)
         if let reading = connection.reading { life.loop.remove(reading) }
         if let writing = connection.writing { life.loop.remove(writing) }
         if let kept = connection.kept { blocks.release(kept) }

@@ -1,0 +1,106 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: a process that leaves its clients to a child
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Diagnostics
+import Events
+import MasterProtocol
+import SystemCalls
+import WorkerPage
+
+// Master counts a process until it ends, and may start no other one before. So a process that still has clients but
+// accepts no more forks: it ends itself, and its child, which master does not know, goes on with what is connected.
+//
+// The child is a copy, connections, timers and what this turn has brought included. Only what belongs to the process
+// and not to its memory has to be made anew: the kernel's part of the event loop, which a fork shares, and the
+// watchdog's timer. The parent ends when the child has done that, and goes on as before when it cannot.
+extension EventCore {
+    @usableFromInline mutating func drain() -> Bool {
+        if leaving.isDrained || isOneShot { return true }
+        flush()
+        // The copy of what waits here would be sent twice.
+        if life.log.hasPending { life.log.flush() }
+        do throws(SystemError) {
+            guard try life.forkWithoutListeners() else { return false }
+        } catch {
+            life.warn(.drain, "leave clients to a child: \(error.reason) -- trying again")
+            return false
+        }
+        leaving.isDrained = true
+        leaving.wantsToDrain = false
+        leaving.wasAsked = true
+        if !isFinishing { life.stage = .finishing(.retired) }
+        log.verbose(1, "draining")
+        return true
+    }
+
+    /// After the last look at the endpoints.
+    @usableFromInline mutating func tryToDrainAgain() {
+        guard leaving.wantsToDrain, isFinishing else { return }
+        // Nobody is left: the end is near anyway.
+        if !hasClients, leaving.until == .clientsHaveLeft { return }
+        if !drain() { life.tryAgainSoon() }
+    }
+}
+
+extension ChildLife {
+    /// How long a child may take to make its loop.
+    private static var patienceMilliseconds: CInt { 5000 }
+
+    /// Goes on in a child, which has no endpoints and no master; does not return in the parent, unless there was no
+    /// child: then false, or the reason, and nothing has changed but that the endpoints are not watched.
+    mutating func forkWithoutListeners() throws(SystemError) -> Bool {
+        let wasRegistered = listeners.registration == .on
+        listeners.unregister(&loop)
+        do throws(SystemError) {
+            let pipe = try makePipe(nonBlocking: false)
+            let pid = try forkProcess()
+            if pid == 0 {
+                becomeChild(telling: pipe.keepingSecond())
+                return true
+            }
+            let child = pipe.keepingFirst()
+            if try child.number.waitForInput(milliseconds: Self.patienceMilliseconds),
+                try child.number.read(atMost: 1)?.isEmpty == false
+            {
+                exitAtOnce(0)
+            }
+            try? sendSignal(.kill, to: pid)
+            _ = try? waitForChild(pid)
+            throw SystemError(.fork, .noMemory)
+        } catch {
+            if wasRegistered { registerAgain() }
+            throw error
+        }
+    }
+
+    private mutating func registerAgain() {
+        do throws(SystemError) {
+            try listeners.register(&loop)
+        } catch {
+            pause(error)
+        }
+    }
+
+    private mutating func becomeChild(telling parent: consuming Descriptor) {
+        do throws(SystemError) {
+            try loop.continueInChild()
+            try Watchdog.start(seconds: UInt32(max(circumstances.watchdogSeconds, 3)))
+            ignoreMaster()
+            status.disconnect()
+            // The row is the parent's, and somebody else's soon.
+            counts = WorkerRow()
+            // Their numbers stay taken: what is opened next has another one.
+            let end = InheritedDescriptor.firstListener + Int32(circumstances.socketCount)
+            for number in InheritedDescriptor.status..<end {
+                try DescriptorNumber.standardInput.copy(onto: DescriptorNumber(number))
+                try DescriptorNumber(number).setCloseOnExec(true)
+            }
+        } catch {
+            exitAtOnce(1)
+        }
+        // A parent that has been killed meanwhile is not in the way.
+        _ = try? parent.number.write([0])
+    }
+}

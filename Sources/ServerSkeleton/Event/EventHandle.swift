@@ -1,0 +1,159 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: what an event service does with its connections
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+/// What an event service has in hand: its connections, timers and descriptors, and the life of its process. Names of
+/// connections, timers and watches that are over may be used without harm: nothing happens.
+public struct EventHandle<State>: ~Copyable {
+    // First, so that its place does not depend on what a service remembers.
+    @usableFromInline var core: EventCore
+    /// What the service remembers, by the place of the connection.
+    @usableFromInline var states: [State?] = []
+    @usableFromInline let replySize: Int
+
+    @usableFromInline init(_ core: consuming EventCore, replySize: Int) {
+        self.core = core
+        self.replySize = replySize
+    }
+
+    /// When the present turn began.
+    public var time: ServiceTime { core.time }
+
+    /// Serving one client on stdin and stdout, without master (`-S`).
+    public var isOneShot: Bool { core.isOneShot }
+
+    // MARK: who is connected
+
+    /// Clients that are connected; connections of the service's own do not count.
+    public var clientCount: Int { core.clientCount }
+
+    public func isConnected(_ client: ClientID) -> Bool { core.isConnected(client) }
+
+    /// The client that stands behind `client` in the table, nil for the first one; nil at the end. The way to reach all
+    /// of them:
+    ///
+    ///     var next = handle.client(after: nil)
+    ///     while let client = next {
+    ///         handle[to: client].append("hello\n")
+    ///         next = handle.client(after: client)
+    ///     }
+    public func client(after client: ClientID?) -> ClientID? { core.client(after: client) }
+
+    /// The address of the peer, such as `192.0.2.1`; nil on a UNIX socket. A system call.
+    public func peerAddress(of client: ClientID) -> String? { core.peerAddress(client) }
+
+    /// What the service remembers of a connection. Traps when it is over: `isConnected` tells.
+    @inlinable public subscript(client: ClientID) -> State {
+        get {
+            guard core.isConnected(client), let state = states[client.place] else {
+                preconditionFailure("the state of a connection that is over")
+            }
+            return state
+        }
+        _modify {
+            guard core.isConnected(client) else { preconditionFailure("the state of a connection that is over") }
+            yield &states[client.place]!
+        }
+    }
+
+    // MARK: sending
+
+    /// The output of a connection, for replies that are put together from parts. It is sent when the handler has
+    /// returned, or earlier; with one write for everything that was appended in a row for the same connection.
+    ///
+    ///     handle[to: client].append("status=")
+    ///     handle[to: client].append(decimal: 0)
+    ///
+    /// There is room for `maximumReplySize` bytes at each access. A connection that has no room for the whole because
+    /// more than `maximumPendingOutput` waits for it already is ended with a warning; a service that pushes what nobody
+    /// asked for looks at `room(of:)` before, or uses `send`.
+    @inlinable public subscript(to client: ClientID) -> Reply {
+        _read {
+            yield core.cork
+        }
+        _modify {
+            core.uncork(for: client, room: replySize)
+            yield &core.cork
+        }
+    }
+
+    /// Sends a copy of `bytes`, as a whole or not at all. While nothing waits for the connection, any size is taken.
+    public mutating func send(_ bytes: RawSpan, to client: ClientID) -> Sending { core.send(bytes, to: client) }
+
+    /// Sends as many bytes at the front as there is room for.
+    ///
+    /// - Returns: how many; fewer than there are: `hasRoom` is called when there is room again. 0 for a connection that
+    ///   is over.
+    public mutating func sendPart(_ bytes: RawSpan, to client: ClientID) -> Int { core.sendPart(bytes, to: client) }
+
+    /// Bytes that the connection has room for now; 0 for one that is over.
+    public func room(of client: ClientID) -> Int { core.room(of: client) }
+
+    /// Bytes that wait for the connection to take them, beyond what the kernel holds.
+    public func pendingOutput(of client: ClientID) -> Int { core.pendingOutput(of: client) }
+
+    /// Ends our direction once everything is sent: the peer reads an end of file, and may go on sending.
+    public mutating func finishOutput(_ client: ClientID) { core.finishOutput(client) }
+
+    // MARK: hearing
+
+    /// Hears nothing from this connection until `resumeReading`: the kernel's buffers fill up, and the peer waits.
+    public mutating func pauseReading(_ client: ClientID) { core.pauseReading(client) }
+
+    /// Hears it again. What was received and not dealt with comes first.
+    public mutating func resumeReading(_ client: ClientID) { core.resumeReading(client) }
+
+    // MARK: the end of a connection
+
+    /// Ends the connection; what waits to be sent is dropped. `clientLeft` is called when this handler has returned.
+    public mutating func disconnect(_ client: ClientID) { core.disconnect(client) }
+
+    /// Ends the connection once everything is sent; until then nothing is heard of it.
+    public mutating func disconnectWhenSent(_ client: ClientID) { core.disconnectWhenSent(client) }
+
+    // MARK: connections of one's own
+
+    /// Connects to `address`, without waiting; `connected` or `connectFailed` tells what came of it. From here on it is
+    /// like a client's connection: what is sent before it is there waits. It does not count for `max_use` and
+    /// `max_idle`, and does not keep a process going that is to end.
+    ///
+    /// - Parameter milliseconds: how long it may take to connect.
+    /// - Throws: descriptors or memory are short, or the address is not possible here; nothing is begun.
+    public mutating func connect(
+        to address: NetworkAddress,
+        within milliseconds: Int64,
+        state: State
+    ) throws(ServiceError) -> ClientID {
+        let id = try core.connect(to: address, within: milliseconds)
+        remember(state, of: id)
+        return id
+    }
+
+    @usableFromInline mutating func remember(_ state: consuming State, of id: ClientID) {
+        while states.count <= id.place { states.append(nil) }
+        states[id.place] = .some(state)
+    }
+}
+
+extension EventHandle where State == Void {
+    /// The same for a service that remembers nothing.
+    public mutating func connect(
+        to address: NetworkAddress,
+        within milliseconds: Int64
+    ) throws(ServiceError) -> ClientID {
+        try connect(to: address, within: milliseconds, state: ())
+    }
+}
+
+/// What became of bytes that were to be sent.
+public enum Sending: Equatable, Sendable {
+    /// They are with the kernel, or will be when this handler has returned.
+    case sent
+    /// They wait for the peer to take what it was sent before; `hasRoom` is called when it has.
+    case waits
+    /// They were not taken: too much waits already. `hasRoom` is called when there is room.
+    case full
+    /// There is no such connection, or its output is finished.
+    case gone
+}

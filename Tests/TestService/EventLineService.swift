@@ -1,0 +1,313 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: an event service whose requests are lines
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Glibc
+import ServerSkeleton
+import SystemCalls
+
+/// Echoes lines, except for those that ask for something that only an event service can do. Logs every hook.
+///
+/// Arguments: `finish=<seconds>`, `told=<seconds>`, `at-once`: what it decides when it is to leave, whatever the
+/// reason; `hears`: it hears who does not take its output.
+struct EventLineService: EventService {
+    typealias ClientState = Peer
+
+    /// What is remembered of a connection.
+    struct Peer {
+        /// A connection of our own: who asked for it.
+        var asker: ClientID?
+        var attributes = "none"
+        /// Bytes of a long reply that are still to be sent.
+        var owed = 0
+        var ticks: TimerID?
+        var ended = false
+    }
+
+    /// What a timer is for; the rest of its tag is a number of `later`.
+    enum Tag: UInt64 { case later = 1, tick, resume, leave }
+
+    static var maximumRequestSize: Int { 256 }
+    static var maximumPendingOutput: Int { 32 * 1024 }
+    static var usesPassAttributes: Bool { true }
+    static var demands: ServiceDemands { has("demand-retires") ? .retires : has("demand-flow") ? .inFlowDelay : [] }
+    static var hearsWhileOutputWaits: Bool { has("hears") }
+    static var limitsSilence: Bool { has("limits-silence") }
+
+    private let log: ServiceLog
+    private let decision: LeaveDecision?
+    private var waiting: [(timer: TimerID, client: ClientID, text: String)] = []
+    private var pipe: [Int32] = []
+    private var pipeAsker: ClientID?
+    private var turns = 0
+
+    static func prepare(_ context: inout ServiceContext) { context.log.info("hook prepare uid=\(getuid())") }
+
+    init(_ context: inout ServiceContext) {
+        log = context.log
+        log.info("hook init uid=\(getuid()) service=\(context.serviceName)")
+        func seconds(_ name: String) -> Int? {
+            context.arguments.first { $0.hasPrefix(name) }.flatMap { Int($0.dropFirst(name.count)) }
+        }
+        decision =
+            seconds("finish=").map { .whenClientsHaveLeft(withinSeconds: $0) }
+            ?? seconds("told=").map { .whenTold(withinSeconds: $0) } ?? (Self.has("at-once") ? .atOnce : nil)
+    }
+
+    private static func has(_ argument: String) -> Bool { CommandLine.arguments.contains(argument) }
+
+    mutating func started(_ handle: inout Handle) { log.info("hook started one-shot=\(handle.isOneShot)") }
+
+    mutating func turnEnded(_ handle: inout Handle) { turns += 1 }
+
+    mutating func willLeave(_ reason: LeaveReason, _ handle: inout Handle) -> LeaveDecision {
+        log.info("hook leave \(reason) clients=\(handle.clientCount)")
+        if case .whenTold? = decision {
+            let timer = handle.makeTimer(tag: Tag.leave.rawValue)
+            handle.arm(timer, milliseconds: 300)
+        }
+        return decision ?? (reason == .terminated ? .atOnce : .whenClientsHaveLeft(withinSeconds: 60))
+    }
+
+    mutating func willExit() { log.info("hook exit") }
+
+    // MARK: connections
+
+    mutating func clientArrived(_ client: Client, _ handle: inout Handle) -> Peer {
+        let attributes = client.passAttributes
+        log.info("hook arrived from \(client.peerAddress() ?? "here")")
+        if Self.has("greet") { handle[to: client.id].append("hello\n") }
+        return Peer(
+            attributes: attributes?.names.map { "\($0)=\(attributes?[$0] ?? "")" }.joined(separator: " ") ?? "none"
+        )
+    }
+
+    mutating func received(_ input: RawSpan, from client: ClientID, _ handle: inout Handle) -> Int {
+        guard let end = input.firstIndex(of: UInt8(ascii: "\n")) else {
+            if handle[client].asker != nil {
+                relay(input, from: client, &handle)
+                return input.byteCount
+            }
+            return 0
+        }
+        if handle[client].asker != nil {
+            relay(input.extracting(0..<end + 1), from: client, &handle)
+        } else {
+            answer(String(utf8: input.extracting(0..<end)), client, &handle)
+        }
+        return end + 1
+    }
+
+    /// What a connection of our own says goes to who asked for it.
+    private func relay(_ input: RawSpan, from connection: ClientID, _ handle: inout Handle) {
+        guard let asker = handle[connection].asker else { return }
+        handle[to: asker].append("got ")
+        handle[to: asker].append(input)
+    }
+
+    private mutating func answer(_ line: String, _ client: ClientID, _ handle: inout Handle) {
+        let words = line.split(separator: " ").map { String($0) }
+        let number = words.count > 1 ? Int(words[1]) ?? 0 : 0
+        let rest = words.dropFirst(2).joined(separator: " ")
+        switch words.first {
+        case "attributes": say(handle[client].attributes, client, &handle)
+        case "quit":
+            handle[to: client].append("bye\n")
+            handle.disconnectWhenSent(client)
+        case "abort": handle.disconnect(client)
+        case "later": later(number, client, rest, &handle)
+        case "forget": for (timer, _, _) in waiting { handle.cancel(timer) }
+        case "all": tellAll(line.dropFirst(4) + "\n", &handle)
+        case "tick":
+            let timer = handle.makeTimer(tag: Tag.tick.rawValue | client.number << 8)
+            handle[client].ticks = timer
+            handle.arm(timer, every: Int64(number))
+        case "stop": if let timer = handle[client].ticks.take() { handle.remove(timer) }
+        case "big":
+            handle[client].owed = number
+            pour(client, &handle)
+        case "flood": for _ in 0..<number { handle[to: client].append("0123456789abcdef\n") }
+        case "sends": say("\(sends(number, client, &handle))", client, &handle)
+        case "overfull": for _ in 0...handle[to: client].room { handle[to: client].append("0") }
+        case "half":
+            handle[to: client].append("half\n")
+            handle.finishOutput(client)
+        case "pause":
+            handle.pauseReading(client)
+            let timer = handle.makeTimer(tag: Tag.resume.rawValue | client.number << 8)
+            handle.arm(timer, milliseconds: Int64(number))
+        case "connect": connect(words, number, client, &handle)
+        case "pipe": watchPipe(client, &handle)
+        case "pid": say("\(getpid())", client, &handle)
+        case "clients": say("\(handle.clientCount)", client, &handle)
+        case "drain": say("drained \(handle.drain()) \(getpid())", client, &handle)
+        case "leave": handle.leave()
+        case "block": usleep(UInt32(number) * 1000)
+        case "fault": fault(words.last ?? "")
+        default: say(line, client, &handle)
+        }
+    }
+
+    private func say(_ text: String, _ client: ClientID, _ handle: inout Handle) {
+        handle[to: client].append(utf8: text)
+        handle[to: client].append("\n")
+    }
+
+    private func tellAll(_ text: Substring, _ handle: inout Handle) {
+        let bytes = Array(text.utf8)
+        var next = handle.client(after: nil)
+        while let client = next {
+            _ = handle.send(bytes.span.bytes, to: client)
+            next = handle.client(after: client)
+        }
+    }
+
+    private func sends(_ count: Int, _ client: ClientID, _ handle: inout Handle) -> String {
+        let bytes = [UInt8](repeating: UInt8(ascii: "s"), count: count)
+        return "\(handle.send(bytes.span.bytes, to: client))"
+    }
+
+    /// As much of a long reply as there is room for.
+    private func pour(_ client: ClientID, _ handle: inout Handle) {
+        let bytes = [UInt8](repeating: UInt8(ascii: "x"), count: 10_000)
+        while handle[client].owed > 0 {
+            let size = min(handle[client].owed, bytes.count)
+            let sent = handle.sendPart(bytes.span.bytes.extracting(0..<size), to: client)
+            handle[client].owed -= sent
+            if sent < size { return }
+        }
+        handle[to: client].append("\n")
+    }
+
+    mutating func hasRoom(_ client: ClientID, _ handle: inout Handle) {
+        if handle[client].owed > 0 { pour(client, &handle) }
+    }
+
+    mutating func inputEnded(_ client: ClientID, _ handle: inout Handle) {
+        log.info("hook input ended")
+        handle[client].ended = true
+        if let asker = handle[client].asker { say("ended", asker, &handle) }
+        if !Self.has("half-open") { handle.disconnectWhenSent(client) }
+    }
+
+    mutating func clientLeft(
+        _ client: ClientID,
+        _ state: consuming Peer,
+        _ reason: Departure,
+        _ handle: inout Handle
+    ) {
+        let words =
+            switch reason {
+            case .ended: "ended"
+            case .lost(let error): "lost: \(error.reason)"
+            case .timedOut: "timed out"
+            case .overrun: "overrun"
+            }
+        log.info("hook left \(words)")
+        if let timer = state.ticks { handle.remove(timer) }
+        if let asker = state.asker { say("gone \(words)", asker, &handle) }
+    }
+
+    // MARK: timers
+
+    private mutating func later(_ milliseconds: Int, _ client: ClientID, _ text: String, _ handle: inout Handle) {
+        let timer = handle.makeTimer(tag: Tag.later.rawValue)
+        handle.arm(timer, milliseconds: Int64(milliseconds))
+        waiting.append((timer, client, text))
+    }
+
+    mutating func timerFired(_ timer: TimerID, _ handle: inout Handle) {
+        let client = ClientID(number: timer.tag >> 8)
+        switch Tag(rawValue: timer.tag & 0xff) {
+        case .later:
+            guard let index = waiting.firstIndex(where: { $0.timer == timer }) else { return }
+            let (_, asker, text) = waiting.remove(at: index)
+            handle.remove(timer)
+            say(text, asker, &handle)
+        case .tick: handle[to: client].append("tick\n")
+        case .resume:
+            handle.remove(timer)
+            handle.resumeReading(client)
+        case .leave:
+            log.info("hook told to leave")
+            handle.leave()
+        case nil: log.error("a timer that nobody made")
+        }
+    }
+
+    // MARK: what is its own
+
+    /// `connect <milliseconds> <address> [<text to send at once>]`.
+    private func connect(_ words: [String], _ limit: Int, _ client: ClientID, _ handle: inout Handle) {
+        guard words.count > 2, let address = NetworkAddress(words[2]) else {
+            return say("bad address", client, &handle)
+        }
+        do throws(ServiceError) {
+            let connection = try handle.connect(to: address, within: Int64(limit), state: Peer(asker: client))
+            let text = Array(words.dropFirst(3).joined(separator: " ").utf8)
+            if !text.isEmpty { _ = handle.send(text.span.bytes, to: connection) }
+        } catch {
+            say("cannot: \(error.reason)", client, &handle)
+        }
+    }
+
+    mutating func connected(_ connection: ClientID, _ handle: inout Handle) {
+        if let asker = handle[connection].asker { say("connected", asker, &handle) }
+    }
+
+    mutating func connectFailed(
+        _ connection: ClientID,
+        _ state: consuming Peer,
+        _ failure: ConnectFailure,
+        _ handle: inout Handle
+    ) {
+        guard let asker = state.asker else { return }
+        switch failure {
+        case .timedOut: say("failed: timed out", asker, &handle)
+        case .refused(let error): say("failed: \(error.reason)", asker, &handle)
+        }
+    }
+
+    /// Writes into a pipe of its own once there is room, and reads what it wrote.
+    private mutating func watchPipe(_ client: ClientID, _ handle: inout Handle) {
+        var ends: [Int32] = [0, 0]
+        guard Glibc.pipe(&ends) == 0 else { return say("no pipe", client, &handle) }
+        pipe = ends
+        pipeAsker = client
+        do throws(ServiceError) {
+            _ = try handle.watch(ends[1], for: .writing, tag: 1)
+            _ = try handle.watch(ends[0], for: .reading, tag: 2)
+        } catch {
+            say("cannot watch: \(error.reason)", client, &handle)
+        }
+    }
+
+    mutating func descriptorReady(_ watch: DescriptorWatch, _ handle: inout Handle) {
+        guard let asker = pipeAsker else { return }
+        switch (watch.purpose, watch.tag) {
+        case (.writing, 1):
+            handle.pause(watch)
+            if watch.descriptor == pipe[1] { _ = write(watch.descriptor, "through the pipe\n", 17) }
+        case (.reading, 2):
+            var bytes = [UInt8](repeating: 0, count: 64)
+            let count = read(watch.descriptor, &bytes, bytes.count)
+            handle[to: asker].append(bytes.span.bytes.extracting(0..<max(count, 0)))
+            handle.remove(watch)
+        default: log.error("a descriptor that nobody watches")
+        }
+    }
+
+    /// The next such call fails.
+    private func fault(_ name: String) {
+        #if DEBUG
+        switch name {
+        case "epoll": FaultPlan.fail(.epollControl, with: .noMemory)
+        case "socket": FaultPlan.fail(.socket, with: .tooManyOpenFiles)
+        case "connect": FaultPlan.fail(.connect, with: .resourceTemporarilyUnavailable)
+        case "fork": FaultPlan.fail(.fork, with: .noMemory)
+        default: break
+        }
+        #endif
+    }
+}
