@@ -151,6 +151,12 @@ var skeletons: [Target] {
             dependencies: ["Diagnostics", "MasterConfig", "ServerSkeleton"],
             swiftSettings: settings
         ),
+        .target(name: "PolicyDecisions", dependencies: ["FixedMemory"], swiftSettings: settings),
+        .target(
+            name: "PolicyJournal",
+            dependencies: ["FixedMemory", "PolicyDecisions", "SystemCalls"],
+            swiftSettings: settings
+        ),
         .executableTarget(name: "echo", dependencies: ["ServerSkeleton"], swiftSettings: settings),
         .executableTarget(
             name: "exporter",
@@ -277,6 +283,8 @@ var tests: [Target] {
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),
+        test("PolicyDecisionsTests", ["FixedMemory", "PolicyDecisions"]),
+        test("PolicyJournalTests", ["PolicyDecisions", "PolicyJournal", "SystemCalls", "TestSupport"]),
         test("ProxyHeaderTests", ["ProxyHeader"]),
         test("RelayPolicyTests", ["RelayPolicy"]),
         test(
@@ -295,7 +303,10 @@ var tests: [Target] {
         ),
         test(
             "InteropTests",
-            ["TestSupport", "wire-probe", "master", "anvil", "postlogd", "echo", "masterctl", "bench-accept"],
+            [
+                "TestSupport", "wire-probe", "master", "anvil", "postlogd", "echo", "masterctl",
+                "bench-accept",
+            ],
             exclude: ["System"]
         ),
     ]

@@ -66,6 +66,20 @@ int cposix_facts_of_path(const char *_Nonnull path, int follow, struct cposix_fi
     copy_facts(&st, facts);
     return 0;
 }
+int cposix_open_in(int directory, const char *_Nonnull name, int flags, uint32_t mode) {
+    CPOSIX_VALUE(int, openat(directory, name, flags | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, mode));
+}
+int cposix_facts_in(int directory, const char *_Nonnull name, struct cposix_file_facts *_Nonnull facts) {
+    struct stat st;
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+        return -errno;
+    copy_facts(&st, facts);
+    return 0;
+}
+int cposix_rename_in(int directory, const char *_Nonnull from, const char *_Nonnull to) {
+    return CPOSIX_RESULT(renameat(directory, from, directory, to));
+}
+int cposix_unlink_in(int directory, const char *_Nonnull name) { return CPOSIX_RESULT(unlinkat(directory, name, 0)); }
 int cposix_flock(int fd, int operation) { return CPOSIX_RESULT(flock(fd, operation)); }
 int cposix_rename(const char *_Nonnull from, const char *_Nonnull to) { return CPOSIX_RESULT(rename(from, to)); }
 int cposix_unlink(const char *_Nonnull path) { return CPOSIX_RESULT(unlink(path)); }
@@ -83,6 +97,10 @@ int cposix_seek(int fd, int64_t offset) { return lseek(fd, offset, SEEK_SET) == 
 long cposix_read_at(int fd, void *_Nonnull buffer, size_t size, int64_t offset) {
     CPOSIX_VALUE(long, pread(fd, buffer, size, offset));
 }
+long cposix_write_at(int fd, const void *_Nonnull buffer, size_t size, int64_t offset) {
+    CPOSIX_VALUE(long, pwrite(fd, buffer, size, offset));
+}
+int cposix_synchronize(int fd, int data_only) { return CPOSIX_RESULT(data_only ? fdatasync(fd) : fsync(fd)); }
 int cposix_allocate_file(int fd, int64_t size) { return -posix_fallocate(fd, 0, size); }
 
 int cposix_pipe(int *_Nonnull pair, int flags) { return CPOSIX_RESULT(pipe2(pair, flags)); }

@@ -27,6 +27,7 @@ extension Errno {
     package static var invalidArgument: Errno { Errno(rawValue: EINVAL) }
     package static var tooManyOpenFilesInSystem: Errno { Errno(rawValue: ENFILE) }
     package static var tooManyOpenFiles: Errno { Errno(rawValue: EMFILE) }
+    package static var tooManySymbolicLinks: Errno { Errno(rawValue: ELOOP) }
     package static var noSpace: Errno { Errno(rawValue: ENOSPC) }
     package static var brokenPipe: Errno { Errno(rawValue: EPIPE) }
     package static var resourceTemporarilyUnavailable: Errno { Errno(rawValue: EAGAIN) }

@@ -18,7 +18,7 @@ package struct FileFacts: Equatable, Sendable {
     package let group: UInt32
     package let modifiedSeconds: Int64
 
-    fileprivate init(_ facts: cposix_file_facts) {
+    init(_ facts: cposix_file_facts) {
         device = facts.device
         inode = facts.inode
         links = facts.links
@@ -59,6 +59,7 @@ package struct OpenFlags: OptionSet, Sendable {
     package static let nonBlocking = OpenFlags(rawValue: O_NONBLOCK)
     /// Fails with ELOOP when the last part of the path is a symbolic link.
     package static let noFollow = OpenFlags(rawValue: O_NOFOLLOW)
+    package static let directory = OpenFlags(rawValue: O_DIRECTORY)
 }
 
 /// open(2).

@@ -41,6 +41,7 @@ package enum SystemCall: String, Sendable {
     case recvmmsg, recvmsg, rename, send, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit, setsid
     case setsockopt, setuid, shutdown, sigaction, sigprocmask, sockDiag = "sock_diag", socket, socketpair
     case readlink, spawn = "fork and exec", stat, tcsetattr, unlink, waitpid, write, writev
+    case openat, fstatat, renameat, unlinkat, pwrite, fdatasync, fsync
     case timerfdCreate = "timerfd_create", timerfdSettime = "timerfd_settime"
 }
 

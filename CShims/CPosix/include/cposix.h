@@ -53,6 +53,12 @@ struct cposix_file_facts {
 };
 int cposix_facts_of_descriptor(int fd, struct cposix_file_facts *_Nonnull facts);
 int cposix_facts_of_path(const char *_Nonnull path, int follow, struct cposix_file_facts *_Nonnull facts);
+// The same by names in an open directory, which may be out of reach by now (openat(2) and its like). The last part of a
+// name is never a symbolic link that is followed.
+int cposix_open_in(int directory, const char *_Nonnull name, int flags, uint32_t mode);
+int cposix_facts_in(int directory, const char *_Nonnull name, struct cposix_file_facts *_Nonnull facts);
+int cposix_rename_in(int directory, const char *_Nonnull from, const char *_Nonnull to);
+int cposix_unlink_in(int directory, const char *_Nonnull name);
 int cposix_flock(int fd, int operation);
 int cposix_rename(const char *_Nonnull from, const char *_Nonnull to);
 int cposix_unlink(const char *_Nonnull path);
@@ -67,6 +73,9 @@ int cposix_chroot(const char *_Nonnull path);
 int cposix_access(const char *_Nonnull path, int mode);
 int cposix_seek(int fd, int64_t offset);
 long cposix_read_at(int fd, void *_Nonnull buffer, size_t size, int64_t offset);
+long cposix_write_at(int fd, const void *_Nonnull buffer, size_t size, int64_t offset);
+/// fdatasync(2), or fsync(2) for a directory.
+int cposix_synchronize(int fd, int data_only);
 /// posix_fallocate(3) from the start of the file.
 int cposix_allocate_file(int fd, int64_t size);
 

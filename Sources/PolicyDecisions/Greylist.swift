@@ -1,0 +1,173 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: greylisting
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import FixedMemory
+
+/// How greylisting is done. Times are seconds.
+package struct GreylistRules: Equatable, Sendable {
+    /// How long a triplet has to wait that is seen for the first time.
+    package var delay: Int
+    /// How long after its first attempt it may come back; later, it begins anew.
+    package var retryWindow: Int
+    /// How long a triplet that has passed, or a network that is known, is remembered without being seen.
+    package var lifetime: Int
+    /// Triplets of a network that have to pass before all of its mail does; 0: never.
+    package var autoAllowAfter: Int
+
+    package init(delay: Int, retryWindow: Int, lifetime: Int, autoAllowAfter: Int) {
+        self.delay = delay
+        self.retryWindow = retryWindow
+        self.lifetime = lifetime
+        self.autoAllowAfter = autoAllowAfter
+    }
+
+    static let none = GreylistRules(delay: 0, retryWindow: 0, lifetime: 0, autoAllowAfter: 0)
+}
+
+/// Remembers triplets of client network, sender and recipient, and networks whose triplets have passed.
+///
+///     entry     because                        time           leads to
+///     --------  -----------------------------  -------------  -----------------------------------------
+///     pending   a triplet was seen             first attempt  passed, when it comes back in time;
+///                                                             pending anew, when it is too late
+///     passed    it came back in time           last seen      forgotten after `lifetime`
+///     network   triplets of it have passed     last seen      lets all of its triplets pass, once `count` is
+///                                                             `autoAllowAfter`
+///
+/// A full table forgets the oldest pending triplet first: senders that never come back cost those that do nothing. A
+/// quarter of the table is kept for each kind, though, so that a table full of old friends lets strangers in.
+struct Greylist: ~Copyable {
+    enum Kind: Int { case pending, passed, network }
+
+    /// Entries that one decision forgets because their time is over, at most.
+    private static let expiriesAtOnce = 4
+    /// A time of last seen that is no older than this part of `lifetime` is good enough: most mail changes nothing.
+    private static let precision = 64
+
+    let rules: GreylistRules
+    var table: AgedTable
+    /// Entries that were forgotten before their time.
+    private(set) var evictions = 0
+
+    init(_ rules: GreylistRules, capacity: Int) {
+        self.rules = rules
+        table = AgedTable(capacity: capacity)
+    }
+
+    /// How many seconds the triplet has to wait; 0: it passes.
+    mutating func check(_ triplet: UInt64, of network: UInt64, now: UInt32, _ changes: inout StateChanges) -> Int {
+        expire(now: now)
+        if rules.autoAllowAfter > 0 {
+            let slot = table.find(network)
+            if slot != 0, Int(table[slot].count) >= rules.autoAllowAfter, !isOver(slot, now) {
+                touch(slot, now, &changes)
+                return 0
+            }
+        }
+        let slot = table.find(triplet)
+        if slot == 0 {
+            makeRoom()
+            record(table.insert(triplet, queue: Kind.pending.rawValue, time: now), &changes)
+            return rules.delay
+        }
+        if isOver(slot, now) { return begin(slot, now, &changes) }
+        if table[slot].queue == UInt8(Kind.passed.rawValue) {
+            touch(slot, now, &changes)
+            return 0
+        }
+        let waited = elapsed(table[slot].time, now)
+        if waited < rules.delay { return rules.delay - waited }
+        renew(slot, .passed, now, count: 1, &changes)
+        if rules.autoAllowAfter > 0 { countPass(of: network, now, &changes) }
+        return 0
+    }
+
+    /// Its time is over: as if it had never been seen.
+    private mutating func begin(_ slot: AgedTable.Slot, _ now: UInt32, _ changes: inout StateChanges) -> Int {
+        table.renew(slot, queue: Kind.pending.rawValue, value: 0, time: now, count: 0)
+        record(slot, &changes)
+        return rules.delay
+    }
+
+    private mutating func countPass(of network: UInt64, _ now: UInt32, _ changes: inout StateChanges) {
+        var slot = table.find(network)
+        if slot == 0 {
+            makeRoom()
+            slot = table.insert(network, queue: Kind.network.rawValue, time: now, count: 1)
+            return record(slot, &changes)
+        }
+        let count = isOver(slot, now) ? 0 : table[slot].count
+        renew(slot, .network, now, count: count == .max ? .max : count + 1, &changes)
+    }
+
+    // MARK: time
+
+    /// A clock that was set back is taken for one that stood still.
+    private func elapsed(_ time: UInt32, _ now: UInt32) -> Int { now > time ? Int(now - time) : 0 }
+
+    private func isOver(_ slot: AgedTable.Slot, _ now: UInt32) -> Bool {
+        let isPending = table[slot].queue == UInt8(Kind.pending.rawValue)
+        return elapsed(table[slot].time, now) > (isPending ? rules.retryWindow : rules.lifetime)
+    }
+
+    private mutating func touch(_ slot: AgedTable.Slot, _ now: UInt32, _ changes: inout StateChanges) {
+        guard elapsed(table[slot].time, now) > rules.lifetime / Self.precision else { return }
+        let kind = Kind(rawValue: Int(table[slot].queue)) ?? .passed
+        renew(slot, kind, now, count: table[slot].count, &changes)
+    }
+
+    private mutating func renew(
+        _ slot: AgedTable.Slot,
+        _ kind: Kind,
+        _ now: UInt32,
+        count: UInt16,
+        _ changes: inout StateChanges
+    ) {
+        table.renew(slot, queue: kind.rawValue, value: 0, time: now, count: count)
+        record(slot, &changes)
+    }
+
+    private func record(_ slot: AgedTable.Slot, _ changes: inout StateChanges) {
+        changes.append(StateRecord(.greylist, table[slot]))
+    }
+
+    // MARK: room
+
+    /// Forgets some of what is over, the oldest of each kind.
+    private mutating func expire(now: UInt32) {
+        for kind in 0..<AgedTable.queues {
+            for _ in 0..<Self.expiriesAtOnce {
+                let slot = table.oldest(ofQueue: kind)
+                guard slot != 0, isOver(slot, now) else { break }
+                table.remove(slot)
+            }
+        }
+    }
+
+    private mutating func makeRoom() {
+        guard table.isFull else { return }
+        let share = table.capacity / 4
+        // Three kinds in four quarters: one of them has more than its own, and is not empty.
+        var kind = Kind.pending.rawValue
+        while table.count(ofQueue: kind) <= share { kind += 1 }
+        table.remove(table.oldest(ofQueue: kind))
+        evictions += 1
+    }
+
+    // MARK: saved state
+
+    /// Puts a saved entry in as the youngest of its kind; one from the future counts as seen now.
+    mutating func restore(_ saved: StateRecord, now: UInt32) {
+        guard Int(saved.queue) < AgedTable.queues else { return }
+        let time = min(saved.time, now)
+        var slot = table.find(saved.key)
+        if slot == 0 {
+            makeRoom()
+            slot = table.insert(saved.key, queue: Int(saved.queue), time: time)
+        }
+        table.renew(slot, queue: Int(saved.queue), value: 0, time: time, count: saved.count)
+        if isOver(slot, now) { table.remove(slot) }
+    }
+}

@@ -1,0 +1,96 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of the table
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Testing
+
+@testable import PolicyDecisions
+
+/// The same, slowly.
+private struct Model {
+    struct Entry: Equatable { var key, value: UInt64, time: UInt32, count: UInt16 }
+    var queues: [[Entry]] = [[], [], []]
+
+    func place(_ key: UInt64) -> (Int, Int)? {
+        for queue in queues.indices {
+            if let index = queues[queue].firstIndex(where: { $0.key == key }) { return (queue, index) }
+        }
+        return nil
+    }
+}
+
+struct AgedTableTests {
+    private func expectSame(_ table: borrowing AgedTable, _ model: Model, _ keys: Range<UInt64>) {
+        var count = 0
+        for queue in 0..<AgedTable.queues {
+            var found: [Model.Entry] = []
+            var slot = table.oldest(ofQueue: queue)
+            while slot != 0 {
+                let entry = table[slot]
+                found.append(Model.Entry(key: entry.key, value: entry.value, time: entry.time, count: entry.count))
+                slot = table.next(after: slot)
+            }
+            #expect(found == model.queues[queue])
+            #expect(table.count(ofQueue: queue) == found.count)
+            count += found.count
+        }
+        #expect(table.count == count)
+        for key in keys {
+            let slot = table.find(key)
+            #expect((slot != 0) == (model.place(key) != nil))
+            if slot != 0 { #expect(table[slot].key == key) }
+        }
+    }
+
+    @Test("it does what a slow one does, full and empty, with hashes that collide", arguments: [1, 2, 7, 40])
+    func model(_ capacity: Int) {
+        var table = AgedTable(capacity: capacity)
+        var model = Model()
+        var random = Numbers(seed: UInt64(capacity))
+        // Few home places: all chains run into each other.
+        let keys: Range<UInt64> = 0..<UInt64(3 * capacity)
+        for step in 0..<3000 {
+            let key = keys.lowerBound + random.next() % UInt64(keys.count)
+            let queue = Int(random.next() % 3)
+            let value = random.next()
+            let slot = table.find(key)
+            switch (random.next() % 3, slot) {
+            case (_, 0):
+                if table.isFull {
+                    var victim = 0
+                    while table.count(ofQueue: victim) == 0 { victim += 1 }
+                    table.remove(table.oldest(ofQueue: victim))
+                    model.queues[victim].removeFirst()
+                }
+                table.insert(key, queue: queue, value: value, time: UInt32(step), count: 3)
+                model.queues[queue].append(Model.Entry(key: key, value: value, time: UInt32(step), count: 3))
+            case (0, _):
+                table.remove(slot)
+                if let (queue, index) = model.place(key) { model.queues[queue].remove(at: index) }
+            case (1, _):
+                table.setValue(slot, value)
+                if let (queue, index) = model.place(key) { model.queues[queue][index].value = value }
+            default:
+                table.renew(slot, queue: queue, value: value, time: UInt32(step), count: 9)
+                if let (queue, index) = model.place(key) { model.queues[queue].remove(at: index) }
+                model.queues[queue].append(Model.Entry(key: key, value: value, time: UInt32(step), count: 9))
+            }
+            if step % 50 == 0 || step > 2950 { expectSame(table, model, keys) }
+        }
+    }
+}
+
+/// Numbers that are the same in every run.
+struct Numbers: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed &* 0x9e37_79b9_7f4a_7c15 &+ 1 }
+
+    mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state
+    }
+}
