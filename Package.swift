@@ -34,6 +34,7 @@ let package = Package(
         .executable(name: "postlogd", targets: ["postlogd"]),
         .executable(name: "echo", targets: ["echo"]),
         .executable(name: "exporter", targets: ["exporter"]),
+        .executable(name: "policyd", targets: ["policyd"]),
         .executable(name: "masterctl", targets: ["masterctl"]),
         .executable(name: "bench-accept", targets: ["bench-accept"]),
     ],
@@ -155,6 +156,11 @@ var skeletons: [Target] {
         .target(
             name: "PolicyJournal",
             dependencies: ["FixedMemory", "PolicyDecisions", "SystemCalls"],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "policyd",
+            dependencies: ["MasterConfig", "PolicyDecisions", "PolicyJournal", "ServerSkeleton", "SystemCalls"],
             swiftSettings: settings
         ),
         .executableTarget(name: "echo", dependencies: ["ServerSkeleton"], swiftSettings: settings),
@@ -279,7 +285,7 @@ var tests: [Target] {
             [
                 "ByteText", "CSpawn", "ConfigLoading", "Diagnostics", "MasterProtocol", "ServerSkeleton",
                 "ServiceLogging", "StatusPage", "SystemCalls", "TestSupport", "WorkerPage", "exporter", "test-service",
-                "echo", "anvil", "postlogd", "http-answer", logging,
+                "echo", "anvil", "policyd", "postlogd", "http-answer", logging,
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),
@@ -304,7 +310,7 @@ var tests: [Target] {
         test(
             "InteropTests",
             [
-                "TestSupport", "wire-probe", "master", "anvil", "postlogd", "echo", "masterctl",
+                "TestSupport", "wire-probe", "master", "anvil", "policyd", "postlogd", "echo", "masterctl",
                 "bench-accept",
             ],
             exclude: ["System"]

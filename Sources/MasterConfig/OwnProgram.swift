@@ -31,6 +31,7 @@ struct OwnProgram {
             isSolitary: false,
             parameters: [ParameterTable.exporterTimeout, ParameterTable.exporterClientLimit]
         ),
+        "policyd": OwnProgram(skeleton: .stream, isSolitary: true, parameters: PolicydParameters.all),
     ]
 
     /// - Parameter command: as master.cf has it. A path leads to a program of somebody else.

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import MasterConfig
+package import MasterConfig
 
 /// A parameter of main.cf, whatever its type: something to list in `Service.parameters`.
 public protocol ServiceParameter: Sendable {
@@ -20,7 +20,8 @@ public struct Parameter<Value: Sendable>: ServiceParameter {
     public let name: String
     private let read: @Sendable (inout MainDictionary, inout [ConfigProblem]) -> Value
 
-    init<P: ConfigParameter>(_ parameter: P) where P.Value == Value {
+    /// One that is declared where `master` sees it, too.
+    package init<P: ConfigParameter>(_ parameter: P) where P.Value == Value {
         name = parameter.name
         read = { dictionary, problems in dictionary.value(of: parameter, problems: &problems) }
     }
