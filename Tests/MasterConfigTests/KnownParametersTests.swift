@@ -106,6 +106,7 @@ import Testing
             h inet n - n - - echo -o daemon_timeout=1y -o ipc_timeout=
             i unix n - n - - /usr/bin/echo argument
             j unix n - n - - mine -o in_flow_delay=11 -o mine_limit=x
+            k unix - - n - 2 policyd -o policyd_greylist_delay=0s
 
             """
         var parsed = dictionary(main)
@@ -125,6 +126,8 @@ import Testing
                     "warning: /c/master.cf, line 8: service h: parameter ipc_timeout: bad time value or unit: ",
                     "warning: /c/master.cf, line 8: service h: parameter daemon_timeout: bad time value or unit: 1y",
                     "warning: /c/master.cf, line 10: service j: invalid in_flow_delay: 11 (max 10)",
+                    "warning: /c/master.cf, line 11: service k: policyd requires a process limit of 1",
+                    "warning: /c/master.cf, line 11: service k: invalid policyd_greylist_delay: 0 (min 1)",
                 ].map { $0 + end }
         )
         #expect(problems.allSatisfy { $0.cure != nil })

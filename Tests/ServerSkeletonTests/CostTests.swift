@@ -95,6 +95,40 @@ struct CostTests {
         #expect(after == before)
     }
 
+    @Test("questions to policyd allocate nothing, whatever they are answered and however much is saved")
+    func questions() throws {
+        let room = try TemporaryDirectory("qm-policyd")
+        let settings = [
+            "policyd_state_file=\(room.file("state"))", "policyd_greylist_delay=1h", "policyd_greylist_auto_allow=3",
+            "policyd_client_message_limit=1000000", "policyd_sender_recipient_limit=2",
+            "policyd_client_allow_list=\(try room.write("203.0.113.0/24\nmail.example.com\n", to: "clients"))",
+            "policyd_sender_allow_list=\(try room.write("friend@example.com\n.example.net\n", to: "senders"))",
+            "policyd_list_check_interval=1h", "policyd_rate_table_size=1000", "policyd_greylist_table_size=1000",
+        ]
+        let scene = try Scene("policyd", ["-t", "unix", "-l"] + settings.flatMap { ["-o", $0] })
+        let client = try scene.room.connect()
+        var answers: Set<String> = []
+        func ask(_ count: Int) throws {
+            for index in 0..<count {
+                let kind = index % 4
+                let changes = [
+                    "client_address": kind == 0 ? "203.0.113.9" : "2001:db8::\(index % 7)",
+                    "sasl_username": kind == 1 ? "joe" : "", "instance": "\(count).\(index)",
+                    "client_name": "host\(index).example.org", "protocol_state": kind == 2 ? "END-OF-MESSAGE" : "RCPT",
+                ]
+                let action = try PolicydProcessTests.ask(client, "\(index % 1500)@example.com", changes)
+                answers.insert(String((action ?? "none").prefix(25)))
+                if index % 50 == 0 { try scene.drain() }
+            }
+        }
+        try ask(2000)
+        let before = try scene.allocations()
+        try ask(6000)
+        let after = try scene.allocations()
+        #expect(after == before)
+        #expect(answers == ["DUNNO", "defer_if_permit 4.2.0 Gre", "defer_if_permit 4.7.1 Too"])
+    }
+
     @Test("a passed connection allocates nothing, nor do the pieces that its attributes come in")
     func passedConnections() throws {
         let scene = try Scene("echo", ["-t", "pass", "-m", "1000000"])
@@ -179,5 +213,5 @@ private func sizeOfFile(_ path: String) -> Int {
 private var releaseDirectory: String { BuiltProducts.directory + "/../release" }
 
 private var hasReleaseBuild: Bool {
-    ["echo", "anvil", "postlogd"].allSatisfy { access("\(releaseDirectory)/\($0)", X_OK) == 0 }
+    ["echo", "anvil", "policyd", "postlogd"].allSatisfy { access("\(releaseDirectory)/\($0)", X_OK) == 0 }
 }

@@ -79,6 +79,12 @@ struct StartTests {
         ),
         Refusal("exporter", ["-t", "inet"], "invalid exporter_timeout: 0 (min 1)", [], "exporter_timeout = 0"),
         Refusal("exporter", ["-t", "inet", "extra"], "fatal: unexpected command-line argument: extra"),
+        Refusal("policyd", ["-t", "unix"], "fatal: service policyd requires a process limit of 1"),
+        Refusal(
+            "policyd",
+            ["-t", "unix", "-l", "-o", "policyd_greylist_delay=0"],
+            "fatal: invalid policyd_greylist_delay: 0 (min 1)"
+        ),
         Refusal("postlogd", ["-t", "unix-dgram"], "fatal: service postlogd requires a process limit of 1"),
         Refusal(
             "postlogd",
