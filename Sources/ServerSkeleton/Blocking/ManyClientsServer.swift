@@ -71,6 +71,7 @@ struct ManyClientsServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
         service.serve(&client)
         core.life.count(&client)
         core.life.countTime(since: start)
+        core.answered(id)
         if client.isOver { leave(id) }
     }
 

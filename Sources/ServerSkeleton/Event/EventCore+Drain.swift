@@ -37,6 +37,8 @@ extension EventCore {
 
     /// After the last look at the endpoints.
     @usableFromInline mutating func tryToDrainAgain() {
+        // The next master's clients would wait here in vain.
+        if case .finishing(.masterGone) = life.stage, leaving.isReplaced == false { life.abandonListeners() }
         guard leaving.wantsToDrain, isFinishing else { return }
         // Nobody is left: the end is near anyway.
         if !hasClients, leaving.until == .clientsHaveLeft { return }

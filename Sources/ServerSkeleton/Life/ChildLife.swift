@@ -32,7 +32,7 @@ import WorkerPage
 ///     looking         no          as before       a client was there: last clients (used up), serving (idle)
 ///                                                 no client was there, or no descriptors: leaving
 ///     last clients    no          TAKEN           the last client left: leaving
-///     finishing       no          TAKEN           the last client left, or the time for it is over: leaving
+///     finishing       no          TAKEN           nothing is left to finish, or the time is over: leaving
 ///     leaving         no          AVAIL           the process ends with this turn; or, where the service asks for time
 ///                                                 to finish (event services): finishing
 ///
@@ -228,7 +228,8 @@ struct ChildLife: ~Copyable {
         case .tryAgain: resume()
         case .look: lookNow()
         case .client, .sender, .clientLimit, .inFlowDelay: preconditionFailure("a token of a connection")
-        case .connectLimit, .serviceTimer, .serviceDescriptor, .masterLook, .finishLimit:
+        case .finishLimit: preconditionFailure("a token of a server with many connections")
+        case .connectLimit, .serviceTimer, .serviceDescriptor, .masterLook:
             preconditionFailure("a token of an event server")
         }
     }
@@ -300,6 +301,16 @@ struct ChildLife: ~Copyable {
         stage = .finishing(reason)
         status.becomeBusy()
         ignoreMaster()
+    }
+
+    /// Gives the endpoints up for good: a socket that is open here, and from which nobody accepts, would keep clients
+    /// that could go elsewhere.
+    mutating func abandonListeners() {
+        do throws(SystemError) {
+            try listeners.abandon(&loop)
+        } catch {
+            log.verbose(1, "close endpoints: \(error.reason)")
+        }
     }
 
     /// The channel says nothing new any more, and would say so each turn.

@@ -13,7 +13,7 @@ struct Listeners: ~Copyable {
     /// Whether we are woken.
     enum Registration { case on, off }
 
-    private let numbers: [DescriptorNumber]
+    private var numbers: [DescriptorNumber]
     private let interest: Interest
     /// How much is accepted in one turn at most, so that everything else gets its turn, too.
     private let batch: Int
@@ -58,6 +58,20 @@ struct Listeners: ~Copyable {
         for watch in watches { loop.stop(watch) }
         ready.removeAll(keepingCapacity: true)
         registration = .off
+    }
+
+    /// There are none any more, for this process. Their numbers stay taken: what is opened next has another one.
+    mutating func abandon(_ loop: inout EventLoop) throws(SystemError) {
+        for watch in watches { loop.remove(watch) }
+        watches.removeAll()
+        ready.removeAll(keepingCapacity: true)
+        registration = .off
+        let abandoned = numbers
+        numbers.removeAll()
+        for number in abandoned {
+            try DescriptorNumber.standardInput.copy(onto: number)
+            try number.setCloseOnExec(true)
+        }
     }
 
     // MARK: one after the other

@@ -27,7 +27,7 @@ enum SkeletonEvent: UInt32 {
     /// SIGTERM, where it does not end the process at once.
     case terminate
 
-    // Of a server with many connections: `StreamCore`.
+    // Of a server with many connections: `StreamCore` and `EventCore`.
 
     /// A client sent something, or has room for its replies.
     case client
@@ -37,6 +37,8 @@ enum SkeletonEvent: UInt32 {
     case clientLimit
     /// A client has waited for its in-flow delay.
     case inFlowDelay
+    /// The time to finish is over.
+    case finishLimit
 
     // Of an event server: `EventCore`.
 
@@ -48,8 +50,6 @@ enum SkeletonEvent: UInt32 {
     case serviceDescriptor
     /// Time to look whether master is gone, or has replaced this process.
     case masterLook
-    /// The time to finish is over.
-    case finishLimit
 }
 
 extension EventToken {

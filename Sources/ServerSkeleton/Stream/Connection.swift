@@ -20,6 +20,8 @@ struct Connection: ~Copyable {
     var unsentOffset = 0
     /// To be disconnected once everything is sent.
     var closesWhenSent = false
+    /// Whether the client has asked something before, and has its answer or what waits of it.
+    var isAnswered = false
     /// Since when we wait for this client; nil when it owes us nothing.
     var waitingSince: LoopTime?
 

@@ -102,15 +102,20 @@ extension StreamCore {
         keeping input: borrowing InputBuffer,
         from done: Int
     ) -> Settled {
-        settle(id, &reply, keeping: input.bytes(from: min(done, input.count)))
+        settle(id, &reply, keeping: input.bytes(from: min(done, input.count)), hasAsked: done > 0)
     }
 
     /// The same after a greeting: there was no input.
     @usableFromInline mutating func settle(_ id: ClientID, _ reply: inout Reply) -> Settled {
-        settle(id, &reply, keeping: RawSpan())
+        settle(id, &reply, keeping: RawSpan(), hasAsked: false)
     }
 
-    private mutating func settle(_ id: ClientID, _ reply: inout Reply, keeping rest: RawSpan) -> Settled {
+    private mutating func settle(
+        _ id: ClientID,
+        _ reply: inout Reply,
+        keeping rest: RawSpan,
+        hasAsked: Bool
+    ) -> Settled {
         let isOverfull = reply.isOverfull
         let mustDisconnect = reply.mustDisconnect
         let delivery = send(&reply, to: id)
@@ -122,8 +127,11 @@ extension StreamCore {
         switch delivery {
         case .unknown: return .stays
         case .failed: return .leaves
-        case .sent: return mustDisconnect ? .leaves : keepRest(rest, of: id.slot)
+        case .sent:
+            if hasAsked { connections[id.slot].isAnswered = true }
+            return mustDisconnect ? .leaves : keepRest(rest, of: id.slot)
         case .kept:
+            if hasAsked { connections[id.slot].isAnswered = true }
             if mustDisconnect { connections[id.slot].closesWhenSent = true } else { keep(id.slot, rest) }
             waitForRoom(id.slot)
             return .stays

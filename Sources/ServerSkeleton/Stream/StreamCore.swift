@@ -52,6 +52,8 @@ import WorkerPage
     var doomed: [ClientID] = []
     /// Clients that the kernel had no memory to watch; see StreamCore+Shortage.swift.
     var unwatched: [SlotID] = []
+    /// Whether those in the middle of something had their time; see StreamCore+Finishing.swift.
+    var isFinishingOver = false
     /// Of the client that is about to be greeted.
     private var attributes: PassAttributes?
 
@@ -87,7 +89,7 @@ import WorkerPage
     @usableFromInline var time: ServiceTime { life.time }
     @usableFromInline var mayAccept: Bool { life.mayAccept }
 
-    private var hasClients: Bool { connections.count > 0 || passed.count > 0 }
+    var hasClients: Bool { connections.count > 0 || passed.count > 0 }
 
     // MARK: the loop
 
@@ -96,8 +98,6 @@ import WorkerPage
     }
 
     @usableFromInline mutating func start() { life.start() }
-
-    @usableFromInline mutating func nextStep() -> LifeStep { life.nextStep(hasClients: hasClients) }
 
     /// After a crowd we look first whether more of it waits: until none does, we are busy, and master hears nothing.
     @usableFromInline mutating func wait(atMost seconds: Int?) {
@@ -137,7 +137,8 @@ import WorkerPage
         case .inFlowDelay: endDelays()
         case .tryAgain: tryAgain()
         case .master, .statusRoom, .listener, .idleLimit, .retirement, .look, .terminate: life.handle(token)
-        case .connectLimit, .serviceTimer, .serviceDescriptor, .masterLook, .finishLimit:
+        case .finishLimit: finishLimitReached()
+        case .connectLimit, .serviceTimer, .serviceDescriptor, .masterLook:
             preconditionFailure("a token of an event server")
         }
         return nil
