@@ -28,6 +28,7 @@ let package = Package(
     name: "quartermaster",
     products: [
         .library(name: "ServerSkeleton", targets: ["ServerSkeleton"]),
+        .library(name: "AsyncServices", targets: ["AsyncServices"]),
         .library(name: "ServiceLogging", targets: ["ServiceLogging"]),
         .executable(name: "master", targets: ["master"]),
         .executable(name: "anvil", targets: ["anvil"]),
@@ -141,6 +142,11 @@ var skeletons: [Target] {
             ],
             swiftSettings: spanSettings
         ),
+        .target(
+            name: "AsyncServices",
+            dependencies: ["FixedMemory", "ServerSkeleton", "SystemCalls"],
+            swiftSettings: spanSettings
+        ),
         .target(name: "ServiceLogging", dependencies: ["ServerSkeleton", logging], swiftSettings: settings),
         .target(name: "HTTPRequests", dependencies: ["ServerSkeleton"], swiftSettings: settings),
         .target(name: "ProxyHeader", dependencies: ["FixedMemory"], swiftSettings: spanSettings),
@@ -207,7 +213,19 @@ var loadGeneration: [Target] {
             path: "Benchmarks/bench-accept",
             swiftSettings: settings
         ),
-        // Only to be measured: a worker that answers over HTTP, beside servers that do nothing else.
+        // Only to be measured: workers beside servers that do nothing else.
+        .executableTarget(
+            name: "event-echo",
+            dependencies: ["ServerSkeleton"],
+            path: "Benchmarks/event-echo",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "async-echo",
+            dependencies: ["AsyncServices", "ServerSkeleton"],
+            path: "Benchmarks/async-echo",
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "http-answer",
             dependencies: ["HTTPRequests", "ServerSkeleton"],
@@ -258,7 +276,14 @@ var tests: [Target] {
             path: "Tests/TestService",
             swiftSettings: testSettings
         ),
+        .executableTarget(
+            name: "test-async-service",
+            dependencies: ["AsyncServices", "ServerSkeleton"],
+            path: "Tests/TestAsyncService",
+            swiftSettings: testSettings
+        ),
         test("FixedMemoryTests", ["FixedMemory"]),
+        test("AsyncServicesTests", ["AsyncServices"]),
         test("SystemCallsTests", ["SystemCalls", "TestSupport"]),
         test("EventsTests", ["Events", "FixedMemory", "SystemCalls"]),
         test("DiagnosticsTests", ["Diagnostics", "SystemCalls", "TestSupport"]),
@@ -285,6 +310,7 @@ var tests: [Target] {
             [
                 "ByteText", "CSpawn", "ConfigLoading", "Diagnostics", "MasterProtocol", "ServerSkeleton",
                 "ServiceLogging", "StatusPage", "SystemCalls", "TestSupport", "WorkerPage", "exporter", "test-service",
+                "test-async-service",
                 "echo", "anvil", "policyd", "postlogd", "http-answer", logging,
             ]
         ),
@@ -304,7 +330,7 @@ var tests: [Target] {
             [
                 "CSpawn", "StatusPage", "TestSupport", "WorkerPage", "master", "masterctl", "postlogd", "echo",
                 "exporter",
-                "bench-accept", "test-child", "test-service",
+                "bench-accept", "test-child", "test-service", "test-async-service",
             ]
         ),
         test(
@@ -312,6 +338,7 @@ var tests: [Target] {
             [
                 "TestSupport", "wire-probe", "master", "anvil", "policyd", "postlogd", "echo", "masterctl",
                 "bench-accept",
+                "test-async-service",
             ],
             exclude: ["System"]
         ),

@@ -16,7 +16,10 @@ import Testing
     .timeLimit(.minutes(60))
 )
 struct CostTests {
-    @Test("no daemon links Foundation, Dispatch or Swift's runtime library", arguments: Release.daemons)
+    @Test(
+        "no daemon links Foundation, Dispatch, Swift's concurrency or its runtime library",
+        arguments: Release.daemons
+    )
     func libraries(_ daemon: String) throws {
         let path = try Release.path(daemon)
         let linked = try run(["/usr/bin/ldd", path]).output.split(separator: "\n").map { $0.trimmed }
@@ -28,9 +31,19 @@ struct CostTests {
         #expect(others == [], "\(linked)")
         let symbols = try run(["/usr/bin/nm", path]).output
         #expect(symbols.contains("swift_retain"), "nm sees symbols at all")
-        for word in ["dispatch_async", "dispatch_queue", "10Foundation", "17_StringProcessing", "8Dispatch"] {
+        let concurrency = ["swift_task_create", "swift_task_enqueue", "swift_job_run", "12_Concurrency"]
+        let libraries = ["dispatch_async", "dispatch_queue", "10Foundation", "17_StringProcessing", "8Dispatch"]
+        for word in libraries + concurrency {
             let found = symbols.split(separator: "\n").filter { $0.contains(word) }
             #expect(found.isEmpty, "\(found.prefix(3))")
+        }
+    }
+
+    @Test("a service with async handlers links Swift's concurrency, under the names that the others are searched for")
+    func asyncLibraries() throws {
+        let symbols = try run(["/usr/bin/nm", try Release.path("async-echo")]).output
+        for word in ["swift_task_create", "swift_task_enqueue", "swift_job_run", "12_Concurrency"] {
+            #expect(symbols.contains(word), "\(word)")
         }
     }
 

@@ -20,7 +20,7 @@ import Testing
 
     @Test("every message of the skeletons and services is in DIAGNOSTICS of their pages")
     func services() throws {
-        let found = try messages(["ServerSkeleton", "anvil", "policyd", "postlogd", "echo"])
+        let found = try messages(["ServerSkeleton", "AsyncServices", "anvil", "policyd", "postlogd", "echo"])
         #expect(found.count > 20, "\(found.count) messages in the sources")
         let missing = try unexplained(found, in: Self.pages)
         #expect(missing == [])

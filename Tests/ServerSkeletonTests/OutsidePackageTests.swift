@@ -72,6 +72,23 @@ struct OutsidePackageTests {
         #expect(child.isRunning)
     }
 
+    @Test("the documents' async service keeps what it has promised, also when its master is gone")
+    func asyncService() throws {
+        let programs = try OutsidePackage.ofDocuments.get().products
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try ServerChild("\(programs)/remind", ["-t", "unix"], room: room, listeners: [listener.number])
+        let client = try room.connect()
+        #expect(try client.ask("0.3 tea") == "tea, and 0 more to come")
+        #expect(try client.ask("soon") == "seconds, up to 3600, and a text")
+        try client.send("0.4 last\n0.1 first\n")
+        #expect(try client.line() == "first, and 1 more to come")
+        child.closeStatus()
+        #expect(try client.line() == "last, and 0 more to come")
+        #expect(client.isDisconnected(), "there is nothing left to wait for")
+        #expect(child.exit() == 0)
+    }
+
     @Test("a package that depends on ServerSkeleton reads bytes, answers, and gets what it prepared")
     func linesService() throws {
         let room = try ServerRoom()
