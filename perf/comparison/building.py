@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 
-from .peers import DEBIAN_DAEMONS, Peer, has_mail_programs, our_peer, postfix_peer
+from .peers import DEBIAN_DAEMONS, EchoPeer, Peer, has_mail_programs, our_peer, postfix_peer
 from .processes import Failure
 from .yardsticks import BarePeer, DutiesPeer, NginxPeer, NIOPeer, nginx_program
 
@@ -26,7 +26,7 @@ MEMORY = "/dev/shm"
 BEFORE = "before"
 
 # What `--peers` calls them, in the order of the tables.
-PEERS = ["postfix", "bare", "duties", "nio", "nginx", "ours"]
+PEERS = ["postfix", "bare", "duties", "nio", "nio-async", "nio-async-pool", "nginx", "event", "async", "ours"]
 
 
 def _run(command: list[str], seconds: float, what: str, directory: str = REPOSITORY) -> None:
@@ -68,6 +68,20 @@ def ensure_nio(without_building: bool) -> str:
         _run(command, 1200, "the SwiftNIO echo server does not build (it needs the network, once)", scratch)
     if not os.access(program, os.X_OK):
         raise Failure("the SwiftNIO echo server has not been built: leave --no-build away")
+    return program
+
+
+def ensure_nio_async(without_building: bool) -> str:
+    """The same on SwiftNIO's async channels. SwiftNIO looks for a variable of Swift's runtime by its name, to have its
+    loop run the tasks, and finds it in the shared library alone."""
+    scratch = f"{OUT}/nio-async-echo"
+    program = f"{scratch}/.build/release/nio-async-echo"
+    if not without_building:
+        shutil.copytree(f"{PERF}/nio-echo", scratch, dirs_exist_ok=True)
+        command = ["swift", "build", "-c", "release", "--product", "nio-async-echo"]
+        _run(command, 1200, "SwiftNIO's async echo server does not build (it needs the network, once)", scratch)
+    if not os.access(program, os.X_OK):
+        raise Failure("SwiftNIO's async echo server has not been built: leave --no-build away")
     return program
 
 
@@ -127,6 +141,12 @@ def make_peers(
                 return DutiesPeer(root, ensure_bare())
             case "nio":
                 return NIOPeer(root, ensure_nio(without_building))
+            case "nio-async":
+                return NIOPeer(root, ensure_nio_async(without_building), "SwiftNIO async", ["one-thread"])
+            case "nio-async-pool":
+                return NIOPeer(root, ensure_nio_async(without_building), "SwiftNIO async, pool")
+            case "event" | "async":
+                return EchoPeer(root, os.path.realpath(products), name)
             case "nginx":
                 return NginxPeer(root, _find_nginx())
             case "before":

@@ -13,12 +13,14 @@ import subprocess
 from collections.abc import Iterator
 
 from . import building, workloads
-from .peers import MasterPeer, Peer, our_peer
-from .processes import Failure, wait_until
+from .peers import EchoPeer, MasterPeer, Peer, free_ports, our_peer
+from .processes import Failure, listens, wait_until
 from .results import Instructions
 from .workloads import Load
 
 LOADS = ["kept", "storm"]
+# Of the echo in its several ways.
+ECHO_LOADS = ["echo-kept", "echo"]
 # In the order in which bare-duties takes them.
 DUTIES = ["parse", "table", "reply", "state", "status", "limits"]
 OPERATIONS = 2000
@@ -33,6 +35,22 @@ def missing() -> str:
 
 def _callgrind(output: str) -> list[str]:
     return ["valgrind", "--tool=callgrind", "--quiet", "--vgdb=no", f"--callgrind-out-file={output}/count.%p"]
+
+
+class _BareEcho(Peer):
+    """The bare echo below callgrind."""
+
+    name = "bare"
+
+    def __init__(self, root: str, output: str):
+        super().__init__(root)
+        self._output = output
+        self.echo_port = self._port = free_ports(1)[0]
+
+    def start(self) -> None:
+        program = f"{building.ensure_bare()}/bare-echo"
+        self.launch([*_callgrind(self._output), program, f"tcp:127.0.0.1:{self._port}"])
+        wait_until(lambda: listens(self._port), 20, "bare-echo below valgrind")
 
 
 class _Bare(Peer):
@@ -51,22 +69,22 @@ class _Bare(Peer):
         wait_until(lambda: os.path.exists(path), 20, f"{self._command[0]} below valgrind")
 
 
-def _ours(root: str, products: str, output: str) -> MasterPeer:
-    """Our master, with a script in anvil's place. This valgrind cannot read the newest debug information."""
-    peer = our_peer(root, products)
-    stripped = f"{root}-stripped"
+def _below(peer: MasterPeer, program: str, output: str) -> MasterPeer:
+    """The peer, with a script in the place of one program, and no other service. This valgrind cannot read the newest
+    debug information."""
+    script, stripped = f"{peer.root}-daemons/{program}", f"{peer.root}-stripped"
     os.mkdir(stripped)
-    subprocess.run(["strip", "--strip-debug", "-o", f"{stripped}/anvil", f"{products}/anvil"], check=True, timeout=60)
-    script = f"{root}-daemons/anvil"
+    original = os.path.realpath(script)
+    subprocess.run(["strip", "--strip-debug", "-o", f"{stripped}/{program}", original], check=True, timeout=60)
     os.unlink(script)
     with open(script, "w", encoding="ascii") as file:
-        file.write(f"#!/bin/sh\nexec {' '.join(_callgrind(output))} {stripped}/anvil \"$@\"\n")
+        file.write(f"#!/bin/sh\nexec {' '.join(_callgrind(output))} {stripped}/{program} \"$@\"\n")
     os.chmod(script, 0o755)
     # As root: callgrind makes its file at the start and opens it again at the end.
-    with open(f"{root}/etc/master.cf", "r+", encoding="ascii") as file:
+    with open(f"{peer.root}/etc/master.cf", "r+", encoding="ascii") as file:
         lines = [line.split() for line in file.read().splitlines()]
         file.seek(0)
-        file.writelines(" ".join(words[:3] + ["n"] + words[4:]) + "\n" for words in lines if words[-1] == "anvil")
+        file.writelines(" ".join(words[:3] + ["n"] + words[4:]) + "\n" for words in lines if words[7] == program)
         file.truncate()
     return peer
 
@@ -121,4 +139,21 @@ def subjects(directory: str, products: str, peers: list[Peer]) -> Iterator[Subje
             command = [f"{building.ensure_bare()}/bare-duties", "--duties", ",".join(DUTIES[:number])]
             yield bare(number, duty, command, "bare + duties")
     if "ours" in names:
-        yield Subject(_ours(f"{directory}/ours", os.path.realpath(products), directory), "", "ours", directory)
+        peer = our_peer(f"{directory}/ours", os.path.realpath(products))
+        yield Subject(_below(peer, "anvil", directory), "", "ours", directory)
+
+
+def echo_subjects(directory: str, products: str, peers: list[Peer]) -> Iterator[Subject]:
+    """The same for the echo in its several ways. SwiftNIO's are not among them: this valgrind cannot read Swift's
+    shared libraries."""
+    shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(directory)
+    names = {peer.name for peer in peers}
+    products = os.path.realpath(products)
+    if "bare" in names:
+        yield Subject(_BareEcho(f"{directory}/bare", directory), "", "bare", directory)
+    for kind in ("stream", "event", "async"):
+        name = "ours" if kind == "stream" else f"ours, {kind}"
+        if name in names:
+            peer = EchoPeer(f"{directory}/{kind}", products, kind)
+            yield Subject(_below(peer, "echo", directory), "", name, directory)

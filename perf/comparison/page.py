@@ -15,6 +15,7 @@ from .workloads import COLD_CLIENTS, ECHO_LOADS, HTTP_LOADS, LOADS, POSTFIX_LOAD
 
 MAIN_PEERS = ["Postfix", "bare", "ours"]
 ECHO_PEERS = ["bare", "SwiftNIO", "ours"]
+ASYNC_PEERS = ["ours", "ours, event", "ours, async", "SwiftNIO", "SwiftNIO async", "SwiftNIO async, pool"]
 HTTP_PEERS = ["bare", "nginx", "ours"]
 
 
@@ -69,6 +70,7 @@ def _side_tables(results: Results) -> list[str]:
         verdict = _verdicts(results, targets_of("echo", "server_us"))
         lines += ["", "## Echo, beside SwiftNIO", "", *text.table(heads, echo)]
         lines += ["", f"CPU of the echo storm, {verdict[0]}: {verdict[1]}"]
+    lines += _async_table(results)
     http = list(_side_rows(results, HTTP_LOADS, HTTP_PEERS, ("ours", "nginx")))
     if http:
         heads = ["Work", "bare loop", "nginx", "ours", "ours to nginx"]
@@ -78,6 +80,36 @@ def _side_tables(results: Results) -> list[str]:
         lines += ["the client wants; nginx logs nothing here. The bare loop takes one read for one request.", ""]
         lines += text.table(heads, http)
     return lines
+
+
+def _async_table(results: Results) -> list[str]:
+    if not any(results.peers_of(load.key) and "ours, async" in results.peers_of(load.key) for load in ECHO_LOADS):
+        return []
+    rows = list(_side_rows(results, ECHO_LOADS, ASYNC_PEERS, ("ours, async", "SwiftNIO async")))
+    counts = list(_echo_counts(results))
+    heads = ["Work", "stream", "event", "async", "SwiftNIO handler", "SwiftNIO async", "SwiftNIO async, pool"]
+    return [
+        "", "## Echo, written in other ways", "",
+        "The same echo as a stream service, an event service and an async service under our `master`; and on SwiftNIO,",
+        "as a handler in the channel, and as a task that reads and writes an async channel: with all tasks on the one",
+        "event loop, which SwiftNIO has as an experiment, and on Swift's own pool of threads, as by default.", "",
+        *text.table([*heads, "async to SwiftNIO async"], rows), *_below_counts(counts),
+    ]
+
+
+def _echo_counts(results: Results) -> Iterator[list[str]]:
+    for load in ECHO_LOADS:
+        counted = {each.peer: each.count for each in results.instructions if each.load == load.key}
+        if counted:
+            peers = ("bare", "ours", "ours, event", "ours, async")
+            yield [load.title, *(f"{counted[peer]:,.0f}" if peer in counted else text.NONE for peer in peers)]
+
+
+def _below_counts(rows: list[list[str]]) -> list[str]:
+    if not rows:
+        return []
+    lines = ["", "Instructions in user space for one operation, counted by callgrind, with nothing of the kernel:", ""]
+    return lines + text.table(["In the worker", "bare loop", "stream", "event", "async"], rows)
 
 
 def _round_rows(results: Results) -> Iterator[list[str]]:

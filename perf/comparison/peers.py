@@ -257,6 +257,28 @@ class MasterPeer(Peer):
         raise Failure(f"{self.name}: no worker of {service}")
 
 
+class EchoPeer(MasterPeer):
+    """Our master with one service: an echo that is written for another skeleton, as `kind` says."""
+
+    def __init__(self, root: str, products: str, kind: str):
+        daemons = f"{root}-daemons"
+        os.mkdir(daemons)
+        echo = "echo" if kind == "stream" else f"{kind}-echo"
+        for program, product in (("master", "master"), ("postlogd", "postlogd"), ("echo", echo)):
+            if not os.path.exists(f"{products}/{product}"):
+                raise Failure(f"{products}/{product} does not exist: build it, or leave {kind} out with --peers")
+            os.symlink(f"{products}/{product}", f"{daemons}/{program}")
+        super().__init__(root, f"ours, {kind}", f"{daemons}/master", daemons)
+        self.anvil_socket = self.anvil_port = self.log_socket = None
+
+    def start(self) -> None:
+        super().start()
+        processes.wait_until(lambda: processes.listens(self.echo_port or 0), 10, f"{self.name}: the echo's port")
+
+    def worker(self, service: str) -> int:
+        return super().worker(f"127.0.0.1:{self.echo_port}")
+
+
 def has_mail_programs() -> bool:
     return all(os.path.exists(f"{DEBIAN_DAEMONS}/{program}") for program in MAIL_PROGRAMS)
 

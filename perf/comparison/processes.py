@@ -20,6 +20,12 @@ class Failure(Exception):
     """Something that could not be measured; the text says what and why."""
 
 
+def listens(port: int) -> bool:
+    """Whether a server listens on that loopback port, seen from /proc so that no connection is made."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in table)
+
+
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
     """Polls `condition` until it is true; a `Failure` that names `what` when it does not become true in time."""
     deadline = time.monotonic() + seconds

@@ -129,9 +129,10 @@ class Comparison:
 
     def instructions(self, products: str) -> None:
         """Of programs under valgrind, each started for itself."""
-        for load in (workloads.load_named(key) for key in counting.LOADS):
-            for subject in counting.subjects(f"{self.directory}/instructions", products, self.peers):
-                self._try(f"instructions of {load.key}", subject.peer, self._instructions, subject, load)
+        for keys, subjects in ((counting.LOADS, counting.subjects), (counting.ECHO_LOADS, counting.echo_subjects)):
+            for load in (workloads.load_named(key) for key in keys):
+                for subject in subjects(f"{self.directory}/instructions", products, self.peers):
+                    self._try(f"instructions of {load.key}", subject.peer, self._instructions, subject, load)
 
     def _instructions(self, _: Peer, subject: counting.Subject, load: Load) -> None:
         self.results.instructions.append(subject.count(self.bench, load))

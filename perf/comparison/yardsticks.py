@@ -8,7 +8,7 @@ import os
 import shutil
 
 from .peers import Peer, free_ports
-from .processes import wait_until
+from .processes import listens, wait_until
 
 # One worker, no access log, a queue of clients as long as the bare loop's, all waiting clients taken at a wake-up as
 # the others do, and a connection that may stay for as many requests as it likes. Every path is below the scratch
@@ -42,12 +42,6 @@ http {{
 """
 
 
-def _listens(port: int) -> bool:
-    """Whether a server listens on that loopback port, seen from /proc so that no connection is made."""
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in table)
-
-
 class BarePeer(Peer):
     """The bare libevent loops."""
 
@@ -74,7 +68,7 @@ class BarePeer(Peer):
             self.launch([f"{self._programs}/{command[0]}"] + command[1:])
         self._check_greeting()
         wait_until(lambda: os.path.exists(sockets[1]), 10, "bare-log's socket")
-        wait_until(lambda: all(_listens(port) for port in self._ports), 10, "the bare loops' ports")
+        wait_until(lambda: all(listens(port) for port in self._ports), 10, "the bare loops' ports")
 
     def worker(self, service: str) -> int:
         served = ["anvil", f"127.0.0.1:{self.anvil_port}", f"127.0.0.1:{self.echo_port}",
@@ -109,18 +103,16 @@ class DutiesPeer(Peer):
 
 
 class NIOPeer(Peer):
-    """The echo server on SwiftNIO."""
+    """An echo server on SwiftNIO."""
 
-    name = "SwiftNIO"
-
-    def __init__(self, root: str, program: str):
+    def __init__(self, root: str, program: str, name: str = "SwiftNIO", options: list[str] | None = None):
         super().__init__(root)
-        self._program = program
+        self.name, self._program, self._options = name, program, options or []
         self.echo_port = self._port = free_ports(1)[0]
 
     def start(self) -> None:
-        self.launch([self._program, "127.0.0.1", str(self._port)])
-        wait_until(lambda: _listens(self._port), 10, "the SwiftNIO echo server's port")
+        self.launch([self._program, "127.0.0.1", str(self._port), *self._options])
+        wait_until(lambda: listens(self._port), 10, "the SwiftNIO echo server's port")
 
     def worker(self, service: str) -> int:
         return self.sessions[0].pid
@@ -140,7 +132,7 @@ class NginxPeer(Peer):
 
     def start(self) -> None:
         self.launch([self._program, "-p", self.root, "-c", f"{self.root}/nginx.conf"])
-        wait_until(lambda: _listens(self._port) and bool(self.daemons()), 10, "nginx's port and worker")
+        wait_until(lambda: listens(self._port) and bool(self.daemons()), 10, "nginx's port and worker")
 
     def master(self) -> int | None:
         return self.sessions[0].pid if self.sessions else None
