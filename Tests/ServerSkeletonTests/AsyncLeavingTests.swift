@@ -96,6 +96,31 @@ struct AsyncLeavingTests {
         #expect(scene.room.log.contains("dismissed, leaving true"))
     }
 
+    @Test("a client that connects at the last moment is served, or left to the next process", arguments: 0..<4)
+    func lastMoment(_ round: Int) throws {
+        let scene = try AsyncScene(serve: "polite")
+        let busy = try scene.connect()
+        #expect(try busy.exchange("a\nb\n", 4) == "a+b\n")
+        try busy.send("first\n")
+        rest(.milliseconds(20))
+        kill(scene.child.pid, SIGSTOP)
+        let late = try scene.connect()
+        try late.send("c\nd\n")
+        scene.child.closeStatus()
+        kill(scene.child.pid, SIGCONT)
+        rest(.milliseconds(round * 30))
+        let next = try ServerChild(
+            "test-async-service",
+            ["-t", "unix", "serve=polite"],
+            room: scene.room,
+            listeners: [scene.listener.number]
+        )
+        #expect(try late.receive(4) == "c+d\n")
+        #expect(try busy.exchange("second\n", 13) == "first+second\n")
+        #expect(busy.isDisconnected())
+        #expect(next.isRunning)
+    }
+
     @Test("when the time to finish is over, tasks are cancelled, and the process ends")
     func timeIsOver() throws {
         let scene = try AsyncScene(["-o", "test_finish_seconds=1"])

@@ -37,6 +37,8 @@ extension AsyncConnection {
 
     /// Waits until the kernel has everything that was written.
     @LoopActor public func flush() async throws {
+        // What is collected goes out now.
+        TaskLoop.shared.withHandle { _ = $0.sendPart(RawSpan(), to: id) }
         while end == nil, TaskLoop.shared.withHandle({ $0.pendingOutput(of: id) }) ?? 0 > 0 {
             let wait = LoopExecutor.shared.waits.begin(until: nil)
             flushers.append(wait)
@@ -56,8 +58,17 @@ extension AsyncConnection {
     @LoopActor private func begin(_ bytes: RawSpan) throws -> Int {
         if let end { throw end }
         if isWriting { return 0 }
-        return TaskLoop.shared.withHandle { $0.sendPart(bytes, to: id) } ?? 0
+        return TaskLoop.shared.withHandle { handle in
+            // Small pieces are collected, and go out together.
+            guard bytes.byteCount <= Self.smallPiece else { return handle.sendPart(bytes, to: id) }
+            return switch handle.send(bytes, to: id) {
+            case .sent, .waits: bytes.byteCount
+            case .full, .gone: handle.sendPart(bytes, to: id)
+            }
+        } ?? 0
     }
+
+    static var smallPiece: Int { 4096 }
 
     @LoopActor private func writeRest(_ bytes: [UInt8], from start: Int) async throws {
         try await waitForTurn()

@@ -58,10 +58,12 @@ public final class AsyncConnection: @unchecked Sendable {
     /// Of an outgoing one that is not there yet.
     var connecting: WaitID?
     /// What serves it.
-    var task: Task<Void, Never>?
+    private(set) var task: Task<Void, Never>?
+    private let isClient: Bool
 
-    init(_ id: ClientID, passAttributes: PassAttributes?) {
+    init(_ id: ClientID, isClient: Bool = true, passAttributes: PassAttributes? = nil) {
         self.id = id
+        self.isClient = isClient
         self.passAttributes = passAttributes
     }
 
@@ -92,6 +94,7 @@ public final class AsyncConnection: @unchecked Sendable {
             self.task = nil
             TaskLoop.shared.taskEnds()
         }
+        if !isClient { TaskLoop.shared.servesNoClient(self) }
     }
 
     /// Closes the connection once everything is sent; what was not read is dropped.
@@ -115,6 +118,7 @@ public final class AsyncConnection: @unchecked Sendable {
     func bothDirectionsEnded() {
         inputHasEnded = true
         finish(.closed)
+        if task != nil { TaskLoop.shared.servesNoClient(self) }
     }
 
     /// Those who wait for it hear it.

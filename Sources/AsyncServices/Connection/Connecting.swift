@@ -15,7 +15,7 @@ extension AsyncConnection {
         to address: NetworkAddress,
         within limit: Duration
     ) async throws -> AsyncConnection {
-        let connection = AsyncConnection(ClientID(number: 0), passAttributes: nil)
+        let connection = AsyncConnection(ClientID(number: 0), isClient: false)
         try TaskLoop.shared.connect(connection, to: address, within: limit)
         let wait = LoopExecutor.shared.waits.begin(until: nil)
         connection.connecting = wait

@@ -91,6 +91,7 @@ final class LoopExecutor: SerialExecutor, TaskExecutor {
 
     /// Runs what is enqueued, and what that enqueues, until nothing is left or `limit` jobs have run.
     func runJobs(atMost limit: Int) {
+        // Unowned, but they live as long as the process.
         let serial = unsafe asUnownedSerialExecutor()
         let task = unsafe asUnownedTaskExecutor()
         for _ in 0..<limit {

@@ -6,8 +6,9 @@
 // Without this, `Task.sleep`, `Task.detached`, `@concurrent`, actors and the main actor would run on threads that
 // Dispatch starts. A process may say what runs them instead; Swift 6.3 has that as an experiment ("custom main and
 // global executors"), under names that a later version may change. So it stands in this file alone, and for the
-// versions that it was tested with. With others, those named above hop off the thread and back again, which is as
-// safe, and slower; what `LoopActor` isolates is on the loop with all of them (`AsyncThreadTests`).
+// versions that it was tested with (`AsyncThreadTests`). With others, what `LoopActor` isolates is on the loop as well,
+// with the actors that it calls; the rest hops to other threads and back, which is as safe, and slower; and nobody runs
+// the main actor.
 
 #if compiler(<6.4)
 @_spi(ExperimentalCustomExecutors) @_spi(ExperimentalScheduling) import _Concurrency

@@ -21,7 +21,7 @@ public final class AsyncConnections: AsyncSequence, @unchecked Sendable {
     // Of the loop's own thread.
     private var waiting = Ring<AsyncConnection>(capacity: 64)
     private var taker: WaitID?
-    private var hasEnded = false
+    private(set) var hasEnded = false
 
     init() {}
 

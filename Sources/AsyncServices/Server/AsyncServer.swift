@@ -36,6 +36,7 @@ public enum AsyncServer<S: AsyncService> {
     @usableFromInline static var demands: ServiceDemands { LoopActor.assume { S.demands } }
     @usableFromInline static var parameters: [any ServiceParameter] { LoopActor.assume { S.parameters } }
     @usableFromInline static var watchdogLimit: Parameter<Int>? { LoopActor.assume { S.watchdogLimit } }
+    @usableFromInline static var maximumReplySize: Int { AsyncConnection.smallPiece }
     @usableFromInline static var maximumPendingOutput: Int { LoopActor.assume { S.maximumPendingOutput } }
     @usableFromInline static var usesPassAttributes: Bool { LoopActor.assume { S.usesPassAttributes } }
     /// Both directions are bounded by themselves.
@@ -63,6 +64,7 @@ public enum AsyncServer<S: AsyncService> {
     }
 
     @inlinable mutating func willExit() {
+        tasks.willExit()
         nonisolated(unsafe) let service = service
         LoopActor.assume { unsafe service.willExit() }
     }

@@ -65,8 +65,8 @@ public import ServerSkeleton
     func serve(_ connection: AsyncConnection) async throws
 
     /// All that the process does, from its start on; when this returns, and every connection that was begun has ended,
-    /// the process ends. Default: begins `serve` for each client. A service that has something to do beside its clients
-    /// begins that here:
+    /// the process ends. When nobody is connected any more, what follows has to be done without waiting. Default:
+    /// begins `serve` for each client. A service that has something to do beside its clients begins that here:
     ///
     ///     func run(_ connections: AsyncConnections) async throws {
     ///         let ticking = Task { try await tick() }

@@ -61,7 +61,7 @@ import SystemCalls
     }
 
     @usableFromInline mutating func turnEnded(_ handle: inout EventHandle<AsyncConnection>) {
-        if TaskLoop.shared.isLeaving { dismissIdle(&handle) }
+        if TaskLoop.shared.isLeaving { finishConnections(&handle) }
         TaskLoop.shared.runTasks(&handle)
         if LoopExecutor.shared.hasJobs { handle.turnAgain() }
         armSleepers(&handle)
@@ -159,22 +159,32 @@ import SystemCalls
         _ handle: inout EventHandle<AsyncConnection>
     ) -> LeaveDecision {
         TaskLoop.shared.isLeaving = true
-        connections.finish()
-        TaskLoop.shared.runTasks(&handle)
-        if TaskLoop.shared.taskCount == 0 { return .atOnce }
+        // Nobody has anything to finish.
+        if handle.clientCount == 0, TaskLoop.shared.taskCount == 1 { return .atOnce }
         let limit = reason == .terminated ? min(timeToFinish, Self.timeToTerminate) : timeToFinish
         let (seconds, attoseconds) = limit.components
         if let finish {
             handle.arm(finish, milliseconds: seconds * 1000 + attoseconds / 1_000_000_000_000_000)
         }
-        // What the kernel has of clients that are silent so far is read before they are dismissed.
         handle.turnAgain()
         return .whenTold(withinSeconds: Int(seconds) + (attoseconds > 0 ? 1 : 0) + Self.secondsToCancel)
     }
 
-    /// Those that wait for a request hear that there is none.
-    private func dismissIdle(_ handle: inout EventHandle<AsyncConnection>) {
+    /// The process ends. What the service does after its last client, it may do as far as it waits for nothing.
+    @usableFromInline func willExit() {
+        connections.finish()
+        LoopExecutor.shared.runJobs(atMost: TaskLoop.jobsPerTurn)
+    }
+
+    /// In the first turn that begins to leave, after the last look at the endpoints, the sequence of connections ends.
+    /// In the second one, when what the kernel had of those who were silent has been read, those that still wait for a
+    /// request hear that there is none.
+    private mutating func finishConnections(_ handle: inout EventHandle<AsyncConnection>) {
         if TaskLoop.shared.dismissesIdle { return }
+        if !connections.hasEnded {
+            connections.finish()
+            return handle.turnAgain()
+        }
         TaskLoop.shared.dismissesIdle = true
         var next = handle.client(after: nil)
         while let client = next {
@@ -185,6 +195,7 @@ import SystemCalls
 
     private func cancelAll(_ handle: inout EventHandle<AsyncConnection>) {
         root?.cancel()
+        TaskLoop.shared.cancelOthers()
         var next = handle.client(after: nil)
         while let client = next {
             handle[client].task?.cancel()

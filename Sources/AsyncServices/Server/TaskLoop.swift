@@ -27,6 +27,7 @@ import ServerSkeleton
     var bufferSize = 0
     /// Connections that are served, and whatever else the process does not end without.
     private(set) var taskCount = 0
+    private var others: [AsyncConnection] = []
     var isLeaving = false
     /// Clients that are silent are not waited for any more.
     var dismissesIdle = false
@@ -59,6 +60,16 @@ import ServerSkeleton
     func taskBegins() { taskCount += 1 }
 
     func taskEnds() { taskCount -= 1 }
+
+    /// A task that serves a connection which is none of a client's, or not any more.
+    func servesNoClient(_ connection: AsyncConnection) {
+        others.removeAll { $0.task == nil }
+        others.append(connection)
+    }
+
+    func cancelOthers() {
+        for connection in others { connection.task?.cancel() }
+    }
 
     /// A handler has thrown. That a peer or the end of the process is behind it is no news.
     func failed(_ error: any Error) {
