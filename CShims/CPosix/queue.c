@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Linux tells it of TCP in TCP_INFO, and of UNIX-domain sockets through sock_diag(7) only. Whom it had no room for, it
-// counts at TCP sockets: SO_MEMINFO has the number.
+// counts at TCP and UDP sockets: SO_MEMINFO has the number. Of UDP it tells bytes; nobody counts the datagrams.
 
 #include "internal.h"
 
@@ -101,15 +101,29 @@ int cposix_pipe_queue(int fd, int *room) {
     return count;
 }
 
-int cposix_dropped(int fd, uint32_t *count) {
-    uint32_t info[SK_MEMINFO_VARS];
-    socklen_t size = sizeof info;
-    memset(info, 0, sizeof info);
+static int ask_memory(int fd, uint32_t *info, unsigned last) {
+    socklen_t size = SK_MEMINFO_VARS * sizeof info[0];
+    memset(info, 0, size);
     if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == -1)
         return -errno;
-    // A kernel that is older than the field leaves it out.
-    if (size < (SK_MEMINFO_DROPS + 1) * sizeof info[0])
-        return -ENOPROTOOPT;
+    // A kernel that is older than a field leaves it out.
+    return size < (last + 1) * sizeof info[0] ? -ENOPROTOOPT : 0;
+}
+
+int cposix_datagram_queue(int fd, int *room) {
+    uint32_t info[SK_MEMINFO_VARS];
+    int result = ask_memory(fd, info, SK_MEMINFO_RCVBUF);
+    if (result)
+        return result;
+    *room = (int)info[SK_MEMINFO_RCVBUF];
+    return (int)info[SK_MEMINFO_RMEM_ALLOC];
+}
+
+int cposix_dropped(int fd, uint32_t *count) {
+    uint32_t info[SK_MEMINFO_VARS];
+    int result = ask_memory(fd, info, SK_MEMINFO_DROPS);
+    if (result)
+        return result;
     *count = info[SK_MEMINFO_DROPS];
     return 0;
 }

@@ -51,7 +51,7 @@ struct ClientCounter {
         case .inet:
             guard let queue = try? number.tcpQueue() else { return }
             count.add(queue)
-            if let dropped = try? number.droppedConnections() {
+            if let dropped = try? number.droppedCount() {
                 count.turnedAway += UInt64(dropped)
             } else if queue.isOverfull {
                 count.isFull = true

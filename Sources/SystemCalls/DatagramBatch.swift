@@ -16,9 +16,14 @@ package struct DatagramBatch: ~Copyable {
     private var buffers: FixedBytes
     private var vectors: FixedBytes
     private var records: FixedBytes
+    /// Addresses of the senders, and what the kernel says about their datagrams; nil where nobody asks.
+    private var names: FixedBytes?
+    private var controls: FixedBytes?
     /// The vectors of `writeLines`: what is left to write of each datagram.
     private var outgoing: FixedBytes
     package private(set) var count = 0
+    /// Where the last batch came from.
+    package private(set) var socket = DescriptorNumber(-1)
     /// Whether the last thing written was a part of a line.
     private var endsInsideLine = false
 
@@ -28,7 +33,8 @@ package struct DatagramBatch: ~Copyable {
     /// - Parameters:
     ///   - capacity: datagrams a batch, 1...1024. With the kernel's default queue of 10 a batch never exceeds 11.
     ///   - datagramSize: bytes kept of each.
-    package init(capacity: Int, datagramSize: Int) {
+    ///   - keepsOrigins: whether `origin` may be asked.
+    package init(capacity: Int, datagramSize: Int, keepsOrigins: Bool = false) {
         precondition((1...1024).contains(capacity) && datagramSize > 0)
         self.capacity = capacity
         self.datagramSize = datagramSize
@@ -43,11 +49,20 @@ package struct DatagramBatch: ~Copyable {
             )
         }
         unsafe cposix_wire_messages(records.unsafeBase, vectorPointer(0), CUnsignedInt(capacity))
+        guard keepsOrigins else { return }
+        let names = FixedBytes(count: capacity * cposix_message_name_size())
+        let controls = FixedBytes(count: capacity * cposix_message_control_size())
+        unsafe cposix_wire_names(records.unsafeBase, names.unsafeBase, controls.unsafeBase, CUnsignedInt(capacity))
+        self.names = consume names
+        self.controls = consume controls
     }
 
     /// recvmmsg(2) without waiting: the datagrams that were there, at most `capacity`; 0 when there was none.
     package mutating func receive(from socket: DescriptorNumber) throws(SystemError) -> Int {
+        // The kernel has shortened the room of those that it has filled.
+        if unsafe namesBase != nil { unsafe cposix_rearm_messages(records.unsafeBase, CUnsignedInt(count)) }
         count = 0
+        self.socket = socket
         do throws(SystemError) {
             count = Int(
                 try calling(.recvmmsg) {
@@ -66,6 +81,20 @@ package struct DatagramBatch: ~Copyable {
         var truncated: CInt = 0
         let length = unsafe cposix_message_length(records.unsafeBase, CUnsignedInt(index), &truncated)
         return (min(Int(length), datagramSize), truncated != 0)
+    }
+
+    /// Where datagram `index` of the last batch came from; nil where the sender has no address, or none was kept.
+    package func origin(_ index: Int) -> DatagramOrigin? {
+        precondition(index < count)
+        guard let names = unsafe namesBase else { return nil }
+        let size = Int(unsafe cposix_message_name_length(records.unsafeBase, CUnsignedInt(index)))
+        // Some kernels give a UNIX socket without a name its family.
+        guard size > MemoryLayout<sa_family_t>.size, size <= DatagramOrigin.longestName else { return nil }
+        var origin = DatagramOrigin(socket: socket)
+        unsafe origin.take(
+            name: UnsafeRawBufferPointer(start: names + index * cposix_message_name_size(), count: size)
+        ) { unsafe cposix_message_asked(records.unsafeBase, CUnsignedInt(index), $0) }
+        return origin
     }
 
     /// Of all datagrams of the last batch.
@@ -122,6 +151,13 @@ package struct DatagramBatch: ~Copyable {
             throw SystemError(.write, .resourceTemporarilyUnavailable)
         }
         endsInsideLine = false
+    }
+
+    private var namesBase: UnsafeMutableRawPointer? {
+        switch names {
+        case .some(let names): unsafe names.unsafeBase
+        case .none: nil
+        }
     }
 
     private func vectorPointer(_ index: Int) -> UnsafeMutablePointer<iovec> {

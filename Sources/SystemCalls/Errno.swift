@@ -50,6 +50,7 @@ extension Errno {
     package static var noRouteToHost: Errno { Errno(rawValue: EHOSTUNREACH) }
     package static var noLocks: Errno { Errno(rawValue: ENOLCK) }
     package static var badMessage: Errno { Errno(rawValue: EBADMSG) }
+    package static var messageTooLong: Errno { Errno(rawValue: EMSGSIZE) }
     package static var protocolError: Errno { Errno(rawValue: EPROTO) }
 }
 

@@ -7,9 +7,9 @@ import CPosix
 
 /// A queue as the kernel has it.
 package struct WaitingQueue: Equatable, Sendable {
-    /// Connections that wait for accept(2); bytes, of a FIFO.
+    /// Connections that wait for accept(2); bytes, of a FIFO or a datagram socket.
     package let length: Int
-    /// What listen(2) was told, as far as net.core.somaxconn lets it be; what fits, of a FIFO.
+    /// What listen(2) was told, as far as net.core.somaxconn lets it be; what fits, of the others.
     package let room: Int
 
     package init(length: Int, room: Int) {
@@ -38,6 +38,11 @@ extension DescriptorNumber {
         try unsafe queue(.fcntl) { unsafe cposix_pipe_queue($0, $1) }
     }
 
+    /// What waits at a datagram socket of an Internet protocol, in bytes of the kernel's memory: SO_MEMINFO.
+    package func datagramQueue() throws(SystemError) -> WaitingQueue {
+        try unsafe queue(.getsockopt) { unsafe cposix_datagram_queue($0, $1) }
+    }
+
     private func queue(
         _ call: SystemCall,
         _ body: (CInt, UnsafeMutablePointer<CInt>) -> CInt
@@ -49,8 +54,9 @@ extension DescriptorNumber {
     }
 
     /// getsockopt(2) SO_MEMINFO: of a listening TCP socket, how many attempts to connect were dropped since it was
-    /// made, nearly always because its queue was full. Who tries several times is counted each time.
-    package func droppedConnections() throws(SystemError) -> UInt32 {
+    /// made, nearly always because its queue was full. Who tries several times is counted each time. Of a UDP socket,
+    /// how many datagrams were.
+    package func droppedCount() throws(SystemError) -> UInt32 {
         var count: UInt32 = 0
         let number = rawValue
         _ = try calling(.getsockopt) { unsafe cposix_dropped(number, &count) }

@@ -42,6 +42,12 @@ package func tcpPort(named name: String) -> UInt16? {
     return unsafe UInt16(truncatingIfNeeded: entry.pointee.s_port).byteSwapped
 }
 
+/// getservbyname(3): the UDP port of a service; nil for an unknown name.
+package func udpPort(named name: String) -> UInt16? {
+    guard let entry = unsafe getservbyname(name, "udp") else { return nil }
+    return unsafe UInt16(truncatingIfNeeded: entry.pointee.s_port).byteSwapped
+}
+
 /// getifaddrs(3): addresses of interfaces that are up, port 0.
 package func interfaceAddresses() throws(SystemError) -> [SocketAddress] {
     var list: UnsafeMutablePointer<ifaddrs>?

@@ -90,6 +90,9 @@ package struct SocketAddress: Equatable, Sendable {
 
     package var port: UInt16 { family == .unix ? 0 : UInt16(bytes[2]) << 8 | UInt16(bytes[3]) }
 
+    /// Whether it stands for all addresses of the machine.
+    package var isWildcard: Bool { family != .unix && hostBytes.allSatisfy { $0 == 0 } }
+
     package func withPort(_ port: UInt16) -> SocketAddress {
         family == .ipv4
             ? SocketAddress(ipv4: Array(hostBytes), port: port)

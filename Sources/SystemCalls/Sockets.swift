@@ -82,6 +82,8 @@ package enum SocketOption: Sendable {
     case reuseAddress, reusePort, keepAlive, sendBuffer, receiveBuffer, ipv6Only, priority
     /// Of TCP: what is written goes out at once.
     case noDelay
+    /// Beyond what net.core.rmem_max allows to who is not root.
+    case receiveBufferByForce
     /// The number of the network interface that packets have to come from; 0 for any.
     case boundInterface
     /// Only to be read: whether listen(2) was called, and the kind of socket.
@@ -94,6 +96,7 @@ package enum SocketOption: Sendable {
         case .keepAlive: (SOL_SOCKET, SO_KEEPALIVE)
         case .sendBuffer: (SOL_SOCKET, SO_SNDBUF)
         case .receiveBuffer: (SOL_SOCKET, SO_RCVBUF)
+        case .receiveBufferByForce: (SOL_SOCKET, SO_RCVBUFFORCE)
         case .priority: (SOL_SOCKET, SO_PRIORITY)
         case .boundInterface: (SOL_SOCKET, SO_BINDTOIFINDEX)
         case .isListening: (SOL_SOCKET, SO_ACCEPTCONN)
@@ -173,6 +176,21 @@ extension DescriptorNumber {
     /// shutdown(2) of our direction: the peer reads an end of file, and may go on sending.
     package func shutdownWriting() throws(SystemError) {
         _ = try calling(.shutdown) { cposix_shutdown_writing(rawValue) }
+    }
+
+    /// connect(2) to no address: a datagram socket takes what anybody sends again, at the address that it was bound to.
+    package func disconnect() throws(SystemError) {
+        let before = try name(ofPeer: false)
+        _ = try calling(.connect) { cposix_disconnect(rawValue) }
+        // The kernel takes back a port that it had chosen itself.
+        guard let port = before?.port, port != 0, let after = try name(ofPeer: false), after.port == 0 else { return }
+        try bind(to: after.withPort(port))
+    }
+
+    /// setsockopt(2) IP_PKTINFO, or IPV6_RECVPKTINFO: of each datagram is known from then on which address it was sent
+    /// to, which a socket on all addresses does not know otherwise.
+    package func tellDestinations(_ family: SocketAddress.Family) throws(SystemError) {
+        _ = try calling(.setsockopt) { cposix_tell_destinations(rawValue, family == .ipv6 ? 1 : 0) }
     }
 
     /// listen(2).

@@ -48,7 +48,7 @@ import Testing
         try listener.number.bind(to: #require(SocketAddress(numeric: "127.0.0.1", port: 0)))
         try listener.number.listen(backlog: 2)
         #expect(try listener.number.tcpQueue() == WaitingQueue(length: 0, room: 2))
-        #expect(try listener.number.droppedConnections() == 0)
+        #expect(try listener.number.droppedCount() == 0)
         let address = try #require(try listener.number.name(ofPeer: false))
         var clients = DescriptorList()
         for _ in 0..<6 {
@@ -57,7 +57,7 @@ import Testing
             _ = try? client.number.connect(to: address)
             clients.append(client)
         }
-        #expect(try eventually { try listener.number.droppedConnections() >= 3 })
+        #expect(try eventually { try listener.number.droppedCount() >= 3 })
         #expect(try listener.number.tcpQueue() == WaitingQueue(length: 3, room: 2))
         #expect(try listener.number.tcpQueue().isOverfull)
     }

@@ -153,9 +153,39 @@ int cposix_receive_descriptor(int socket);
 /// recvmmsg(2) with MSG_DONTWAIT: datagrams received, or -errno. `messages` points at `count`
 /// records laid out by cposix_wire_messages.
 int cposix_receive_many(int socket, void *_Nonnull messages, unsigned count);
+/// sendmmsg(2) with MSG_DONTWAIT of `count` records from `first` on: how many were sent, at least one, or -errno.
+int cposix_send_many(int socket, void *_Nonnull messages, unsigned first, unsigned count);
 size_t cposix_message_record_size(void);
 /// Wires record i to the iovec vectors[i], which must outlive it.
 void cposix_wire_messages(void *_Nonnull messages, void *_Nonnull vectors, unsigned count);
+/// Room that each record has for its sender's address, and for what else the kernel says about it.
+size_t cposix_message_name_size(void);
+size_t cposix_message_control_size(void);
+/// Has record i keep its sender's address at names + i * name size and, unless `controls` is null, control messages
+/// at controls + i * control size.
+void cposix_wire_names(void *_Nonnull messages, void *_Nonnull names, void *_Nullable controls, unsigned count);
+/// Before the next cposix_receive_many: the room of these records is whole again.
+void cposix_rearm_messages(void *_Nonnull messages, unsigned count);
+/// Bytes of the address that datagram `index` came from; 0 when the sender has none.
+unsigned cposix_message_name_length(const void *_Nonnull messages, unsigned index);
+/// Writes the control message that has an answer leave from the address that datagram `index` was sent to; its bytes,
+/// 0 where the kernel has not told, or nothing can be sent from there.
+unsigned cposix_message_asked(const void *_Nonnull messages, unsigned index, void *_Nonnull control);
+/// Wires record `index` for cposix_send_many.
+void cposix_set_message(
+    void *_Nonnull messages,
+    unsigned index,
+    void *_Nonnull vector,
+    const void *_Nonnull name,
+    unsigned name_length,
+    const void *_Nonnull control,
+    unsigned control_length);
+/// IP_PKTINFO, or IPV6_RECVPKTINFO: the kernel says of each datagram which address it was sent to.
+int cposix_tell_destinations(int fd, int is_ipv6);
+/// connect(2) to no address: datagrams of everybody are received again.
+int cposix_disconnect(int fd);
+/// Bytes that wait at a datagram socket, as the kernel counts them; `room` gets how many may.
+int cposix_datagram_queue(int fd, int *_Nonnull room);
 /// Bytes of datagram `index` after cposix_receive_many, and whether it was cut off.
 unsigned cposix_message_length(const void *_Nonnull messages, unsigned index, int *_Nonnull truncated);
 
