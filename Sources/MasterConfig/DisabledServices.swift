@@ -20,9 +20,11 @@ package struct DisabledServices: Equatable, Sendable {
         patterns = Tokens.list(list).map(Self.pattern)
     }
 
-    /// Every inet service as well, before anything the list says.
+    /// Every inet and udp service as well, before anything the list says.
     package mutating func disableInet() {
-        patterns.insert(Pattern(text: Transport.inet.rawValue, namesService: false, disables: true), at: 0)
+        for type in Transport.allCases where type.isInternet {
+            patterns.insert(Pattern(text: type.rawValue, namesService: false, disables: true), at: 0)
+        }
     }
 
     private static func pattern(_ item: String) -> Pattern {

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// The name of an inet service: `port`, `:port`, `host:port`, `[host]:port` or `[ipv6:address]:port`. Without
+/// The name of an inet or udp service: `port`, `:port`, `host:port`, `[host]:port` or `[ipv6:address]:port`. Without
 /// brackets the last colon separates, so `::1:smtp` is the port `smtp` on `::1`.
 package struct InetName: Hashable, Sendable {
     /// Without brackets and without `IPv6:`; nil if the service listens on the interfaces of `inet_interfaces`.

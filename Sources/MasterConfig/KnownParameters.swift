@@ -89,7 +89,8 @@ extension KnownParameters {
         namesOfPostfix.bytes.split(whereSeparator: \.isSpace).map(\.text)
             + [
                 "master_concurrent_starts", "master_allow_no_services", "master_name_lookup_time_limit",
-                "master_warning_interval", "master_reload_spread", "master_listen_backlog", "maillog_file_permissions",
+                "master_warning_interval", "master_reload_spread", "master_listen_backlog", "master_receive_buffer",
+                "maillog_file_permissions",
             ]
     )
 

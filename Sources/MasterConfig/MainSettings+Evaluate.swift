@@ -62,6 +62,7 @@ extension MainSettings {
         masterWarningInterval = reader.value(ofOwn: Table.masterWarningInterval)
         masterReloadSpread = reader.value(ofOwn: Table.masterReloadSpread)
         masterListenBacklog = reader.value(ofOwn: Table.masterListenBacklog)
+        masterReceiveBuffer = reader.value(ofOwn: Table.masterReceiveBuffer)
         masterAllowNoServices = reader.value(ofOwn: Table.masterAllowNoServices)
         masterNameLookupTimeLimit = reader.value(ofOwn: Table.masterNameLookupTimeLimit)
         maxIdle = reader.value(of: Table.maxIdle)

@@ -37,6 +37,8 @@ package struct MainSettings: Equatable, Sendable {
     package var masterReloadSpread: Int
     /// Connections that may wait at a socket; 0 or less: as many as there may be processes.
     package var masterListenBacklog: Int
+    /// Bytes for datagrams that wait at a udp socket; 0 or less: what the kernel gives.
+    package var masterReceiveBuffer: Int
     /// Whether a reload may take every service away.
     package var masterAllowNoServices: Bool
     package var maxIdle: Int

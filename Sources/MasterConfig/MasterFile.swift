@@ -74,12 +74,13 @@ struct EntryParser {
         // A disabled line may be malformed from here on.
         guard !disabled.contains(name, typeName) else { return nil }
         let type = serviceType(typeName.text)
-        let inetName = type == .inet ? inetName(name.text) : nil
+        let inetName = type?.isInternet == true ? inetName(name.text) : nil
         let isPrivate = privateField(type: type)
         let isUnprivileged = boolean("unprivileged", orDefault: true)
         let wantsChroot = chrootField()
         let wakeup = field("wakeup_time")
         let wakeupSeconds = number("wakeup_time", wakeup, orDefault: 0, mayEndIn: ASCII.question)
+        if type == .udp, wakeupSeconds > 0 { refuseWakeup() }
         let processLimit = number("max_proc", field("max_proc"), orDefault: settings.defaultProcessLimit)
         let command = field("command")
         if let command, command.text == "-" { refuse(noDefault("command"), cure: "Name the program to run.") }
@@ -144,11 +145,16 @@ struct EntryParser {
         }
     }
 
+    /// A service could not tell the byte of a wake-up from what a client sends.
+    private mutating func refuseWakeup() {
+        refuse("udp service cannot be woken up", cure: "Put 0 in the sixth field, \"wakeup\".")
+    }
+
     /// Inet services are public, and have to say so.
     private mutating func privateField(type: Transport?) -> Bool? {
         let isPrivate = boolean("private", orDefault: true)
-        if type == .inet, isPrivate, !isShort, !lastWasBad {
-            refuse("inet service cannot be private", cure: "Put n in the third field, \"private\".")
+        if let type, type.isInternet, isPrivate, !isShort, !lastWasBad {
+            refuse("\(type.rawValue) service cannot be private", cure: "Put n in the third field, \"private\".")
         }
         return isPrivate
     }

@@ -43,6 +43,7 @@ package struct ParameterTable: Sendable {
     static let masterNameLookupTimeLimit = TimeParameter("master_name_lookup_time_limit", default: "30s", min: 1)
     static let masterReloadSpread = TimeParameter("master_reload_spread", default: "0s", max: 86_400)
     static let masterListenBacklog = IntegerParameter("master_listen_backlog", default: 0, max: 65_535)
+    static let masterReceiveBuffer = IntegerParameter("master_receive_buffer", default: 0, max: 1_073_741_823)
     static let masterAllowNoServices = BooleanParameter("master_allow_no_services", default: false)
     static let maxIdle = TimeParameter("max_idle", default: "100s", min: 1)
     static let maxUse = IntegerParameter("max_use", default: 100, min: 1)

@@ -3,19 +3,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// Port numbers by name: those of `known_tcp_ports`, then those of services(5), which the caller read.
+package import MasterProtocol
+
+/// Port numbers by name: those of `known_tcp_ports`, for TCP, then those of services(5), which the caller read.
 package struct PortTable: Equatable, Sendable {
     private var known: [String: String] = [:]
     private var services: [String: UInt16] = [:]
+    private var datagramServices: [String: UInt16] = [:]
 
     /// `knownTCPPorts` is a list of `name=number`, or `name=other=number` for several names of one port. A malformed
     /// item is left out with a warning.
+    ///
+    /// - Parameters:
+    ///   - services: TCP ports.
+    ///   - datagramServices: UDP ports.
     package init(
         knownTCPPorts: String = "",
         services: [String: UInt16] = [:],
+        datagramServices: [String: UInt16] = [:],
         problems: inout [ConfigProblem]
     ) {
         self.services = services
+        self.datagramServices = datagramServices
         for item in knownTCPPorts.bytes.split(separator: ASCII.comma) {
             if let failure = add(item) {
                 problems.append(
@@ -53,7 +62,8 @@ package struct PortTable: Equatable, Sendable {
     }
 
     /// The port number that a service name or number stands for; nil if it stands for none.
-    package func number(of port: String) -> UInt16? {
+    package func number(of port: String, for type: Transport = .inet) -> UInt16? {
+        if type == .udp { return port.isAllDigits ? UInt16(port) : datagramServices[port] }
         let text = known[port] ?? port
         if text.isAllDigits { return UInt16(text) }
         return services[text]

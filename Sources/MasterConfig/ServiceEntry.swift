@@ -10,7 +10,7 @@ package import MasterProtocol
 package struct ServiceEntry: Equatable, Sendable {
     package var nameAsWritten: String
     package var type: Transport
-    /// False for every inet service.
+    /// False for every inet and udp service.
     package var isPrivate: Bool
     package var isUnprivileged: Bool
     package var wantsChroot: Bool
@@ -27,7 +27,7 @@ package struct ServiceEntry: Equatable, Sendable {
     package var arguments: [String]
     /// The first physical line of the entry.
     package var line: Int
-    /// Host and port of an inet service.
+    /// Host and port of an inet or udp service.
     package var inetName: InetName?
 
     package init(
@@ -47,7 +47,7 @@ package struct ServiceEntry: Equatable, Sendable {
     ) {
         self.nameAsWritten = nameAsWritten
         self.type = type
-        self.isPrivate = isPrivate && type != .inet
+        self.isPrivate = isPrivate && !type.isInternet
         self.isUnprivileged = isUnprivileged
         self.wantsChroot = wantsChroot
         self.wakeupSeconds = wakeupSeconds
@@ -60,16 +60,16 @@ package struct ServiceEntry: Equatable, Sendable {
         self.inetName = inetName
     }
 
-    /// Where the endpoint is, relative to the queue directory; nil for inet.
+    /// Where the endpoint is, relative to the queue directory; nil for inet and udp.
     package var endpointPath: String? {
-        type == .inet ? nil : (isPrivate ? "private/" : "public/") + nameAsWritten
+        type.isInternet ? nil : (isPrivate ? "private/" : "public/") + nameAsWritten
     }
 
-    /// Whether every client is on this machine, as far as the type alone tells: nil for inet, where the addresses
-    /// decide. A `pass` service stands for remote clients.
+    /// Whether every client is on this machine, as far as the type alone tells: nil for inet and udp, where the
+    /// addresses decide. A `pass` service stands for remote clients.
     package var isLocalOnlyByType: Bool? {
         switch type {
-        case .inet: return nil
+        case .inet, .udp: return nil
         case .pass: return false
         case .unix, .unixDatagram, .fifo: return true
         }

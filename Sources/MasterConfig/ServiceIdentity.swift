@@ -17,15 +17,17 @@ package struct ServiceIdentity: Hashable, Sendable {
 }
 
 extension ServiceIdentity {
-    /// For inet the port as a number, behind `[host]:` if there is a host, or the name as written if the port is
-    /// unknown; for others the path of the endpoint.
+    /// For inet and udp the port as a number, behind `[host]:` if there is a host, or the name as written if the port
+    /// is unknown; for others the path of the endpoint.
     package static func canonicalIdentity(of entry: ServiceEntry, ports: PortTable) -> ServiceIdentity {
         ServiceIdentity(canonicalName: canonicalName(of: entry, ports: ports), type: entry.type)
     }
 
     private static func canonicalName(of entry: ServiceEntry, ports: PortTable) -> String {
         if let path = entry.endpointPath { return path }
-        guard let name = entry.inetName, let port = ports.number(of: name.port) else { return entry.nameAsWritten }
+        guard let name = entry.inetName, let port = ports.number(of: name.port, for: entry.type) else {
+            return entry.nameAsWritten
+        }
         guard let host = name.host else { return String(port) }
         return "[\(name.address?.text ?? host)]:\(port)"
     }

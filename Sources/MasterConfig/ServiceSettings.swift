@@ -19,6 +19,8 @@ package struct ServiceSettings: Equatable, Sendable {
     package var warningSeconds = 1000
     /// `master_listen_backlog`: connections that may wait; 0 or less for as many as there may be processes.
     package var listenBacklog = 0
+    /// `master_receive_buffer`: bytes for datagrams that wait at a udp socket; 0 or less for what the kernel gives.
+    package var receiveBuffer = 0
 
     package init() {}
 
@@ -42,12 +44,16 @@ package struct ServiceSettings: Equatable, Sendable {
         listenBacklog =
             reader.value("master_listen_backlog") { IntegerParameter($0, default: 0, max: 65_535) }
             ?? general.masterListenBacklog
+        receiveBuffer =
+            reader.value("master_receive_buffer") { IntegerParameter($0, default: 0, max: 1_073_741_823) }
+            ?? general.masterReceiveBuffer
         problems += reader.problems
     }
 
     /// The general parameters that a service may have of its own.
     package static let parameterNames = [
         "service_throttle_time", "master_concurrent_starts", "master_warning_interval", "master_listen_backlog",
+        "master_receive_buffer",
     ]
 
     /// Whether what follows `<service>_` in a name of main.cf makes it a setting of that service.

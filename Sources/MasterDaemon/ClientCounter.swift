@@ -25,21 +25,21 @@ struct ClientCounter {
     }
 
     /// How many wait where it may lead to more than one start: 0 where the kernel does not tell, and of FIFOs and
-    /// datagrams.
+    /// datagrams, which one process takes in crowds.
     mutating func count(_ listeners: borrowing DescriptorList, _ endpoint: EndpointPlan) -> Int32 {
         var waiting = 0
         for number in listeners.numbers {
             switch endpoint {
             case .inet: waiting += (try? number.tcpQueue())?.length ?? 0
             case .path(_, .unix), .path(_, .pass): waiting += unixQueue(number)?.length ?? 0
-            case .path: break
+            case .udp, .path: break
             }
         }
         return Int32(clamping: waiting)
     }
 
-    /// How many wait at a full service, and who found no room. For each endpoint, two system calls of TCP and FIFOs,
-    /// one of datagrams, four of others.
+    /// How many wait at a full service, and who found no room. For each endpoint, two system calls of TCP, UDP and
+    /// FIFOs, one of UNIX-domain datagrams, four of others.
     mutating func count(of listeners: borrowing DescriptorList, _ endpoint: EndpointPlan) -> QueueCount {
         var count = QueueCount()
         for number in listeners.numbers { add(number, endpoint, to: &count) }
@@ -56,6 +56,12 @@ struct ClientCounter {
             } else if queue.isOverfull {
                 count.isFull = true
             }
+        case .udp:
+            guard let queue = try? number.datagramQueue() else { return }
+            // Nobody counts the datagrams.
+            if queue.length > 0 { count.waiting = 1 }
+            count.room = Int32(clamping: queue.room)
+            if let dropped = try? number.droppedCount() { count.turnedAway += UInt64(dropped) }
         case .path(_, .unix), .path(_, .pass):
             guard let queue = unixQueue(number) else { return }
             count.add(queue)

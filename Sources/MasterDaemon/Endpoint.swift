@@ -28,14 +28,23 @@ private let fifoMode: UInt32 = 0o622
 
 /// Creates endpoints in the order of system calls that clients and children rely on. Non-blocking, close-on-exec.
 enum Endpoint {
-    static func make(_ plan: EndpointPlan, backlog: Int, windowSize: Int) throws(EndpointFailure) -> DescriptorList {
+    /// How long a queue may get.
+    struct Room {
+        /// Connections that wait.
+        var backlog = 0
+        /// `tcp_windowsize`, of connections; 0 for what the kernel gives.
+        var windowSize = 0
+        /// Bytes of datagrams that wait; 0 for what the kernel gives.
+        var receiveBuffer = 0
+    }
+
+    static func make(_ plan: EndpointPlan, _ room: Room) throws(EndpointFailure) -> DescriptorList {
         var list = DescriptorList()
+        let backlog = room.backlog
         switch plan {
-        case .inet(let addresses):
-            for address in addresses {
-                list.append(try inet(address, backlog: backlog, windowSize: windowSize, listening: true))
-            }
-        case .path(let path, .unix), .path(let path, .pass), .path(let path, .inet):
+        case .inet(let addresses), .udp(let addresses):
+            for address in addresses { list.append(try internet(address, plan.socketKind, room)) }
+        case .path(let path, .unix), .path(let path, .pass), .path(let path, .inet), .path(let path, .udp):
             list.append(try unix(path, .stream, backlog: backlog))
         case .path(let path, .unixDatagram):
             list.append(try unix(path, .datagram, backlog: backlog))
@@ -46,31 +55,49 @@ enum Endpoint {
     }
 
     /// Whether the addresses could be bound, without listening: for `--check`.
-    static func probe(_ addresses: [SocketAddress]) throws(EndpointFailure) {
-        for address in addresses { _ = try inet(address, backlog: 0, windowSize: 0, listening: false) }
+    static func probe(_ plan: EndpointPlan) throws(EndpointFailure) {
+        for address in plan.addresses ?? [] { _ = try bound(to: address, plan.socketKind, receives: false) }
     }
 
-    static func inet(
+    /// A socket that clients reach.
+    static func internet(
         _ address: SocketAddress,
-        backlog: Int,
-        windowSize: Int,
-        listening: Bool
+        _ kind: SocketKind,
+        _ room: Room
     ) throws(EndpointFailure) -> Descriptor {
-        let socket = try bound(to: address)
-        if listening { try listen(socket.number, backlog: backlog, windowSize: windowSize) }
+        let socket = try bound(to: address, kind)
+        try open(socket.number, kind, room)
         return socket
     }
 
-    /// A socket that nobody can connect to yet.
-    static func bound(to address: SocketAddress) throws(EndpointFailure) -> Descriptor {
+    /// A socket that nobody can connect to yet. One for datagrams receives from here on.
+    ///
+    /// - Parameter receives: whether it is to be used. One that is not must not take what is meant for another socket
+    ///   with the same address.
+    static func bound(
+        to address: SocketAddress,
+        _ kind: SocketKind,
+        receives: Bool = true
+    ) throws(EndpointFailure) -> Descriptor {
         let socket = try step("socket") { () throws(SystemError) in
-            try makeSocket(address.family, .stream).moved(atLeast: ChildImage.lowestSource)
+            try makeSocket(address.family, kind).moved(atLeast: ChildImage.lowestSource)
         }
         let number = socket.number
         if address.family == .ipv6 {
             try step("setsockopt(IPV6_V6ONLY)") { () throws(SystemError) in try number.setOption(.ipv6Only, 1) }
         }
-        try step("setsockopt(SO_REUSEADDR)") { () throws(SystemError) in try number.setOption(.reuseAddress, 1) }
+        switch kind {
+        case .stream:
+            try step("setsockopt(SO_REUSEADDR)") { () throws(SystemError) in try number.setOption(.reuseAddress, 1) }
+        case .datagram:
+            // SO_REUSEADDR would let any other program take the address over.
+            try step("setsockopt") { () throws(SystemError) in try number.setUpForDatagrams(of: address) }
+            if !receives {
+                try step("setsockopt(SO_BINDTOIFINDEX)") { () throws(SystemError) in
+                    try number.setOption(.boundInterface, RunningService.nowhere)
+                }
+            }
+        }
         try step("setsockopt(SO_REUSEPORT)") { () throws(SystemError) in try number.setOption(.reusePort, 1) }
         try step("bind \(address.hostText) port \(address.port)") { () throws(SystemError) in
             try number.bind(to: address)
@@ -79,17 +106,27 @@ enum Endpoint {
     }
 
     /// Opens what `bound` has made to clients.
-    static func listen(_ number: DescriptorNumber, backlog: Int, windowSize: Int) throws(EndpointFailure) {
+    static func open(_ number: DescriptorNumber, _ kind: SocketKind, _ room: Room) throws(EndpointFailure) {
         try step("fcntl") { () throws(SystemError) in try number.setNonBlocking(true) }
-        if windowSize > 0 {
-            try step("setsockopt(SO_SNDBUF)") { () throws(SystemError) in
-                try number.setOption(.sendBuffer, Int32(clamping: windowSize))
-            }
+        switch kind {
+        case .stream: try listen(number, room)
+        case .datagram:
             try step("setsockopt(SO_RCVBUF)") { () throws(SystemError) in
-                try number.setOption(.receiveBuffer, Int32(clamping: windowSize))
+                _ = try number.setReceiveBuffer(room.receiveBuffer)
             }
         }
-        try step("listen") { () throws(SystemError) in try number.listen(backlog: Int32(clamping: backlog)) }
+    }
+
+    private static func listen(_ number: DescriptorNumber, _ room: Room) throws(EndpointFailure) {
+        if room.windowSize > 0 {
+            try step("setsockopt(SO_SNDBUF)") { () throws(SystemError) in
+                try number.setOption(.sendBuffer, Int32(clamping: room.windowSize))
+            }
+            try step("setsockopt(SO_RCVBUF)") { () throws(SystemError) in
+                try number.setOption(.receiveBuffer, Int32(clamping: room.windowSize))
+            }
+        }
+        try step("listen") { () throws(SystemError) in try number.listen(backlog: Int32(clamping: room.backlog)) }
     }
 
     private static func unix(_ path: String, _ kind: SocketKind, backlog: Int) throws(EndpointFailure) -> Descriptor {
@@ -164,5 +201,37 @@ enum Endpoint {
         } catch {
             throw EndpointFailure(text: "\(what): \(error.reason)", code: error.code)
         }
+    }
+}
+
+extension EndpointPlan {
+    /// Of the sockets of an endpoint that has addresses.
+    var socketKind: SocketKind {
+        if case .udp = self { .datagram } else { .stream }
+    }
+}
+
+extension DescriptorNumber {
+    /// What a socket for datagrams is besides its address. One for all addresses has to say which was asked, or answers
+    /// would leave from another.
+    func setUpForDatagrams(of address: SocketAddress) throws(SystemError) {
+        if address.isWildcard { try tellDestinations(address.family) }
+    }
+
+    /// Bytes of datagrams that may wait; 0 or less leaves it to the kernel. What root asks for is not bounded by
+    /// net.core.rmem_max.
+    ///
+    /// - Returns: what it has got, which may be less.
+    func setReceiveBuffer(_ bytes: Int) throws(SystemError) -> Int {
+        if bytes <= 0 { return 0 }
+        let wanted = Int32(clamping: bytes)
+        do throws(SystemError) {
+            try setOption(.receiveBufferByForce, wanted)
+        } catch {
+            guard error.code == .notPermitted else { throw error }
+            try setOption(.receiveBuffer, wanted)
+        }
+        // The kernel doubles it, for its own use.
+        return Int(try option(.receiveBuffer) / 2)
     }
 }

@@ -9,28 +9,37 @@ import SystemCalls
 /// One configured endpoint to be made: what master.cf says, with addresses resolved.
 enum EndpointPlan: Equatable, Sendable {
     case inet([SocketAddress])
+    case udp([SocketAddress])
     /// Path relative to the queue directory.
     case path(String, Transport)
 
-    /// nil for inet, which leaves no file.
+    /// The addresses of a service of this type.
+    static func addresses(_ addresses: [SocketAddress], _ type: Transport) -> EndpointPlan {
+        type == .udp ? .udp(addresses) : .inet(addresses)
+    }
+
+    /// nil for inet and udp, which leave no file.
     var path: String? {
         if case .path(let path, _) = self { return path }
         return nil
+    }
+
+    /// nil for an endpoint that is a file.
+    var addresses: [SocketAddress]? {
+        switch self {
+        case .inet(let addresses), .udp(let addresses): addresses
+        case .path: nil
+        }
     }
 
     /// Whether connections wait there in a queue that has a length.
     var hasQueue: Bool {
         switch self {
         case .inet, .path(_, .inet), .path(_, .unix), .path(_, .pass): true
-        case .path(_, .unixDatagram), .path(_, .fifo): false
+        case .udp, .path(_, .udp), .path(_, .unixDatagram), .path(_, .fifo): false
         }
     }
 
     /// Descriptors that it takes.
-    var socketCount: Int {
-        switch self {
-        case .inet(let addresses): addresses.count
-        case .path: 1
-        }
-    }
+    var socketCount: Int { addresses?.count ?? 1 }
 }

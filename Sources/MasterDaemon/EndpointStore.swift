@@ -57,7 +57,7 @@ struct EndpointStore {
         }
         for plan in model.services where problems.isEmpty {
             do throws(EndpointFailure) {
-                try relocations[plan.identity]?.open(windowSize: model.settings.tcpWindowSize)
+                try relocations[plan.identity]?.open()
             } catch {
                 problems.append(plan.problem(error, model.settings))
             }
@@ -74,7 +74,7 @@ struct EndpointStore {
         _ log: Log
     ) throws(EndpointFailure) {
         if let service = running[plan.identity] {
-            relocations[plan.identity] = try Relocation(of: service, to: plan)
+            relocations[plan.identity] = try Relocation(of: service, to: plan, model.settings)
         } else if let offered, let service = try RunningService.adopt(plan, from: offered, model.settings, log) {
             made[plan.identity] = service
         } else {

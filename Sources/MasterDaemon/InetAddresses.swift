@@ -1,14 +1,15 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: which addresses an inet service listens on
+// Quartermaster: which addresses an inet or udp service listens on
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
 import ConfigLoading
 import MasterConfig
+import MasterProtocol
 import SystemCalls
 
-/// Turns the name of an inet service into socket addresses: resolved, filtered to the usable families, sorted (all IPv4
-/// before all IPv6), without duplicates. What hosts mean is in the name book, which at a reload never waits.
+/// Turns the name of an inet or udp service into socket addresses: resolved, filtered to the usable families, sorted
+/// (all IPv4 before all IPv6), without duplicates. What hosts mean is in the name book, which at a reload never waits.
 struct InetAddresses {
     /// Why there is no address.
     struct Failure: Error {
@@ -59,15 +60,22 @@ struct InetAddresses {
     }
 
     /// - Parameter written: the whole name of the service, for messages.
-    func addresses(of name: InetName, written: String, ports: PortTable) throws(Failure) -> [SocketAddress] {
+    func addresses(
+        of name: InetName,
+        written: String,
+        type: Transport = .inet,
+        ports: PortTable
+    ) throws(Failure) -> [SocketAddress] {
         let hosts = try hosts(of: name, written)
-        guard let port = ports.number(of: name.port) else {
+        guard let port = ports.number(of: name.port, for: type) else {
             let shown = "\(name.host ?? hosts.first?.hostText ?? ""):\(name.port)"
             throw Failure(
                 text: "\(shown): Servname not supported for ai_socktype",
                 cure: name.port.utf8.allSatisfy { 0x30...0x39 ~= $0 }
                     ? "A port is a number from 1 to 65535."
-                    : "Use a port number, or add the name to known_tcp_ports or /etc/services."
+                    : type == .udp
+                        ? "Use a port number, or add the name to /etc/services, for udp."
+                        : "Use a port number, or add the name to known_tcp_ports or /etc/services."
             )
         }
         return hosts.map { $0.withPort(port) }

@@ -36,7 +36,7 @@ extension Master {
                 service.id,
                 within: drain.timeoutSeconds,
                 refusing: drain.refuses,
-                last: service.plan.entry.type != .inet,
+                last: !service.plan.entry.type.isInternet,
                 now: now
             )
         }

@@ -192,6 +192,7 @@ extension Master {
         _ plan: ServicePlan,
         _ changes: inout ServiceChanges
     ) -> ConfigProblem? {
+        if case .udp = plan.endpoint { return resizeBuffer(service, plan, &changes) }
         guard plan.backlog != service.plan.backlog, plan.endpoint.hasQueue, !service.isAdopted else { return nil }
         do throws(SystemError) {
             for number in service.staying { try number.listen(backlog: Int32(clamping: plan.backlog)) }
@@ -204,6 +205,34 @@ extension Master {
                 cure: "Stop and start master if the length matters."
             )
         }
+    }
+
+    /// What waits stays; a buffer that becomes smaller takes nothing more until enough has been received.
+    private func resizeBuffer(
+        _ service: RunningService,
+        _ plan: ServicePlan,
+        _ changes: inout ServiceChanges
+    ) -> ConfigProblem? {
+        let bytes = plan.settings.receiveBuffer
+        guard bytes != service.plan.settings.receiveBuffer, !service.isAdopted else { return nil }
+        do throws(SystemError) {
+            let wanted = bytes > 0 ? bytes : try Self.usualReceiveBuffer()
+            var least = wanted
+            for number in service.staying { least = min(least, try number.setReceiveBuffer(wanted)) }
+            changes.resized.append(plan)
+            return least < bytes ? plan.problemOfBuffer(least, settings) : nil
+        } catch {
+            return .warning(
+                "service \(plan.entry.nameAsWritten): the receive buffer stays as it is: \(error.description)",
+                at: .line(plan.entry.line, of: settings.masterPath),
+                cure: "Stop and start master if its size matters."
+            )
+        }
+    }
+
+    /// What the kernel gives who does not ask.
+    private static func usualReceiveBuffer() throws(SystemError) -> Int {
+        Int(try makeSocket(.ipv4, .datagram).number.option(.receiveBuffer) / 2)
     }
 
     func isActive(_ service: RunningService) -> Bool {

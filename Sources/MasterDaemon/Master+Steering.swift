@@ -15,9 +15,12 @@ import SystemCalls
 //     endpoint    | clients are turned away by             | who connects then gets
 //     ------------+----------------------------------------+-----------------------
 //     inet        | binding it to a device that is not     | connection refused
+//     udp         | connecting it to itself                | connection refused, where the sender looks
 //     any path    | giving its file another name           | no such file
 //
-// Connections that were made before, and those whose handshake was under way, stay in the queue and are served.
+// Connections that were made before, and those whose handshake was under way, stay in the queue and are served. So do
+// datagrams that came before. A socket for datagrams answers those while it turns others away, which it could not if it
+// were bound to a device; and nobody but root could take it back from there.
 extension Master {
     func refuseClients(_ id: ServiceID) {
         guard let service = service(id) else { return }
@@ -52,10 +55,10 @@ extension Master {
         let plan = service.plan
         let fresh: DescriptorList
         if plan.endpoint.path == nil {
-            fresh = try Endpoint.make(plan.endpoint, backlog: plan.backlog, windowSize: settings.tcpWindowSize)
+            fresh = try Endpoint.make(plan.endpoint, plan.room(settings))
         } else {
             fresh = try owner.perform(log) { () throws(EndpointFailure) in
-                try Endpoint.make(plan.endpoint, backlog: plan.backlog, windowSize: 0)
+                try Endpoint.make(plan.endpoint, plan.room(settings))
             }
         }
         for watch in service.endpointWatches { loop.remove(watch) }
@@ -130,11 +133,12 @@ extension RunningService {
             }
         } else {
             // In the place of a service manager's sockets there can be no others.
-            if isAdopted { try Self.tryOutAdmission() }
+            let kind = plan.endpoint.socketKind
+            if isAdopted, kind == .stream { try Self.tryOutAdmission() }
             do throws(SystemError) {
-                for number in staying { try number.turnClientsAway() }
+                for number in staying { try number.turnClientsAway(kind) }
             } catch {
-                for number in staying { try? number.letClientsIn() }
+                for number in staying { try? number.letClientsIn(kind) }
                 throw error
             }
         }
@@ -153,7 +157,7 @@ extension RunningService {
             }
         } else {
             do throws(SystemError) {
-                for number in staying { try number.letClientsIn() }
+                for number in staying { try number.letClientsIn(plan.endpoint.socketKind) }
             } catch {
                 if isAdopted { throw EndpointFailure(text: error.description, code: error.code) }
                 return false
@@ -166,8 +170,8 @@ extension RunningService {
     /// Linux lets a socket be taken back from an interface by who has CAP_NET_RAW, which root may be without.
     private static func tryOutAdmission() throws(SystemError) {
         let socket = try makeSocket(.ipv4, .stream)
-        try socket.number.turnClientsAway()
-        try socket.number.letClientsIn()
+        try socket.number.turnClientsAway(.stream)
+        try socket.number.letClientsIn(.stream)
     }
 
     /// Before master gives them up: what a service manager has, too, is open to clients again, and a file that has
@@ -189,7 +193,7 @@ extension RunningService {
                 guard !Self.isThere(path), Self.isThere(hidden) else { return }
                 try owner.perform(log) { () throws(SystemError) in try renameFile(hidden, to: path) }
             } else {
-                for number in listeners.numbers { try number.letClientsIn() }
+                for number in listeners.numbers { try number.letClientsIn(plan.endpoint.socketKind) }
             }
         } catch {
             log.warning(
@@ -209,13 +213,21 @@ extension DescriptorNumber {
 
     /// Which interface the socket was bound to, if any, is told by the number of the one that it is bound to then: a
     /// service manager's sockets outlive master, and another one has to know.
-    fileprivate func turnClientsAway() throws(SystemError) {
+    func turnClientsAway(_ kind: SocketKind) throws(SystemError) {
+        if kind == .datagram { return try closeToSenders() }
         let interface = try option(.boundInterface)
         if interface <= Self.mostInterfaces { try setOption(.boundInterface, RunningService.nowhere - interface) }
     }
 
-    fileprivate func letClientsIn() throws(SystemError) {
+    func letClientsIn(_ kind: SocketKind) throws(SystemError) {
+        if kind == .datagram { return try disconnect() }
         let interface = try option(.boundInterface)
         if interface > Self.mostInterfaces { try setOption(.boundInterface, RunningService.nowhere - interface) }
+    }
+
+    /// Only what it sends itself would reach it from here on; who else sends is told that nobody is there.
+    private func closeToSenders() throws(SystemError) {
+        guard let own = try name(ofPeer: false) else { throw SystemError(.getsockname, .addressNotAvailable) }
+        try connect(to: own)
     }
 }

@@ -22,7 +22,8 @@ extension ServicePlan {
     fileprivate var note: String {
         let place: String
         switch endpoint {
-        case .inet(let addresses): place = addresses.map { "\($0.hostText) port \($0.port)" }.joined(separator: ", ")
+        case .inet(let addresses), .udp(let addresses):
+            place = addresses.map { "\($0.hostText) port \($0.port)" }.joined(separator: ", ")
         case .path(let path, _): place = path
         }
         let limit = entry.processLimit == 0 ? "any number of processes" : "at most \(entry.processLimit) at a time"

@@ -143,9 +143,9 @@ extension ModelBuilder {
 
     mutating func check(_ plan: ServicePlan, _ settings: MainSettings) {
         switch plan.endpoint {
-        case .inet(let addresses):
+        case .inet, .udp:
             do throws(EndpointFailure) {
-                try Endpoint.probe(addresses)
+                try Endpoint.probe(plan.endpoint)
             } catch {
                 add(plan.problem(error, settings))
             }

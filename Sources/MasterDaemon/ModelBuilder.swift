@@ -219,12 +219,22 @@ struct ModelBuilder {
         let known = PortTable(knownTCPPorts: settings.knownTCPPorts, problems: &found)
         found.forEach { add($0.placed(at: dictionary.place(of: "known_tcp_ports"))) }
         var services: [String: UInt16] = [:]
+        var datagramServices: [String: UInt16] = [:]
         for entry in entries {
-            guard let name = entry.inetName?.port, known.number(of: name) == nil else { continue }
-            if let port = names.tcpPort(named: name) { services[name] = port }
+            guard let name = entry.inetName?.port, known.number(of: name, for: entry.type) == nil else { continue }
+            if entry.type == .udp {
+                if let port = names.udpPort(named: name) { datagramServices[name] = port }
+            } else if let port = names.tcpPort(named: name) {
+                services[name] = port
+            }
         }
         // What is wrong with the parameter was said above.
-        return PortTable(knownTCPPorts: settings.knownTCPPorts, services: services, problems: &found)
+        return PortTable(
+            knownTCPPorts: settings.knownTCPPorts,
+            services: services,
+            datagramServices: datagramServices,
+            problems: &found
+        )
     }
 
     private mutating func plan(
@@ -239,7 +249,13 @@ struct ModelBuilder {
         } else {
             guard let name = entry.inetName else { return nil }
             do throws(InetAddresses.Failure) {
-                endpoint = .inet(try resolver.addresses(of: name, written: entry.nameAsWritten, ports: ports))
+                let addresses = try resolver.addresses(
+                    of: name,
+                    written: entry.nameAsWritten,
+                    type: entry.type,
+                    ports: ports
+                )
+                endpoint = .addresses(addresses, entry.type)
             } catch {
                 // What is wrong with inet_interfaces was said once, and is no service's fault.
                 if problems.contains(where: { $0.text == error.text }) { return nil }

@@ -60,6 +60,7 @@ extension NameQuestion {
         switch self {
         case .host(let name, let family): "host \(hex(name)) \(Self.word(of: family))"
         case .port(let name): "port \(hex(name)) -"
+        case .udpPort(let name): "udpport \(hex(name)) -"
         case .user(let name): "user \(hex(name)) -"
         case .group(let name): "group \(hex(name)) -"
         }
@@ -78,6 +79,7 @@ extension NameQuestion {
         guard words[2] == "-" else { return nil }
         switch words[0] {
         case "port": self = .port(name)
+        case "udpport": self = .udpPort(name)
         case "user": self = .user(name)
         case "group": self = .group(name)
         case _: return nil

@@ -11,6 +11,7 @@ import SystemCalls
 enum NameQuestion: Hashable, Sendable {
     case host(String, SocketAddress.Family?)
     case port(String)
+    case udpPort(String)
     case user(String)
     case group(String)
 
@@ -19,6 +20,7 @@ enum NameQuestion: Hashable, Sendable {
         switch self {
         case .host(let name, _): "host \"\(name)\""
         case .port(let name): "service \"\(name)\""
+        case .udpPort(let name): "udp service \"\(name)\""
         case .user(let name): "user \"\(name)\""
         case .group(let name): "group \"\(name)\""
         }
@@ -29,6 +31,7 @@ enum NameQuestion: Hashable, Sendable {
         switch self {
         case .host(let name, let family): .addresses((try? SystemCalls.addresses(ofHost: name, family: family)) ?? [])
         case .port(let name): tcpPort(named: name).map { .port($0) } ?? .unknown
+        case .udpPort(let name): SystemCalls.udpPort(named: name).map { .port($0) } ?? .unknown
         case .user(let name): userFacts(named: name).map { .user($0) } ?? .unknown
         case .group(let name): groupFacts(named: name).map { .group($0) } ?? .unknown
         }
@@ -86,6 +89,11 @@ final class NameBook {
 
     func tcpPort(named name: String) -> UInt16? {
         guard case .port(let number) = look(up: .port(name)) else { return nil }
+        return number
+    }
+
+    func udpPort(named name: String) -> UInt16? {
+        guard case .port(let number) = look(up: .udpPort(name)) else { return nil }
         return number
     }
 

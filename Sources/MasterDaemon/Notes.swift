@@ -118,7 +118,7 @@ extension PolicyNote {
     private func waitText(_ plan: ServicePlan?, _ limit: Int32, _ waiting: Int32) -> [String] {
         let who =
             switch plan?.entry.type {
-            case .unixDatagram: "datagrams wait"
+            case .unixDatagram, .udp: "datagrams wait"
             case .fifo: "\(waiting) bytes wait"
             case .inet, .unix, .pass, nil: waiting == 1 ? "1 client waits" : "\(waiting) clients wait"
             }
@@ -139,6 +139,12 @@ extension PolicyNote {
             return [
                 "service \(shown(plan)): \(dropped) dropped, because the queue of \(room) clients was full",
                 cure + longer,
+            ]
+        case .udp:
+            let dropped = times == 1 ? "1 datagram was" : "\(times) datagrams were"
+            return [
+                "service \(shown(plan)): \(dropped) dropped, because the receive buffer of \(room) bytes was full",
+                cure + "; a larger buffer has more room: master_receive_buffer in main.cf",
             ]
         case .fifo:
             return ["service \(shown(plan)): its FIFO was full when looked at, \(many(times))", cure]

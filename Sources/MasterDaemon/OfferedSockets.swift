@@ -11,6 +11,8 @@ import SystemCalls
 enum OfferedForm: Equatable, Sendable {
     /// A listening TCP socket. An IPv6 one for all addresses may take IPv4 clients, too.
     case inet(SocketAddress, takesIPv4: Bool)
+    /// A UDP socket; the same holds of it.
+    case udp(SocketAddress, takesIPv4: Bool)
     /// A listening stream socket, or a datagram socket, that has a path.
     case unix(path: String, SocketKind)
     case fifo(path: String)
@@ -20,15 +22,23 @@ enum OfferedForm: Equatable, Sendable {
     /// Whether a service of this type could use it.
     func fits(_ type: Transport) -> Bool {
         switch (self, type) {
-        case (.inet, .inet), (.unix(_, .stream), .unix), (.unix(_, .stream), .pass),
+        case (.inet, .inet), (.udp, .udp), (.unix(_, .stream), .unix), (.unix(_, .stream), .pass),
             (.unix(_, .datagram), .unixDatagram), (.fifo, .fifo):
             true
         default: false
         }
     }
 
+    /// Of a socket of an Internet protocol.
+    var address: (own: SocketAddress, takesIPv4: Bool)? {
+        switch self {
+        case .inet(let own, let takesIPv4), .udp(let own, let takesIPv4): (own, takesIPv4)
+        case .unix, .fifo, .useless: nil
+        }
+    }
+
     func serves(_ address: SocketAddress) -> Bool {
-        guard case .inet(let own, let takesIPv4) = self, own.port == address.port else { return false }
+        guard let (own, takesIPv4) = self.address, own.port == address.port else { return false }
         if own.family == address.family { return own.bytes == address.bytes }
         return takesIPv4 && address.family == .ipv4 && address.hostBytes.allSatisfy { $0 == 0 }
             && own.hostBytes.allSatisfy { $0 == 0 }
@@ -37,7 +47,7 @@ enum OfferedForm: Equatable, Sendable {
     var path: String? {
         switch self {
         case .unix(let path, _), .fifo(let path): path
-        case .inet, .useless: nil
+        case .inet, .udp, .useless: nil
         }
     }
 
@@ -45,6 +55,7 @@ enum OfferedForm: Equatable, Sendable {
     var text: String {
         switch self {
         case .inet(let address, _): "\(address.hostText) port \(address.port)"
+        case .udp(let address, _): "\(address.hostText) UDP port \(address.port)"
         case .unix(let path, _), .fifo(let path): path
         case .useless(let reason): reason
         }
@@ -78,8 +89,9 @@ enum OfferMatching {
             let found =
                 named.first ?? offers.indices.first { offers[$0].form.fits(type) && offers[$0].form.path == path }
             return found.map { [.offered($0)] }
-        case .inet(let addresses):
-            let sources = named.isEmpty ? byAddress(addresses, offers) : inOrder(named, offers)
+        case .inet(let addresses), .udp(let addresses):
+            let fitting = offers.map { (name: $0.name, form: $0.form.fits(type) ? $0.form : .useless("another type")) }
+            let sources = named.isEmpty ? byAddress(addresses, fitting) : inOrder(named, offers)
             return sources.contains { if case .offered = $0 { true } else { false } } ? sources : nil
         }
     }
@@ -99,13 +111,13 @@ enum OfferMatching {
     }
 
     private static func isOf(_ family: SocketAddress.Family, _ form: OfferedForm) -> Bool {
-        if case .inet(let address, _) = form { address.family == family } else { false }
+        form.address?.own.family == family
     }
 
     /// All IPv4 before all IPv6, as sockets of our own stand.
     private static func inOrder(_ named: [Int], _ offers: [(name: String, form: OfferedForm)]) -> [SocketSource] {
         let sorted = named.sorted {
-            guard case .inet(let left, _) = offers[$0].form, case .inet(let right, _) = offers[$1].form else {
+            guard let left = offers[$0].form.address?.own, let right = offers[$1].form.address?.own else {
                 return false
             }
             return left < right
@@ -140,10 +152,26 @@ extension OfferedForm {
         case (.unix, _):
             let path = address.hostText
             return path.hasPrefix("/") ? .unix(path: path, kind) : .useless("a socket without an absolute path")
-        case (_, .datagram): return .useless("an Internet socket for datagrams")
+        case (_, .datagram): return try datagrams(number, address)
         case (.ipv4, .stream): return .inet(address, takesIPv4: true)
         case (.ipv6, .stream): return .inet(address, takesIPv4: try number.option(.ipv6Only) == 0)
         }
+    }
+}
+
+extension OfferedForm {
+    /// A master that was killed may have left the socket connected to itself, which hides that it is for all addresses.
+    private static func datagrams(_ number: DescriptorNumber, _ name: SocketAddress) throws(SystemError) -> OfferedForm
+    {
+        var address = name
+        if let peer = try? number.name(ofPeer: true) {
+            guard peer == name else {
+                return .useless("a UDP socket that is connected to \(peer.hostText) port \(peer.port)")
+            }
+            try number.disconnect()
+            address = try number.name(ofPeer: false) ?? name
+        }
+        return .udp(address, takesIPv4: address.family == .ipv4 ? true : try number.option(.ipv6Only) == 0)
     }
 }
 
@@ -214,14 +242,19 @@ final class OfferedSockets {
                 let offer = offers[place]
                 guard let number = offer.number else { preconditionFailure("what is not there fits no service") }
                 try Endpoint.step("fcntl") { () throws(SystemError) in try number.setNonBlocking(true) }
+                if case .udp(let address, _) = offer.form {
+                    try Endpoint.step("setsockopt") { () throws(SystemError) in
+                        try number.setUpForDatagrams(of: address)
+                    }
+                }
                 adopted.insert(place)
                 listeners.append(Descriptor(owning: number))
                 texts.append(offer.form.text)
-                if case .inet(let address, _) = offer.form { addresses.append(address) }
+                if let address = offer.form.address?.own { addresses.append(address) }
                 if let own = offer.form.path, own != plan.absolutePath(queueDirectory) { path = own }
             }
         }
-        let endpoint = path.map { EndpointPlan.path($0, plan.entry.type) } ?? .inet(addresses)
+        let endpoint = path.map { EndpointPlan.path($0, plan.entry.type) } ?? .addresses(addresses, plan.entry.type)
         return Selection(listeners: listeners, endpoint: endpoint, texts: texts)
     }
 

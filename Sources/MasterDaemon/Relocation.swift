@@ -6,8 +6,8 @@
 import MasterConfig
 import SystemCalls
 
-/// The addresses that an inet service shall have, beside those that it has. Owns the sockets of new ones until the
-/// service takes them.
+/// The addresses that an inet or udp service shall have, beside those that it has. Owns the sockets of new ones until
+/// the service takes them.
 ///
 ///     address is       | its socket                                  | its queue
 ///     -----------------+---------------------------------------------+------------------------------------------
@@ -15,29 +15,33 @@ import SystemCalls
 ///     wanted           | is bound, and opened when all others can be | begins
 ///     there            | is closed to new clients, and goes later    | is served, see `Policy+Outgoing`
 ///
+/// A new socket for datagrams receives as soon as it is bound: if another cannot be had, what has come is lost.
+///
 /// A child has its sockets from its start to its end, so processes that know another number of them have to leave.
 final class Relocation {
     let added: [SocketAddress]
     let removed: [SocketAddress]
     private let addresses: [SocketAddress]
-    private let backlog: Int
+    private let kind: SocketKind
+    private let room: Endpoint.Room
     private var fresh = DescriptorList()
 
     /// nil when nothing is to be changed, or nothing may be: what a service manager has opened is its affair.
-    init?(of service: RunningService, to plan: ServicePlan) throws(EndpointFailure) {
-        guard case .inet(let wanted) = plan.endpoint, case .inet(let present) = service.plan.endpoint,
+    init?(of service: RunningService, to plan: ServicePlan, _ settings: MainSettings) throws(EndpointFailure) {
+        guard let wanted = plan.endpoint.addresses, let present = service.plan.endpoint.addresses,
             wanted != present, !service.isAdopted
         else { return nil }
         addresses = wanted
         added = wanted.filter { !present.contains($0) }
         removed = present.filter { !wanted.contains($0) }
-        backlog = plan.backlog
-        for address in added { fresh.append(try Endpoint.bound(to: address)) }
+        kind = plan.endpoint.socketKind
+        room = plan.room(settings)
+        for address in added { fresh.append(try Endpoint.bound(to: address, kind)) }
     }
 
     /// Lets clients connect.
-    func open(windowSize: Int) throws(EndpointFailure) {
-        for number in fresh.numbers { try Endpoint.listen(number, backlog: backlog, windowSize: windowSize) }
+    func open() throws(EndpointFailure) {
+        for number in fresh.numbers { try Endpoint.open(number, kind, room) }
     }
 
     /// Fills a list with sockets in the order of the addresses, and behind them those that go; returns their number.
@@ -55,7 +59,7 @@ final class Relocation {
         var new = DescriptorList()
         swap(&new, &fresh)
         // Where that cannot be had, they wait.
-        if isRefusing { for number in new.numbers { try? number.setOption(.boundInterface, RunningService.nowhere) } }
+        if isRefusing { for number in new.numbers { try? number.turnClientsAway(kind) } }
         let fresh = zip(added, new.release())
         var outgoing = 0
         for address in addresses {
@@ -66,9 +70,7 @@ final class Relocation {
         for (address, number) in zip(present, numbers) where removed.contains(address) {
             let socket = Descriptor(owning: number)
             // Where new clients cannot be kept away, the queue would never be empty.
-            guard isRefusing || (try? number.setOption(.boundInterface, RunningService.nowhere)) != nil else {
-                continue
-            }
+            guard isRefusing || isClosed(number) else { continue }
             listeners.append(socket)
             outgoing += 1
         }
@@ -78,12 +80,18 @@ final class Relocation {
         }
         return outgoing
     }
+
+    /// For good. An address that the machine has lost cannot be connected to.
+    private func isClosed(_ number: DescriptorNumber) -> Bool {
+        if kind == .datagram, (try? number.turnClientsAway(kind)) != nil { return true }
+        return (try? number.setOption(.boundInterface, RunningService.nowhere)) != nil
+    }
 }
 
 extension RunningService {
     /// Processes that start from now on get the new sockets.
     func take(_ relocation: Relocation) {
-        guard case .inet(let present) = plan.endpoint else { return }
+        guard let present = plan.endpoint.addresses else { return }
         var old = DescriptorList()
         swap(&old, &listeners)
         outgoingCount = relocation.rearrange(old, of: present, isRefusing: isRefusing, into: &listeners)

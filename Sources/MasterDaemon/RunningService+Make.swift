@@ -19,13 +19,16 @@ extension RunningService {
         // The channel first: it leaves no file behind when the sockets cannot be made.
         let channel = try Endpoint.step("socketpair") { () throws(SystemError) in try StatusChannel() }
         let listeners: DescriptorList
-        if case .inet = plan.endpoint {
-            listeners = try Endpoint.make(plan.endpoint, backlog: plan.backlog, windowSize: settings.tcpWindowSize)
+        if plan.endpoint.addresses != nil {
+            listeners = try Endpoint.make(plan.endpoint, plan.room(settings))
+            if let least = plan.shortBuffer(of: listeners.numbers) {
+                log.warning(plan.problemOfBuffer(least, settings).logged)
+            }
         } else {
             // What lies in the file system belongs to the mail owner.
             let endpoint = temporaryPath.map { EndpointPlan.path($0, plan.entry.type) } ?? plan.endpoint
             listeners = try owner.perform(log) { () throws(EndpointFailure) in
-                try Endpoint.make(endpoint, backlog: plan.backlog, windowSize: 0)
+                try Endpoint.make(endpoint, plan.room(settings))
             }
         }
         return RunningService(plan, listeners: listeners, channel: channel, temporaryPath: temporaryPath)
@@ -38,10 +41,9 @@ extension RunningService {
         _ settings: MainSettings,
         _ log: Log
     ) throws(EndpointFailure) -> RunningService? {
-        let window = settings.tcpWindowSize
         let selection = try offered.select(for: plan, queueDirectory: settings.queueDirectory) {
             address throws(EndpointFailure) in
-            try Endpoint.inet(address, backlog: plan.backlog, windowSize: window, listening: true)
+            try Endpoint.internet(address, plan.endpoint.socketKind, plan.room(settings))
         }
         guard let selection else { return nil }
         let channel = try Endpoint.step("socketpair") { () throws(SystemError) in try StatusChannel() }

@@ -11,6 +11,23 @@ extension ServicePlan {
         .fatal(failure.text, at: .line(entry.line, of: settings.masterPath), cure: cure(of: failure, settings))
     }
 
+    /// The smallest receive buffer, where it is smaller than was asked for.
+    func shortBuffer(of sockets: [DescriptorNumber]) -> Int? {
+        guard case .udp = endpoint, settings.receiveBuffer > 0 else { return nil }
+        let least = sockets.compactMap { try? $0.option(.receiveBuffer) }.min().map { Int($0) / 2 } ?? 0
+        return least < settings.receiveBuffer ? least : nil
+    }
+
+    /// The kernel gives less than was asked for.
+    func problemOfBuffer(_ bytes: Int, _ settings: MainSettings) -> ConfigProblem {
+        .warning(
+            "service \(entry.nameAsWritten): its receive buffer is of \(bytes) bytes instead of"
+                + " \(self.settings.receiveBuffer)",
+            at: .line(entry.line, of: settings.masterPath),
+            cure: "Raise net.core.rmem_max of sysctl(8), or start master as root."
+        )
+    }
+
     private func cure(of failure: EndpointFailure, _ settings: MainSettings) -> String {
         let place = "line \(entry.line) of master.cf"
         switch failure.code {

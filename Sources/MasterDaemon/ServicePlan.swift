@@ -20,8 +20,12 @@ struct ServicePlan: Equatable, Sendable {
 
     var isLocalOnly: Bool {
         if let byType = entry.isLocalOnlyByType { return byType }
-        guard case .inet(let addresses) = endpoint else { return true }
-        return addresses.allSatisfy { $0.isLoopback }
+        return endpoint.addresses?.allSatisfy { $0.isLoopback } ?? true
+    }
+
+    /// How many clients may wait.
+    func room(_ general: MainSettings) -> Endpoint.Room {
+        Endpoint.Room(backlog: backlog, windowSize: general.tcpWindowSize, receiveBuffer: settings.receiveBuffer)
     }
 
     /// What the policy has to know of all this.
@@ -46,6 +50,7 @@ struct ServicePlan: Equatable, Sendable {
         var (entry, settings) = (entry, settings)
         entry.line = running.entry.line
         settings.listenBacklog = running.settings.listenBacklog
+        settings.receiveBuffer = running.settings.receiveBuffer
         return entry == running.entry && settings == running.settings
     }
 

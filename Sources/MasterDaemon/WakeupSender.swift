@@ -37,7 +37,8 @@ struct WakeupSender: ~Copyable {
     mutating func send(to plan: ServicePlan, owner: MailOwner, loop: inout EventLoop, log: Log) -> Problem? {
         switch plan.endpoint {
         case .path(let path, .fifo): return owner.perform(log) { Self.wakeFifo(path, plan) }
-        case .path(_, .unixDatagram): return Self.problem(plan, "Operation not supported")
+        // master.cf cannot ask for it of udp.
+        case .path(_, .unixDatagram), .udp: return Self.problem(plan, "Operation not supported")
         case .path(let path, _):
             return SocketAddress(unixPath: path).flatMap { connect(plan, [$0], loop: &loop) }
         case .inet(let addresses):

@@ -91,7 +91,7 @@ extension Sight {
                     + " \(load.retired) retired"
             ),
             ("waiting", waitingText(service)),
-            ("queue", queueText(counts)),
+            ("queue", queueText(service)),
             ("uses", "\(load.uses), \(span(service.busyTime(at: shownMoment))) busy in all"),
             (
                 "limit reached",
@@ -142,8 +142,9 @@ extension Sight {
         }
     }
 
-    private func queueText(_ counts: ServiceCounts) -> String {
-        let room = counts.queueRoom == 0 ? "length not looked at yet" : "room for \(counts.queueRoom)"
+    private func queueText(_ service: ServiceOverview) -> String {
+        let counts = service.counts
+        let room = counts.queueRoom == 0 ? "length not looked at yet" : "room for \(service.queueRoom)"
         if counts.overflows == 0 { return room + ", no overflow" }
         let times = counts.overflows == 1 ? "overflowed once" : "overflowed \(counts.overflows) times, the last"
         return room + ", \(times) \(span(shownMoment - counts.overflowTime)) ago"

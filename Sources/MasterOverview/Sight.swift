@@ -94,7 +94,8 @@ extension Sight {
             let texts = service.texts
             let start = texts.program.lastIndex(of: "/").map { texts.program.index(after: $0) }
             if name == texts.program || name == texts.program[(start ?? texts.program.startIndex)...] { return true }
-            return texts.type == "inet" && (texts.name.hasSuffix(":" + name) || texts.canonicalName == name)
+            return ["inet", "udp"].contains(texts.type)
+                && (texts.name.hasSuffix(":" + name) || texts.canonicalName == name)
         }
     }
 }

@@ -214,7 +214,12 @@ package struct Verdict: Equatable, Sendable {
             "Allow more (the column maxproc in master.cf, or default_process_limit in main.cf), or find out why clients"
                 + " take so long: masterctl processes \(service.texts.name) shows since when each is busy."
         )
-        if isOverflowing {
+        if isOverflowing, service.texts.type == "udp" {
+            advice.append(
+                "Its receive buffer has room for \(service.counts.queueRoom) bytes, and more datagrams come: they are lost."
+                    + " Give it more room (master_receive_buffer in main.cf), if they cannot be served faster."
+            )
+        } else if isOverflowing {
             advice.append(
                 "The queue has room for \(service.counts.queueRoom), and more clients come: they are turned away, or wait"
                     + " to connect. Let more wait (master_listen_backlog in main.cf; net.core.somaxconn of sysctl(8)"
@@ -243,7 +248,7 @@ package struct Verdict: Equatable, Sendable {
         if counts.overflows > 0 {
             let times = counts.overflows == 1 ? "once" : "\(counts.overflows) times, the last"
             remarks.append(
-                "the queue, with room for \(counts.queueRoom), overflowed \(times)"
+                "the queue, with room for \(service.queueRoom), overflowed \(times)"
                     + " \(span(moment - counts.overflowTime)) ago"
             )
         }
@@ -266,6 +271,9 @@ extension Verdict {
 }
 
 extension ServiceOverview {
+    /// What may wait in its queue.
+    var queueRoom: String { "\(counts.queueRoom)\(texts.type == "udp" ? " bytes" : "")" }
+
     fileprivate var isRefusing: Bool { counts.flags.contains(.isRefusing) }
 }
 

@@ -92,7 +92,7 @@ package struct DaemonOptions: Equatable, Sendable {
             case (.single, .inet), (.single, .unix), (.single, .pass): true
             case (.event, .inet), (.event, .unix), (.event, .pass): true
             case (.trigger, .unix), (.trigger, .fifo), (.trigger, .pass): true
-            case (.datagram, .unixDatagram): true
+            case (.datagram, .unixDatagram), (.datagram, .udp): true
             case (.stream, _), (.single, _), (.event, _), (.trigger, _), (.datagram, _): false
             }
         }

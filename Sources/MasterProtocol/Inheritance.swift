@@ -47,6 +47,11 @@ package enum Transport: String, CaseIterable, Hashable, Sendable {
     case unixDatagram = "unix-dgram"
     case fifo
     case pass
+    /// Of our master only: Postfix's knows no such type.
+    case udp
+
+    /// Whether the endpoints are addresses of Internet protocols, and no file.
+    package var isInternet: Bool { self == .inet || self == .udp }
 
     /// Children compare the name without regard to case.
     package init?(ignoringCase name: String) {

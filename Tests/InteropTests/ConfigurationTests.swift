@@ -98,6 +98,24 @@ extension Interoperation {
         }
 
         @Test(
+            "Postfix's programs refuse a udp line, and do not take it for another",
+            arguments: [MasterUnderTest.debian]
+        )
+        func datagramLine(_ master: MasterUnderTest) throws {
+            let sandbox = try master.sandbox()
+            defer { sandbox.destroy() }
+            try sandbox.start()
+            let pid = try #require(sandbox.masterPID)
+            try sandbox.changeMasterCf { $0 += ["127.0.0.1:\(try FreePort.next()) udp n - n - 1 echo"] }
+            try PlacedFile.age(sandbox.masterCf)
+            let commands = try sandbox.tool(["/usr/sbin/postconf", "-M"])
+            #expect(!commands.succeeded && commands.output.contains("invalid type field \"udp\""), "\(commands)")
+            // Its last words, "bad transport type: udp", go to the log that it would have to start.
+            kill(pid, SIGHUP)
+            #expect(eventually { sandbox.masterPID == nil }, "\(sandbox.logTail())")
+        }
+
+        @Test(
             "MAIL_LOGTAG is what import_environment makes of it",
             arguments: [MasterUnderTest.quartermaster, .debian]
         )

@@ -102,6 +102,7 @@ extension MainSettings {
             ("master_warning_interval", String(masterWarningInterval)),
             ("master_reload_spread", String(masterReloadSpread)),
             ("master_listen_backlog", String(masterListenBacklog)),
+            ("master_receive_buffer", String(masterReceiveBuffer)),
             ("master_name_lookup_time_limit", String(masterNameLookupTimeLimit)),
             ("master_allow_no_services", masterAllowNoServices ? "yes" : "no"),
             ("max_idle", String(maxIdle)),

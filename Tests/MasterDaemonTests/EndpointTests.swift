@@ -16,7 +16,7 @@ import Testing
 /// The text of an endpoint that could not be made.
 private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
     do throws(EndpointFailure) {
-        _ = try Endpoint.make(plan, backlog: 10, windowSize: windowSize)
+        _ = try Endpoint.make(plan, .init(backlog: 10, windowSize: windowSize))
         return nil
     } catch {
         return error.text
@@ -44,7 +44,7 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
     @Test("a stream socket listens for all users", arguments: [Transport.unix, .pass])
     func streamSocket(_ type: Transport) throws {
         let path = home.file("stream")
-        let made = try Endpoint.make(.path(path, type), backlog: 10, windowSize: 0)
+        let made = try Endpoint.make(.path(path, type), .init(backlog: 10))
         let numbers = made.numbers
         #expect(numbers.count == 1)
         expectOurs(numbers[0])
@@ -62,7 +62,7 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
     )
     func refusal(_ interface: Int32) throws {
         let address = SocketAddress(ipv4: [127, 0, 0, 1], port: try FreePort.next())
-        let made = try Endpoint.make(.inet([address]), backlog: 10, windowSize: 0)
+        let made = try Endpoint.make(.inet([address]), .init(backlog: 10))
         let number = made.numbers[0]
         try number.setOption(.boundInterface, interface)
         let service = RunningService(plan("x", .inet, .inet([address])), listeners: made, channel: nil)
@@ -87,7 +87,7 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
     @Test("a datagram socket is open to all users")
     func datagramSocket() throws {
         let path = home.file("datagram")
-        let made = try Endpoint.make(.path(path, .unixDatagram), backlog: 10, windowSize: 0)
+        let made = try Endpoint.make(.path(path, .unixDatagram), .init(backlog: 10))
         expectOurs(made.numbers[0])
         #expect(option(made.numbers[0], SO_TYPE) == Int32(SOCK_DGRAM.rawValue))
         #expect(try facts(ofPath: path).mode & 0o777 == 0o666)
@@ -96,7 +96,7 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
     @Test("a FIFO is empty and never ends")
     func fifo() throws {
         let path = home.file("fifo")
-        let made = try Endpoint.make(.path(path, .fifo), backlog: 10, windowSize: 0)
+        let made = try Endpoint.make(.path(path, .fifo), .init(backlog: 10))
         let number = made.numbers[0]
         expectOurs(number)
         let found = try facts(ofPath: path)
@@ -114,7 +114,7 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
     @Test("what is in the way is replaced", arguments: [Transport.unix, .unixDatagram, .fifo])
     func inTheWay(_ type: Transport) throws {
         let path = try home.write("old", to: "endpoint")
-        _ = try Endpoint.make(.path(path, type), backlog: 10, windowSize: 0)
+        _ = try Endpoint.make(.path(path, type), .init(backlog: 10))
         #expect(try facts(ofPath: path).kind == (type == .fifo ? .fifo : .socket))
         #expect(failure(.path(path, type)) == nil, "again, over its own kind")
     }
@@ -123,7 +123,7 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
     func inet() throws {
         let port = try HeldPort()
         let addresses = [port.onLoopback, SocketAddress(ipv4: [127, 0, 0, 2], port: port.number)]
-        let made = try Endpoint.make(.inet(addresses), backlog: 10, windowSize: 65536)
+        let made = try Endpoint.make(.inet(addresses), .init(backlog: 10, windowSize: 65536))
         let numbers = made.numbers
         #expect(numbers.count == 2)
         for (number, address) in zip(numbers, addresses) {
@@ -147,7 +147,7 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
             SocketAddress(ipv4: [0, 0, 0, 0], port: port.number),
             SocketAddress(ipv6: [UInt8](repeating: 0, count: 16), port: port.number),
         ]
-        let made = try Endpoint.make(.inet(wildcards), backlog: 10, windowSize: 0)
+        let made = try Endpoint.make(.inet(wildcards), .init(backlog: 10))
         #expect(made.count == 2)
     }
 
@@ -161,20 +161,20 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         let port = address.port
         #expect(failure(.inet([address])) == "bind 127.0.0.1 port \(port): Address already in use")
         do throws(EndpointFailure) {
-            try Endpoint.probe([address])
+            try Endpoint.probe(.inet([address]))
             Issue.record("probed")
         } catch { #expect(error.text == "bind 127.0.0.1 port \(port): Address already in use") }
         _ = consume foreign
         // A child that another test is just starting shares the socket until its exec.
-        #expect(eventually { (try? Endpoint.probe([address])) != nil })
+        #expect(eventually { (try? Endpoint.probe(.inet([address]))) != nil })
     }
 
     @Test("probing does not listen")
     func probe() throws {
         let port = try HeldPort()
         let address = port.onLoopback
-        let ours = try Endpoint.make(.inet([address]), backlog: 10, windowSize: 0)
-        try Endpoint.probe([address])
+        let ours = try Endpoint.make(.inet([address]), .init(backlog: 10))
+        try Endpoint.probe(.inet([address]))
         let client = try makeSocket(.ipv4, .stream)
         try client.number.connect(to: address)
         #expect(try ours.numbers[0].waitForInput(milliseconds: 30_000))

@@ -18,6 +18,7 @@ import Testing
         settings.throttleSeconds = 7
         settings.concurrentStarts = 3
         settings.warningSeconds = 5
+        settings.receiveBuffer = 9
         return ServicePlan(
             entry: entry,
             identity: ServiceIdentity(canonicalName: "25", type: entry.type),

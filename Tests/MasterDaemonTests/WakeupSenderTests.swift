@@ -80,7 +80,7 @@ private struct Sending: ~Copyable {
             try Signal.pipe.ignore()
             let home = try TemporaryDirectory("qm-wake")
             let path = home.file("s")
-            let endpoint = try Endpoint.make(.path(path, .unix), backlog: 512, windowSize: 0)
+            let endpoint = try Endpoint.make(.path(path, .unix), .init(backlog: 512))
             let listener = endpoint.numbers[0]
             try listener.setNonBlocking(false)
             let reading = Thread {
@@ -100,7 +100,7 @@ private struct Sending: ~Copyable {
     @Test("a unix service gets the word and a NUL")
     func unixService() throws {
         let path = home.file("s")
-        let endpoint = try Endpoint.make(.path(path, .unix), backlog: 5, windowSize: 0)
+        let endpoint = try Endpoint.make(.path(path, .unix), .init(backlog: 5))
         var sending = try Sending()
         #expect(sending.send(plan("s", .unix, .path(path, .unix))) == nil)
         let client = try accept(endpoint.numbers[0])
@@ -116,7 +116,7 @@ private struct Sending: ~Copyable {
         await #expect(processExitsWith: .success) {
             let home = try TemporaryDirectory("qm-wake")
             let path = home.file("s")
-            let endpoint = try Endpoint.make(.path(path, .unix), backlog: 5, windowSize: 0)
+            let endpoint = try Endpoint.make(.path(path, .unix), .init(backlog: 5))
             let service = plan("s", .unix, .path(path, .unix))
             var sending = try Sending()
             FaultPlan.fail(.write, with: .brokenPipe, times: 2)
@@ -140,7 +140,7 @@ private struct Sending: ~Copyable {
     func wildcard() throws {
         let port = try HeldPort()
         let wildcard = SocketAddress(ipv4: [0, 0, 0, 0], port: port.number)
-        let endpoint = try Endpoint.make(.inet([wildcard]), backlog: 5, windowSize: 0)
+        let endpoint = try Endpoint.make(.inet([wildcard]), .init(backlog: 5))
         var sending = try Sending()
         #expect(sending.send(plan("\(port.number)", .inet, .inet([wildcard]))) == nil)
         let client = try accept(endpoint.numbers[0])
@@ -153,7 +153,7 @@ private struct Sending: ~Copyable {
     @Test("a pass service gets a pipe with the word")
     func passService() throws {
         let path = home.file("p")
-        let endpoint = try Endpoint.make(.path(path, .pass), backlog: 5, windowSize: 0)
+        let endpoint = try Endpoint.make(.path(path, .pass), .init(backlog: 5))
         var sending = try Sending()
         #expect(sending.send(plan("p", .pass, .path(path, .pass))) == nil)
         let client = try accept(endpoint.numbers[0])
@@ -171,7 +171,7 @@ private struct Sending: ~Copyable {
         await #expect(processExitsWith: .success) {
             let home = try TemporaryDirectory("qm-wake")
             let path = home.file("f")
-            let endpoint = try Endpoint.make(.path(path, .fifo), backlog: 5, windowSize: 0)
+            let endpoint = try Endpoint.make(.path(path, .fifo), .init(backlog: 5))
             var sending = try Sending()
             #expect(sending.send(plan("f", .fifo, .path(path, .fifo))) == nil)
             #expect(try endpoint.numbers[0].read(atMost: 10) == [UInt8(ascii: "W")])
@@ -194,7 +194,7 @@ private struct Sending: ~Copyable {
     @Test("the next address is tried when one refuses")
     func nextAddress() throws {
         let (closed, open) = (try HeldPort(), try HeldPort())
-        let endpoint = try Endpoint.make(.inet([open.onLoopback]), backlog: 5, windowSize: 0)
+        let endpoint = try Endpoint.make(.inet([open.onLoopback]), .init(backlog: 5))
         let listener = endpoint.numbers[0]
         var sending = try Sending()
         #expect(sending.send(plan("x", .inet, .inet([closed.onLoopback, open.onLoopback]))) == nil)
@@ -219,7 +219,7 @@ private struct Sending: ~Copyable {
     @Test("many at once are all sent")
     func many() throws {
         let path = home.file("s")
-        let endpoint = try Endpoint.make(.path(path, .unix), backlog: 100, windowSize: 0)
+        let endpoint = try Endpoint.make(.path(path, .unix), .init(backlog: 100))
         var sending = try Sending()
         for _ in 0..<40 { #expect(sending.send(plan("s", .unix, .path(path, .unix))) == nil) }
         for _ in 0..<40 {

@@ -106,7 +106,10 @@ private func scan(
         "letters and transports of each skeleton",
         arguments: zip(
             DaemonOptions.Skeleton.allCases,
-            ["inet, unix or pass", "inet, unix or pass", "inet, unix or pass", "unix, fifo or pass", "unix-dgram"]
+            [
+                "inet, unix or pass", "inet, unix or pass", "inet, unix or pass", "unix, fifo or pass",
+                "unix-dgram or udp",
+            ]
         )
     )
     func skeletons(_ skeleton: DaemonOptions.Skeleton, _ types: String) {
@@ -221,7 +224,7 @@ private func scan(
         #expect(InheritedDescriptor.flowWrite == 4)
         #expect(InheritedDescriptor.status == 5)
         #expect(InheritedDescriptor.firstListener == 6)
-        #expect(Transport.allCases.map(\.rawValue) == ["inet", "unix", "unix-dgram", "fifo", "pass"])
+        #expect(Transport.allCases.map(\.rawValue) == ["inet", "unix", "unix-dgram", "fifo", "pass", "udp"])
         #expect(
             EnvironmentName.allCases.map(\.rawValue) == [
                 "MAIL_CONFIG", "MAIL_VERBOSE", "MAIL_DEBUG", "MAIL_LOGTAG", "GENERATION", "POSTLOG_SERVICE",

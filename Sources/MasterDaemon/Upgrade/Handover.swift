@@ -13,7 +13,7 @@ import SystemCalls
 /// sealed file, so nobody but a master of this process has written them; they are checked all the same.
 struct Handover {
     /// Grows by one with each change of the fields. A program takes over from its own version only.
-    static let version: Int64 = 3
+    static let version: Int64 = 4
     /// "QMMASTER", least significant byte first.
     static let mark: Int64 = 0x5245_5453_414D_4D51
 

@@ -44,6 +44,7 @@ extension EndpointPlan {
         var (isPath, path, transport, addresses) = (false, "", Transport.unix, [[UInt8]]())
         switch self {
         case .inet(let list): addresses = list.map(\.bytes)
+        case .udp(let list): (transport, addresses) = (.udp, list.map(\.bytes))
         case .path(let place, let kind): (isPath, path, transport) = (true, place, kind)
         }
         try coder.code(&isPath)
@@ -52,7 +53,7 @@ extension EndpointPlan {
         try coder.code(&addresses, blank: []) { coder, bytes throws(StateProblem) in try coder.code(&bytes) }
         let known = addresses.compactMap { SocketAddress(copying: $0) }
         guard known.count == addresses.count else { throw .badValue }
-        self = isPath ? .path(path, transport) : .inet(known)
+        self = isPath ? .path(path, transport) : .addresses(known, transport)
     }
 }
 
@@ -83,6 +84,7 @@ extension ServiceSettings {
         try coder.code(&concurrentStarts)
         try coder.code(&warningSeconds)
         try coder.code(&listenBacklog)
+        try coder.code(&receiveBuffer)
     }
 }
 
