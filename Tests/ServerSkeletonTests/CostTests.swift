@@ -19,7 +19,13 @@ struct CostTests {
         let child: ServerChild
         private let counter: String
 
-        init(_ program: String, _ options: [String], isDatagram: Bool = false) throws {
+        /// - Parameter endpoint: instead of a socket in the queue directory.
+        init(
+            _ program: String,
+            _ options: [String],
+            isDatagram: Bool = false,
+            endpoint other: consuming Descriptor? = nil
+        ) throws {
             room = try ServerRoom()
             counter = room.directory.file("allocations")
             let library = room.directory.file("malloc_count.so")
@@ -30,7 +36,11 @@ struct CostTests {
             compiler.arguments = ["clang", "-shared", "-fPIC", "-O2", "-o", library, source]
             try compiler.run()
             compiler.waitUntilExit()
-            endpoint = isDatagram ? try room.datagramSocket() : try room.unixListener()
+            if let other = other.take() {
+                endpoint = other
+            } else {
+                endpoint = isDatagram ? try room.datagramSocket() : try room.unixListener()
+            }
             child = try ServerChild(
                 "\(releaseDirectory)/\(program)",
                 options,
@@ -169,6 +179,33 @@ struct CostTests {
         #expect(try allocations(100, ["client", "_address\0", "192.", "0.2.1", "\0", "\0"]) == inOnePiece)
     }
 
+    @Test(
+        "datagrams that are answered allocate nothing",
+        .enabled(if: hasFreshTestService, "SKIPPED: the release build has no such service yet")
+    )
+    func answers() throws {
+        let socket = try makeSocket(.ipv4, .datagram).moved(atLeast: 64)
+        try socket.number.tellDestinations(.ipv4)
+        try socket.number.bind(to: SocketAddress(ipv4: [0, 0, 0, 0], port: 0))
+        try socket.number.setNonBlocking(true)
+        let name = try socket.number.name(ofPeer: false)
+        let port = try #require(name).port
+        let scene = try Scene("test-service", ["-t", "udp", "-l", "serve=udp-echo"], endpoint: consume socket)
+        let peers = try (0..<4).map { _ in try DatagramPeer(port: port) }
+        func ask(_ count: Int) throws {
+            for index in 0..<count {
+                for peer in peers { peer.send("\(index)") }
+                for peer in peers { #expect(peer.receive()?.text == "\(index)") }
+                if index % 20 == 0 { try scene.drain() }
+            }
+        }
+        try ask(500)
+        let before = try scene.allocations()
+        try ask(2000)
+        let after = try scene.allocations()
+        #expect(after == before)
+    }
+
     @Test("datagrams allocate nothing")
     func datagrams() throws {
         let scene = try Scene("postlogd", ["-t", "unix-dgram", "-l"], isDatagram: true)
@@ -214,4 +251,9 @@ private var releaseDirectory: String { BuiltProducts.directory + "/../release" }
 
 private var hasReleaseBuild: Bool {
     ["echo", "anvil", "policyd", "postlogd"].allSatisfy { access("\(releaseDirectory)/\($0)", X_OK) == 0 }
+}
+
+private var hasFreshTestService: Bool {
+    let program = FileManager.default.contents(atPath: "\(releaseDirectory)/test-service")
+    return program?.range(of: Data("you were first".utf8)) != nil
 }

@@ -29,7 +29,8 @@
  *   start-closed     with descriptors 0 to 2 closed
  *   start-limited    with room for 150 descriptors, for ever
  *   start-offered    as a service manager does that hands over descriptors: 3 listens on port OFFER_PORT of loopback,
- *                    4 on the path OFFER_PATH, 5 is a socket that does not listen, 6 is none; 7 is a stray
+ *                    4 on the path OFFER_PATH, 5 is a socket that does not listen or, with OFFER_UDP, a UDP socket
+ *                    of all addresses on that port, 6 is none; 7 is a stray
  *   start-again      the same, and starts the program again, with the same sockets, each time it is killed by SIGKILL
  *
  * It serves until the status channel ends, as the children of master do. A busy child says TAKEN before and AVAIL
@@ -151,9 +152,14 @@ static int pass_gate(const char *path) {
 static int offer(void) {
     struct sockaddr_in port = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(getenv("OFFER_PORT")))};
     struct sockaddr_un path = {.sun_family = AF_UNIX};
-    int made[] = {socket(AF_INET, SOCK_STREAM, 0), socket(AF_UNIX, SOCK_STREAM, 0), socket(AF_INET, SOCK_STREAM, 0),
+    int datagrams = getenv("OFFER_UDP") != NULL;
+    int made[] = {socket(AF_INET, SOCK_STREAM, 0), socket(AF_UNIX, SOCK_STREAM, 0),
+                  socket(AF_INET, datagrams ? SOCK_DGRAM : SOCK_STREAM, 0),
                   open("/dev/null", O_RDONLY), open("/dev/null", O_RDONLY)};
     port.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct sockaddr_in all = port;
+    all.sin_addr.s_addr = htonl(INADDR_ANY);
+    if (datagrams && bind(made[2], (struct sockaddr *)&all, sizeof all) == -1) return 0;
     strncpy(path.sun_path, getenv("OFFER_PATH"), sizeof path.sun_path - 1);
     if (bind(made[0], (struct sockaddr *)&port, sizeof port) == -1 || listen(made[0], 5) == -1) return 0;
     if (bind(made[1], (struct sockaddr *)&path, sizeof path) == -1 || listen(made[1], 5) == -1) return 0;

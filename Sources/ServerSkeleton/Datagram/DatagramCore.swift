@@ -9,8 +9,13 @@ import MasterProtocol
 import SystemCalls
 import WorkerPage
 
-/// Everything about datagrams that does not depend on the service: waits, one process of the service at a time, and
-/// receives. It never looks at what the bytes mean.
+/// Everything about datagrams that does not depend on the service: waits, receives, and sends the answers. It never
+/// looks at what the bytes mean.
+///
+/// Of `unix-dgram`, one process of the service waits at a time, with the service lock, as Postfix's do. Of `udp` all of
+/// them wait, and the kernel wakes one: each hears at once that master is gone and works by its clock, and a turn takes
+/// fewer system calls. That needs a master that looks after datagrams whose process ends instead, and only such a one
+/// knows the type.
 struct DatagramCore: ~Copyable {
     /// Batches received in one turn at most, so that master and the clock are heard in a flood.
     private static let rounds = 16
@@ -28,12 +33,21 @@ struct DatagramCore: ~Copyable {
         life.start(handlesTermination: true)
     }
 
-    /// What the kernel lets wait in a socket, and the one that a blocked sender adds. Asked before a chroot.
-    static func batchCapacity() -> Int {
+    /// What the kernel lets wait in a UNIX-domain socket. Asked before a chroot.
+    static func queueLength() -> Int {
         let text = (try? readFile("/proc/sys/net/unix/max_dgram_qlen"))?.bytes ?? []
         let queue = LeadingInteger(text[...])
-        return min(max((queue.hasDigits ? queue.value : 10) + 2, 12), 128)
+        return queue.hasDigits ? queue.value : 10
     }
+
+    /// Datagrams that are received at once: what may wait, and the one that a blocked sender adds. A UDP socket has
+    /// room for more than is worth the memory. Large ones are received in smaller batches.
+    static func batchCapacity(_ transport: Transport?, queueLength: Int, datagramSize: Int) -> Int {
+        let wanted = transport == .udp ? 64 : min(max(queueLength + 2, 12), 128)
+        return min(wanted, max(Self.batchMemory / datagramSize, 12))
+    }
+
+    private static let batchMemory = 1 << 20
 
     var time: ServiceTime { life.time }
 
@@ -90,6 +104,10 @@ struct DatagramCore: ~Copyable {
                     begin(count, bytes: datagrams.batch.byteCount)
                     return .some
                 }
+            } catch  where error.isAboutPeer {
+                // An earlier answer has not arrived. The kernel says so once.
+                life.listeners.gaveSomething()
+                continue
             } catch {
                 // Without a pause the same error would come again at once, and again.
                 life.warn(.receive, "receive: \(error.reason) -- receiving no datagrams for a moment")
@@ -112,6 +130,17 @@ struct DatagramCore: ~Copyable {
         inFlowDelay.wait()
     }
 
+    /// After the handler. What cannot be sent now is lost: to wait for one receiver would keep all others waiting.
+    mutating func sendReplies(of datagrams: inout Datagrams) {
+        datagrams.replies?.send()
+        guard let sent = datagrams.replies?.takeSentBytes() else { return }
+        life.counts.count(.sent, sent)
+        guard let losses = datagrams.replies?.takeLosses() else { return }
+        let target = losses.origin.map { DatagramSender($0).description } ?? "an unknown address"
+        let many = losses.count == 1 ? "a datagram to \(target)" : "\(losses.count) datagrams, the last to \(target)"
+        life.warn(.reply, "cannot send \(many): \(losses.reason) -- not sent")
+    }
+
     mutating func finishRequests() {
         life.countTurn(requests: received)
         received = 0
@@ -121,4 +150,17 @@ struct DatagramCore: ~Copyable {
     mutating func retire(_ why: String) { life.retire(why) }
 
     mutating func finish() { life.finish() }
+}
+
+extension SystemError {
+    /// What the network has reported of a datagram that was sent before. Who asks a socket for it or connects it hears
+    /// it at the next call, whatever that is.
+    fileprivate var isAboutPeer: Bool {
+        switch code {
+        case .connectionRefused, .noRouteToHost, .hostIsDown, .networkUnreachable, .networkDown, .protocolError,
+            .messageTooLong:
+            true
+        default: false
+        }
+    }
 }

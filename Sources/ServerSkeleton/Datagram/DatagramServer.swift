@@ -25,10 +25,18 @@ public struct DatagramServer<S: DatagramService & ~Copyable>: ~Copyable {
     }
 
     private init() {
-        let capacity = DatagramCore.batchCapacity()
+        let (size, replySize) = (S.maximumDatagramSize, S.maximumReplySize)
+        precondition((1...65_535).contains(size), "maximumDatagramSize is from 1 to 65535")
+        precondition((1...65_507).contains(replySize), "maximumReplySize is from 1 to 65507")
+        let queueLength = DatagramCore.queueLength()
         var started = startServer(S.self, as: .datagram)
+        let capacity = DatagramCore.batchCapacity(
+            started.circumstances.transport,
+            queueLength: queueLength,
+            datagramSize: size
+        )
         core = DatagramCore(started.circumstances, started.counts, lock: started.lock.take())
-        datagrams = Datagrams(capacity: capacity, datagramSize: ProtocolLimit.datagramBytes)
+        datagrams = Datagrams(capacity: capacity, datagramSize: size, replySize: replySize)
         service = started.service
     }
 
@@ -49,7 +57,11 @@ public struct DatagramServer<S: DatagramService & ~Copyable>: ~Copyable {
         case .retire(let why): return core.retire(why)
         case .goOn: break
         }
-        while core.receive(into: &datagrams) == .some { service.received(&datagrams) }
+        datagrams.begin(core.time)
+        while core.receive(into: &datagrams) == .some {
+            service.received(&datagrams)
+            core.sendReplies(of: &datagrams)
+        }
         core.finishRequests()
     }
 }

@@ -154,7 +154,7 @@ enum StartStep {
 
     /// Servers with siblings that have no clients while they wait do so one at a time; the lock that they share is
     /// opened here, where the inherited working directory still counts. Servers with many clients have none, since they
-    /// must go on serving those.
+    /// must go on serving those; nor has udp, see `DatagramCore`.
     static func openLock(
         _ skeleton: DaemonOptions.Skeleton,
         _ options: DaemonOptions,
@@ -166,7 +166,7 @@ enum StartStep {
         case .stream, .event: return nil
         case .single, .trigger, .datagram: break
         }
-        guard !options.isAlone, !options.isOneShot, let transport else { return nil }
+        guard !options.isAlone, !options.isOneShot, let transport, transport != .udp else { return nil }
         let path = "pid/\(transport.rawValue).\(serviceName)"
         do throws(CarefulOpenError) {
             return ServiceLock(try openCarefully(path, [.readWrite, .create], mode: 0o600))
