@@ -130,6 +130,9 @@ private struct StatusNetEffect: ~Copyable, Subject {
         // It is mapped; nobody needs its name.
         try removeFile(path)
         policy.tellsChanges = true
+        board.tell(&policy) { _, _ in nil }
+        _ = board.beat(now: 0)
+        board.rest(untilLook: .max)
         self.board = consume board
     }
 
@@ -161,7 +164,7 @@ private struct StatusNetEffect: ~Copyable, Subject {
             Self.apply(records, of: service, now, to: &policy)
             policy.endReports(now: now)
             policy.handOverEffects(into: &effects)
-            if board != nil { board?.tell(&policy, reportsOnly: true) { _, _ in nil } }
+            if board?.tellReports(&policy, now: 0) == false { preconditionFailure("more was to be told than reports") }
         }
         return Int(policy.counters.taken + policy.counters.available - before)
     }

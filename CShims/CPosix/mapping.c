@@ -19,6 +19,8 @@ static struct guard {
     volatile int needed;
 } guards[16];
 
+volatile int cposix_guards_needed;
+
 long cposix_map_shared(int fd, size_t size, int64_t offset) {
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
     return base == MAP_FAILED ? -errno : (long)base;
@@ -57,6 +59,8 @@ int cposix_replace_mapping(void *address) {
         void *memory = mmap(base, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
         errno = saved;
         guards[i].needed = memory != MAP_FAILED;
+        if (memory != MAP_FAILED)
+            cposix_guards_needed = cposix_guards_needed + 1;
         return memory != MAP_FAILED;
     }
     return 0;

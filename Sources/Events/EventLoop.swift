@@ -131,7 +131,8 @@ package import SystemCalls
     // MARK: turns
 
     /// Waits until something happens, at most `limit` milliseconds (nil: no limit, 0: not at all), and collects it.
-    package mutating func turn(waitingAtMost limit: Int64?) throws(SystemError) {
+    @discardableResult
+    package mutating func turn(waitingAtMost limit: Int64?) throws(SystemError) -> LoopTime {
         unsafe ready.pointee.count = 0
         nextReady = 0
         let limit = holdsTimers ? min(limit ?? .max, Self.heldTimerPatience) : limit
@@ -139,6 +140,7 @@ package import SystemCalls
         now = LoopTime(nanoseconds: Clock.monotonicNanoseconds())
         if holdsTimers { lookAfterHeldTimers() }
         if result < 0 { throw SystemError(.epollWait, Errno(rawValue: -result)) }
+        return now
     }
 
     /// Whether this turn has brought anything that was not handed out yet.

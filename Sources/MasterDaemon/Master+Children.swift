@@ -48,7 +48,7 @@ extension Master {
     /// Buries every child that has ended. What a child said last counts before its end does.
     func reap() {
         while let (pid, status) = reapChild() {
-            turn.isQuiet = false
+            turn.somethingHappened()
             if helpers.contains(pid) {
                 // One that was stopped may go on.
                 if case .stopped = status {} else { helpers.remove(pid) }
@@ -69,22 +69,22 @@ extension Master {
 
     // MARK: what our own daemons count
 
-    func startCounting() { workerCounting.start(owner, nowMilliseconds: loop.now.milliseconds, log) }
+    func startCounting() { workerCounting.start(owner, nowMilliseconds: moment.milliseconds, log) }
 
     /// As the program did that ran before in this process.
     func goOnCounting(_ totals: [String]?) {
-        workerCounting.goOn(totals, owner, nowMilliseconds: loop.now.milliseconds, log)
+        workerCounting.goOn(totals, owner, nowMilliseconds: moment.milliseconds, log)
     }
 
     /// Whose counts the page has, in its order; nil without a page.
     var workerTotals: [String]? { workerCounting.totals }
 
-    func lookAtCounting() { workerCounting.look(owner, nowMilliseconds: loop.now.milliseconds, log) }
+    func lookAtCounting() { workerCounting.look(owner, nowMilliseconds: moment.milliseconds, log) }
 
     /// Before another process can have the pid.
     private func keepCounts(ofProcess pid: Int32, _ id: ServiceID?) {
         let name = id.flatMap { service($0)?.fullName }
-        workerCounting.processEnded(pid, of: name, owner, nowMilliseconds: loop.now.milliseconds, log)
+        workerCounting.processEnded(pid, of: name, owner, nowMilliseconds: moment.milliseconds, log)
     }
 }
 

@@ -180,7 +180,7 @@ extension Master {
     /// The last line.
     func answer(_ slot: SlotID, _ status: ControlReply.Status, _ text: String) {
         // Whoever was told that something is done may look at once.
-        turn.isQuiet = false
+        turn.somethingHappened()
         publish()
         say(.result(status, text), to: slot)
         desk.waiters.removeAll { $0.client == slot }

@@ -10,41 +10,66 @@ import MasterPolicy
 struct Turn {
     private(set) var isEmpty = true
     /// Whether it brought reports and nothing else, and nothing followed from them.
-    var isQuiet = true
-    /// Whose reports came.
-    var heard: [ServiceID] = []
+    private(set) var isQuiet = true
+    /// The same, but for looks, and for watches and timers that were set: `StatusBoard.tellReports` tells all of it.
+    private(set) var isPlain = true
+    /// Whose reports came first; most of the time they are alone.
+    var firstHeard: ServiceID?
 
     mutating func count(_ event: MasterEvent) {
         isEmpty = false
         switch event {
         case .reportsArrived, .restEnds: break
+        case .lookDue: isQuiet = false
         case .hangup, .childEnded, .endRequested, .exitTimeArrived, .reloadDue, .namesArrived, .endpointReadable,
-            .throttleEnds, .wakeupDue, .lookDue, .retryDue, .removalDeadline, .wakeupReady, .wakeupDeadline,
+            .throttleEnds, .wakeupDue, .retryDue, .removalDeadline, .wakeupReady, .wakeupDeadline,
             .controlCalled, .controlRetry, .controlReady, .controlDeadline, .checkSpoke, .checkDeadline,
             .drainRequested, .steeringLook, .steeringDeadline, .retirementStep, .reloadTurn, .outgoingLook,
             .keepAliveDue, .managerDue,
             .upgradeRequested, .trialSpoke, .trialDue:
-            isQuiet = false
+            somethingHappened()
         }
     }
 
-    mutating func begin() {
-        isEmpty = true
-        isQuiet = true
-        heard.removeAll(keepingCapacity: true)
+    mutating func count(_ effect: Effect) {
+        isQuiet = false
+        switch effect {
+        case .watchEndpoints, .unwatchEndpoints, .startTimer, .cancelTimer, .lookAtQueue: break
+        default: isPlain = false
+        }
     }
+
+    /// Neither of the two any more.
+    mutating func somethingHappened() { (isQuiet, isPlain) = (false, false) }
+
 }
 
 // `ReportPacing` decides when; here the channels that were heard are left alone until a timer ends. The loop itself
 // goes on: clients, ends of children, signals and the reports of other services are handled at once.
 extension Master {
+    func note(heard id: ServiceID) {
+        if turn.firstHeard == nil { turn.firstHeard = id } else { heardBesides.append(id) }
+    }
+
     func restAfterTurn() {
         // A turn in which nothing but a rest ended has read its reports and decided already.
-        if turn.heard.isEmpty && turn.isQuiet { return }
-        switch pacing.turnEnded(wasQuiet: turn.isQuiet, now: loop.now.nanoseconds) {
-        case .listen: break
-        case .rest: for id in turn.heard { rest(id) }
+        guard let first = turn.firstHeard else {
+            if !turn.isQuiet { _ = pace { $0.turnEnded(wasQuiet: false, now: $1) } }
+            return
         }
+        if pace({ $0.turnEnded(wasQuiet: turn.isQuiet, now: $1) }) == .rest {
+            rest(first)
+            for id in heardBesides { rest(id) }
+        }
+        if !heardBesides.isEmpty { heardBesides.removeAll(keepingCapacity: true) }
+    }
+
+    /// On a copy, so that nothing has to be checked; see `moment`.
+    @inline(__always)
+    private func pace(_ decide: (inout ReportPacing, Int64) -> ReportPacing.Next) -> ReportPacing.Next {
+        var copy = pacing
+        defer { pacing = copy }
+        return decide(&copy, moment.nanoseconds)
     }
 
     private func rest(_ id: ServiceID) {
@@ -67,7 +92,7 @@ extension Master {
             reports += drain(id)
             carryOut()
         }
-        switch pacing.restEnded(reports: reports, wasQuiet: turn.isQuiet, now: loop.now.nanoseconds) {
+        switch pace({ $0.restEnded(reports: reports, wasQuiet: turn.isQuiet, now: $1) }) {
         case .rest: armRest(ReportPacing.restMilliseconds)
         case .listen: listenAgain()
         }

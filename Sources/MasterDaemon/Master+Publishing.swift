@@ -14,7 +14,13 @@ import SystemCalls
 // for. Only when the file has to be made there are calls.
 extension Master {
     func publish() {
-        let moment = now.milliseconds
+        // Nearly all turns of a busy master.
+        if turn.isPlain, board.tellReports(&policy, now: now.milliseconds) { return }
+        publishAll(now.milliseconds)
+        board.rest(untilLook: pageLooks.next ?? .min)
+    }
+
+    private func publishAll(_ moment: Int64) {
         switch pageLooks.due(moment) {
         case .status: lookAtBoard()
         case .workers: lookAtCounting()
@@ -31,7 +37,7 @@ extension Master {
             if !board.isIntact { return loseBoard("was emptied", moment) }
         }
         if policy.hasChanges { tellChanges() }
-        if !turn.isQuiet { publishSpread() }
+        if !turn.isPlain { publishSpread() }
         let state: MasterState =
             upgradeAttempt != nil
             ? .upgrading : desk.stopping != nil ? .stopping : desk.drainOfAll != nil ? .draining : .running
@@ -51,7 +57,7 @@ extension Master {
     }
 
     private func tellChanges() {
-        board.tell(&policy, reportsOnly: turn.isQuiet) { view, trouble in
+        board.tell(&policy) { view, trouble in
             service(view.id).map { ServiceTexts(view, $0.plan, trouble) }
         }
     }

@@ -10,8 +10,9 @@ import SystemCalls
 extension Master {
     func service(_ id: ServiceID) -> RunningService? {
         let index = Int(id.index)
-        guard services.indices.contains(index), let service = services[index], service.id == id else { return nil }
-        return service
+        guard services.indices.contains(index), let service = services[index] else { return nil }
+        let present = service.id
+        return present.index == id.index && present.generation == id.generation ? service : nil
     }
 
     /// Adds a service to those that are served: its endpoints and its status channel exist already.

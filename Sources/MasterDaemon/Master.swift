@@ -65,6 +65,11 @@ final class Master {
     var isReapWanted = false
     var pacing = ReportPacing()
     var turn = Turn()
+    /// Whose reports came in this turn, but for the first, which `turn` has.
+    var heardBesides: [ServiceID] = []
+    /// When this turn began. Like `turn`, it is a plain value that is read where it stands: of what is lent to others,
+    /// the language checks at run time that there is one user, which takes longer than most that is done for a report.
+    private(set) var moment: LoopTime
     /// Channels that are not listened to for a moment.
     var resting: [ServiceID] = []
     var restTimer: WatchID?
@@ -85,6 +90,7 @@ final class Master {
         self.invocation = invocation
         self.log = log
         self.loop = loop
+        moment = self.loop.now
         settings = model.settings
         owner = MailOwner(model.owner)
         self.frozen = frozen
@@ -92,12 +98,12 @@ final class Master {
         self.locks = locks
         areChildrenVerbose = log.verbosity > 0
         board = StatusBoard(path: Self.statusPath)
-        board.master.started = self.loop.now.milliseconds
+        board.master.started = moment.milliseconds
         self.manager = ServiceManager(manager)
         policy.isVerbose = log.verbosity > 0
     }
 
-    var now: PolicyTime { loop.now.policyTime }
+    var now: PolicyTime { moment.policyTime }
 
     var options: MasterOptions { invocation.options }
     var processName: String { invocation.processName }
@@ -114,15 +120,17 @@ final class Master {
     /// Each turn: wait, handle what happened, then re-read the configuration if asked, then bury the dead, and tell
     /// what has changed.
     func run() -> Never {
+        // A log line that found its receiver busy is tried again soon.
+        var isLogWaiting = log.hasPending
         while true {
             Watchdog.waitBegins()
             do throws(SystemError) {
-                try loop.turn(waitingAtMost: longestWait)
+                moment = try loop.turn(waitingAtMost: isLogWaiting ? 50 : StatusBoard.heartbeatMilliseconds)
             } catch {
                 log.fatal("event loop: \(error.description)")
             }
             Watchdog.waitEnded()
-            turn.begin()
+            turn = Turn()
             while let occurrence = loop.next() { handle(occurrence) }
             if turn.isEmpty { log.refreshLastWords() }
             considerReload()
@@ -130,14 +138,15 @@ final class Master {
                 isReapWanted = false
                 reap()
             }
-            if log.hasPending { log.flush() }
             restAfterTurn()
             publish()
+            isLogWaiting = log.hasPending
+            if isLogWaiting {
+                log.flush()
+                isLogWaiting = log.hasPending
+            }
         }
     }
-
-    /// A log line that found its receiver busy is tried again soon.
-    private var longestWait: Int64 { log.hasPending ? 50 : StatusBoard.heartbeatMilliseconds }
 
     func considerReload() {
         if reloadNews.isEmpty { return }
@@ -164,7 +173,7 @@ final class Master {
             if !policy.isStandingBy(token.service) { drain(token.service) }
             policy.endpointReadable(token.service, now: now)
         case .reportsArrived:
-            turn.heard.append(token.service)
+            note(heard: token.service)
             drain(token.service)
         case .restEnds: restEnded()
         case .throttleEnds: policy.timerFired(.throttle(token.service), now: now)
@@ -200,8 +209,10 @@ final class Master {
         effects = []
         policy.handOverEffects(into: &batch)
         while !batch.isEmpty {
-            turn.isQuiet = false
-            for effect in batch { carryOut(effect) }
+            for effect in batch {
+                turn.count(effect)
+                carryOut(effect)
+            }
             policy.handOverEffects(into: &batch)
         }
         effects = batch

@@ -10,7 +10,7 @@ struct PageLooks {
 
     static let pauseMilliseconds: Int64 = 60_000
 
-    private var next: Int64?
+    private(set) var next: Int64?
     private var turn = Page.status
 
     /// The page to look at now; nil: none yet.

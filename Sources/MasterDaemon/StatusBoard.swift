@@ -18,19 +18,17 @@ package struct StatusBoard: ~Copyable {
     static let retryMilliseconds: Int64 = 60_000
     private static let eventRoom = 1024
 
-    /// Behind a reference, because an optional value that cannot be copied cannot be looked at in place.
-    private final class Page {
-        var writer: PageWriter
-        init(_ writer: consuming PageWriter) { self.writer = writer }
-    }
-
     private let path: String
-    private var page: Page? {
-        didSet { if page == nil { (serviceRoom, processRoom) = (0, 0) } }
-    }
+    /// One without a row while there is none.
+    private var page = PageWriter()
+    /// Whether what changes is to be written down.
+    private(set) var isOpen = false
+    /// Until then, a turn that brought reports has nothing to do but to tell of them; see `rest`.
+    private var nextChore: Int64 = .min
+    private var lossesSeen: Int32 = 0
     /// Rows that it has.
-    private var serviceRoom = 0
-    private var processRoom = 0
+    private var serviceRoom: Int { page.layout.services.count }
+    private var processRoom: Int { page.layout.processes.count }
     /// The page has no room for all; a larger one could not be had.
     private var isFull = false
     /// The file of the page has lost its name, or another one has it.
@@ -47,9 +45,6 @@ package struct StatusBoard: ~Copyable {
 
     package init(path: String) { self.path = path }
 
-    /// Whether what changes is to be written down.
-    var isOpen: Bool { page != nil }
-
     // MARK: the file
 
     /// What is to be done about the file.
@@ -61,9 +56,10 @@ package struct StatusBoard: ~Copyable {
         case replacement
     }
 
-    func need(services: Int, processes: Int, now: Int64) -> Need {
-        guard let page else { return now >= nextTry ? .page : .nothing }
-        if page.writer.isLost { return .replacement }
+    mutating func need(services: Int, processes: Int, now: Int64) -> Need {
+        lossesSeen = SharedMemory.losses
+        guard isOpen else { return now >= nextTry ? .page : .nothing }
+        if page.isLost { return .replacement }
         if isMissing { return now >= nextTry ? .page : .nothing }
         if serviceRoom >= services, processRoom >= processes { return .nothing }
         return isFull && now < nextTry ? .nothing : .page
@@ -80,51 +76,58 @@ package struct StatusBoard: ~Copyable {
         )
         do throws(SystemError) {
             var new = try PageWriter(layout, at: draftPath)
-            if let old = page, !old.writer.isLost { new.takeEvents(from: old.writer) }
+            if isOpen, !page.isLost { new.takeEvents(from: page) }
             new.write(eventWords: inheritedEvents)
             inheritedEvents = []
-            retired = page
-            page = Page(new)
+            swap(&page, &new)
+            retired = isOpen ? consume new : nil
         } catch {
             try? removeFile(draftPath)
-            isFull = page != nil
+            isFull = isOpen
             // Nobody shall take what another program has left for the present.
-            if page == nil { try? removeFile(path) }
+            if !isOpen { try? removeFile(path) }
             return .failure(error)
         }
+        isOpen = true
+        lossesSeen = SharedMemory.losses
         isFull = false
         isMissing = false
-        (serviceRoom, processRoom) = (layout.services.count, layout.processes.count)
         troubles = Array(repeating: nil, count: layout.services.count)
         return .success(())
     }
 
     /// The page before, until the new one has its name.
-    private var retired: Page?
+    private var retired: PageWriter?
 
     private var draftPath: String { path + ".new" }
 
     /// The page is whole: readers find it from now on.
     package mutating func appear(now: Int64) throws(SystemError) {
-        page?.writer.appear(now: now)
-        defer { retired = nil }
+        page.appear(now: now)
+        let former = retired.take()
         do throws(SystemError) {
             try renameFile(draftPath, to: path)
         } catch {
-            page = nil
+            close()
             isMissing = false
             try? removeFile(draftPath)
             throw error
         }
-        retired?.writer.markSuperseded()
+        if let former { former.markSuperseded() }
+    }
+
+    private mutating func close() {
+        page = PageWriter()
+        isOpen = false
+        nextChore = .min
     }
 
     /// Somebody may have removed the file, or put another in its place: then it is time to make one, which takes the
     /// events over. Whether that is news. Costs a system call.
     mutating func look() -> Bool {
         nextTry = .min
-        guard let page else { return false }
-        if let found = try? facts(ofPath: path, followingLinks: false), page.writer.isFile(found) {
+        guard isOpen else { return false }
+        if let found = try? facts(ofPath: path, followingLinks: false), page.isFile(found) {
             isMissing = false
             return false
         }
@@ -134,57 +137,97 @@ package struct StatusBoard: ~Copyable {
 
     /// Gives the page up; another one is made later.
     mutating func giveUp(now: Int64) {
-        page = nil
+        close()
         nextTry = now + Self.heartbeatMilliseconds
     }
 
     // MARK: what is told
 
     /// master is awake. Every now and then, the two clocks are told again, and somebody may have emptied the file.
-    mutating func beat(now: Int64) -> Bool {
-        page?.writer.beat(now: now)
+    package mutating func beat(now: Int64) -> Bool {
+        page.rows.beat(now)
         guard now >= nextClock else { return false }
         nextClock = now + Self.heartbeatMilliseconds
         return true
     }
 
-    var isIntact: Bool { page?.writer.isIntact ?? false }
+    var isIntact: Bool { page.isIntact }
+
+    /// All chores are done until the clocks are due, the next look, or the next try.
+    package mutating func rest(untilLook look: Int64) {
+        nextChore = isOpen ? min(nextClock, look, isMissing || isFull ? nextTry : .max) : min(nextTry, look)
+    }
 
     mutating func write(_ counters: PolicyCounters, now: Int64, realTime: Int64) {
         (master.monotonicClock, master.realClock) = (now, realTime)
         for counter in MasterCounter.allCases {
             if let value = counters.value(counter) { master[counter] = value }
         }
-        page?.writer.write(master)
+        page.write(master)
     }
 
-    /// Takes what the policy has to tell, and writes it down.
+    /// Of a turn that brought little more than reports: takes what the policy has to tell, and writes it down. This is
+    /// for every report, so it does as little as can be, and all of it under one access.
     ///
-    /// - Parameters:
-    ///   - reportsOnly: nothing happened but reports.
-    ///   - texts: what a service is, if it is known.
-    package mutating func tell(
-        _ policy: inout Policy,
-        reportsOnly: Bool,
-        texts: (ServiceView, ServiceTrouble?) -> ServiceTexts?
-    ) {
-        // One access for all: each is checked at run time.
-        if let page { tell(&page.writer, of: &policy, reportsOnly: reportsOnly, texts) }
+    /// - Returns: whether that was all that is to be done; if not, the rest is as it was.
+    package mutating func tellReports(_ policy: inout Policy, now: Int64) -> Bool {
+        guard now < nextChore, SharedMemory.losses == lossesSeen else { return false }
+        if !isOpen { return true }
+        page.rows.beat(now)
+        let isAll = Self.tellReports(&policy, &page.rows)
+        page.rows.write(
+            taken: policy.counters.taken,
+            available: policy.counters.available,
+            repeated: policy.counters.repeatedReports,
+            watchStarts: policy.counters.watchStarts,
+            watchStops: policy.counters.watchStops,
+            looks: policy.counters.looks,
+            limitsReached: policy.counters.limitsReached
+        )
+        return isAll
     }
 
-    private mutating func tell(
-        _ page: inout PageWriter,
-        of policy: inout Policy,
-        reportsOnly: Bool,
-        _ texts: (ServiceView, ServiceTrouble?) -> ServiceTexts?
-    ) {
+    private static func tellReports(_ policy: inout Policy, _ rows: inout PageRows) -> Bool {
+        policy.takeNewsOfReports { row, line in
+            if row >= rows.services.count { return }
+            rows.write(
+                ServiceCover(line.coverage, isDisabled: line.isDisabled),
+                starting: line.starting,
+                idle: line.idle,
+                busy: line.busy,
+                retired: line.retiredIdle,
+                waiting: line.clientsWaiting,
+                waitingSeen: line.lookedAt?.milliseconds ?? 0,
+                uses: line.uses,
+                counted: line.until.milliseconds,
+                busyTime: line.busyMilliseconds,
+                saturatedTime: line.saturatedMilliseconds,
+                crowdedTime: line.crowdedMilliseconds,
+                row: row
+            )
+        } child: { child in
+            tell(child, &rows)
+        }
+    }
+
+    private static func tell(_ child: ChildNews, _ rows: inout PageRows) {
+        let row = Int(child.row)
+        if row >= rows.processes.count { return }
+        rows.write(ProcessState(child.state), since: child.since.milliseconds, uses: UInt64(child.uses), row: row)
+    }
+
+    /// Takes what the policy has to tell, whatever it is, and writes it down.
+    ///
+    /// - Parameter texts: what a service is, if it is known.
+    package mutating func tell(_ policy: inout Policy, texts: (ServiceView, ServiceTrouble?) -> ServiceTexts?) {
+        guard isOpen else { return }
         while let (index, what) = policy.nextChangedService() {
             if index >= serviceRoom { continue }
             // Nobody sees the figures of one service under the name of another.
-            if what.hasIdentity { vacate(&page, serviceRow: index) }
+            if what.hasIdentity { vacate(serviceRow: index) }
             if what.hasLoad { page.write(ServiceLoad(policy.line(at: index)), row: index) }
             if what.hasMoreThanLoad, let view = policy.view(at: index) {
-                write(&page, view, policy.plainFigures(at: index), isNew: what.hasIdentity, row: index, texts)
+                write(view, policy.plainFigures(at: index), isNew: what.hasIdentity, row: index, texts)
             }
         }
         while let row = policy.nextVacatedRow() {
@@ -193,22 +236,16 @@ package struct StatusBoard: ~Copyable {
         while let child = policy.nextNewChild() {
             if child.row < processRoom { page.write(ProcessOverview(child), row: child.row) }
         }
-        page.withProcesses { rows in
-            policy.takeChangedChildren { child in
-                let (state, since, row) = (ProcessState(child.state), child.since.milliseconds, Int(child.row))
-                if row < rows.count { rows.write(state, since: since, uses: UInt64(child.uses), row: row) }
-            }
-        }
-        if reportsOnly { page.write(firstCounters: policy.counters.ofReports) } else { write(&page, policy.counters) }
+        policy.takeChangedChildren { child in Self.tell(child, &page.rows) }
+        write(policy.counters)
     }
 
-    private func write(_ page: inout PageWriter, _ counters: PolicyCounters) {
+    private mutating func write(_ counters: PolicyCounters) {
         let words = MasterCounter.allCases.map { counters.value($0) ?? master[$0] }
         page.write(counters: words.span)
     }
 
     private mutating func write(
-        _ page: inout PageWriter,
         _ view: ServiceView,
         _ figures: ServiceFigures,
         isNew: Bool,
@@ -223,13 +260,13 @@ package struct StatusBoard: ~Copyable {
         page.write(texts, row: row)
     }
 
-    private mutating func vacate(_ page: inout PageWriter, serviceRow row: Int) {
+    private mutating func vacate(serviceRow row: Int) {
         page.write(ServiceTexts(), row: row)
         troubles[row] = nil
     }
 
     /// The events of the page, as `PageWriter` keeps them.
-    var eventWords: [Int64] { page.map { $0.writer.eventWords } ?? inheritedEvents }
+    var eventWords: [Int64] { isOpen ? page.eventWords : inheritedEvents }
 
     /// What happens from now on comes behind these events.
     mutating func goOn(behind events: [Int64], _ last: UInt64) { (inheritedEvents, lastEvent) = (events, last) }
@@ -238,6 +275,6 @@ package struct StatusBoard: ~Copyable {
         var event = event
         lastEvent += 1
         event.number = lastEvent
-        page?.writer.write(event)
+        page.write(event)
     }
 }

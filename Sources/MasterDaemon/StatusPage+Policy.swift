@@ -128,11 +128,6 @@ extension ServiceTrouble {
 }
 
 extension PolicyCounters {
-    /// The first of `MasterCounter`, those that reports change.
-    var ofReports: InlineArray<7, UInt64> {
-        [taken, available, repeatedReports, staleReports, unknownReporters, unknownStatuses, foreignReports]
-    }
-
     /// Nil for what the policy does not count.
     func value(_ counter: MasterCounter) -> UInt64? {
         switch counter {

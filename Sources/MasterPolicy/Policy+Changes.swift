@@ -28,16 +28,48 @@ package struct Untold: OptionSet, Sendable {
 struct ChangeList: Sendable {
     var isKept = false
     /// Slots of services.
-    var services: [Int32] = []
+    var services = NumberList()
     /// Processes by pid, since their slots move; of one that is gone, the row is listed, too. New ones, of which
     /// everything is to be told, and those that are in another state since.
     var newcomers: [Int32] = []
-    var children: [Int32] = []
+    var children = NumberList()
     /// Which list of processes this is; 0 while none is kept, which every process bears then. Who bears its number is
     /// on it: nothing has to be done to strike out those that were told of.
     var round: UInt64 = 0
     /// Rows that processes have left.
     var vacatedRows: [Int32] = []
+}
+
+/// Numbers that are listed, told and struck out in every turn: an array that never gets shorter, and how much of it
+/// counts. It takes half of what emptying an array takes.
+struct NumberList: Sendable {
+    private var numbers: [Int32] = []
+    private(set) var count = 0
+
+    init() {}
+
+    init(_ numbers: [Int32]) {
+        self.numbers = numbers
+        count = numbers.count
+    }
+
+    var isEmpty: Bool { count == 0 }
+
+    subscript(index: Int) -> Int32 { numbers[index] }
+
+    @inline(__always)
+    mutating func append(_ number: Int32) {
+        if count < numbers.count { numbers[count] = number } else { numbers.append(number) }
+        count += 1
+    }
+
+    mutating func popLast() -> Int32? {
+        if count == 0 { return nil }
+        count -= 1
+        return numbers[count]
+    }
+
+    mutating func removeAll() { count = 0 }
 }
 
 extension Policy {
@@ -66,17 +98,14 @@ extension Policy {
             child.listedIn = round
         }
         changes.newcomers = pids
-        changes.children = []
+        changes.children.removeAll()
     }
 
     /// Puts the service on the list; what has changed may also have been said by `Service.untold` alone.
     @inline(__always)
     mutating func tell(_ slot: Int, _ what: Untold) {
         guard changes.isKept else { return }
-        services[slot].untold.formUnion(what)
-        if services[slot].isListed { return }
-        services[slot].isListed = true
-        changes.services.append(Int32(truncatingIfNeeded: slot))
+        if services[slot].tell(what) { changes.services.append(Int32(truncatingIfNeeded: slot)) }
     }
 
     /// There is another process, in this slot.
@@ -86,9 +115,28 @@ extension Policy {
         changes.newcomers.append(children[slot].pid)
     }
 
+    // Mutating, like others here that change nothing: whoever has the policy in a class would copy all of it to ask.
     package var hasChanges: Bool {
-        !changes.services.isEmpty || !changes.children.isEmpty || !changes.newcomers.isEmpty
-            || !changes.vacatedRows.isEmpty
+        mutating get {
+            !changes.services.isEmpty || !changes.children.isEmpty || !changes.newcomers.isEmpty
+                || !changes.vacatedRows.isEmpty
+        }
+    }
+
+    /// Tells what reports have changed, and whether nothing else has: what has is left to be taken.
+    package mutating func takeNewsOfReports(
+        load: (Int, ServiceLine) -> Void,
+        child: (ChildNews) -> Void
+    ) -> Bool {
+        guard changes.newcomers.isEmpty, changes.vacatedRows.isEmpty else { return false }
+        while changes.services.count > 0 {
+            let slot = Int(changes.services[changes.services.count - 1])
+            guard services[slot].takeLoad() else { return false }
+            _ = changes.services.popLast()
+            load(slot, services[slot].line)
+        }
+        takeChangedChildren(child)
+        return true
     }
 
     // The lists are taken in the order in which they stand here, and to their ends.
@@ -114,19 +162,15 @@ extension Policy {
 
     /// Tells what is new of processes that were told of before.
     package mutating func takeChangedChildren(_ tell: (ChildNews) -> Void) {
-        var list: [Int32] = []
-        swap(&list, &changes.children)
-        for pid in list {
-            if let slot = children.slot(of: pid) { tell(ChildNews(children[slot])) }
+        for index in 0..<changes.children.count {
+            if let slot = children.slot(of: changes.children[index]) { tell(ChildNews(children[slot])) }
         }
-        // It keeps its memory.
-        list.removeAll(keepingCapacity: true)
-        swap(&list, &changes.children)
+        changes.children.removeAll()
         if changes.isKept { changes.round &+= 1 }
     }
 
     /// Rows that processes have, or had: a table with so many has room for all.
-    package var childRows: Int { children.rowCount }
+    package var childRows: Int { mutating get { children.rowCount } }
 }
 
 /// A process in a few numbers.
@@ -198,6 +242,21 @@ extension Policy {
 }
 
 extension Service {
+    /// Whether its load is all there is to tell; it counts as told then.
+    fileprivate mutating func takeLoad() -> Bool {
+        guard untold == .load else { return false }
+        (untold, isListed) = ([], false)
+        return true
+    }
+
+    /// Whether it is to be put on the list.
+    @inline(__always)
+    fileprivate mutating func tell(_ what: Untold) -> Bool {
+        untold.formUnion(what)
+        defer { isListed = true }
+        return !isListed
+    }
+
     fileprivate var line: ServiceLine {
         ServiceLine(
             // Those in the queue are served still, but nobody looks after whoever comes.

@@ -81,7 +81,7 @@ extension Policy {
         }
         service.spawn = channels.leave(service.spawn)
         services[slot] = service
-        changes.children += unlisted
+        for pid in unlisted { changes.children.append(pid) }
         counters.retiredChildren += retired
     }
 

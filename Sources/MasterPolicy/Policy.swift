@@ -39,7 +39,7 @@ package struct Policy: Sendable {
     /// Moves the effects to the caller's array, whose old elements are dropped. Both keep their memory, so that a
     /// caller that always passes the same array makes this free of allocation.
     package mutating func handOverEffects(into batch: inout [Effect]) {
-        batch.removeAll(keepingCapacity: true)
+        if !batch.isEmpty { batch.removeAll(keepingCapacity: true) }
         swap(&effects, &batch)
     }
 
@@ -91,11 +91,8 @@ extension Policy {
 
     /// Brings the watch in line with the counts, after every event that can change them.
     mutating func settleWatch(_ slot: Int, _ now: PolicyTime, telling what: Untold = [.load, .figures]) {
+        let (before, after) = services[slot].settleCoverage(now)
         tell(slot, what)
-        let before = services[slot].coverage
-        let after = services[slot].coverageNow
-        if before != after { services[slot].account(until: now) }
-        services[slot].coverage = after
         if services[slot].watch != services[slot].watchWanted { changeWatch(slot) }
         if isVerbose, before != after { noteCoverage(slot) }
         measureIfDue(slot)

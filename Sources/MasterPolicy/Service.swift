@@ -89,6 +89,7 @@ struct Service: Sendable, Equatable {
     }
 
     /// The table above, from the present counts.
+    @inline(__always)
     var coverageNow: Coverage {
         if stage != .active { return .leaving }
         if steering.isHeld { return .held }
@@ -100,12 +101,22 @@ struct Service: Sendable, Equatable {
     }
 
     /// The last column of the table, for the coverage that was last acted on.
+    @inline(__always)
     var watchWanted: EndpointWatch {
         switch coverage {
         case .uncovered: .alone
         case .idleChild: looks.haveEnded && hasSubstitutes ? .standby : .none
         case .leaving, .held, .noChannel, .throttled, .spawning, .saturated: .none
         }
+    }
+
+    /// Acts on the table: what the coverage was, and what it is.
+    @inline(__always)
+    mutating func settleCoverage(_ now: PolicyTime) -> (before: Coverage, after: Coverage) {
+        let (before, after) = (coverage, coverageNow)
+        if before != after { account(until: now) }
+        coverage = after
+        return (before, after)
     }
 
     var isThrottled: Bool { throttle != nil }

@@ -113,7 +113,6 @@ package struct ReloadOutcome: Equatable, Sendable {
 
 /// Everything that master counts, from its start on. The order is that of the page, and new ones come last.
 package enum MasterCounter: Int, CaseIterable, Sendable {
-    // The first seven are what reports change, so that a turn with nothing else writes these only.
     case taken, available, repeatedReports, staleReports, unknownReporters, unknownStatuses, foreignReports
     case spawnsWanted, spawns, spawnsAhead, spawnsBesideIdle, spawnFailures, badStartups, throttles, throttleReleases
     case watchStarts, watchStops, looks, nudges, watchFailures, channelFailures, limitsReached, limitNotes, stressOnsets

@@ -10,9 +10,9 @@ package import SystemCalls
 package struct PageWriter: ~Copyable {
     package let layout: PageLayout
     private let memory: SharedMemory
-    private let file: FileFacts
-    /// The next number of a record: even, and used once.
-    private var ticket: UInt64 = 2
+    /// Nil for a page that nobody reads.
+    private let file: FileFacts?
+    package var rows: PageRows
 
     /// Makes the file and maps it. It is empty, and no page yet: `appear` makes it one.
     ///
@@ -23,7 +23,16 @@ package struct PageWriter: ~Copyable {
         let memory = try SharedMemory(mapping: descriptor.number, byteCount: layout.pageSize)
         self.layout = layout
         self.file = file
+        rows = PageRows(layout, in: memory)
         self.memory = memory
+    }
+
+    /// A page that nobody reads, without a row, in memory of our own: for who has none.
+    package init() {
+        layout = PageLayout(services: 0, processes: 0, events: 1)
+        file = nil
+        memory = SharedMemory(ownByteCount: layout.pageSize)
+        rows = PageRows(layout, in: memory)
     }
 
     private static func makeFile(_ path: String, byteCount: Int) throws(SystemError) -> Descriptor {
@@ -41,7 +50,7 @@ package struct PageWriter: ~Copyable {
     }
 
     /// Whether these are facts about the file of this page.
-    package func isFile(_ facts: FileFacts) -> Bool { facts.device == file.device && facts.inode == file.inode }
+    package func isFile(_ facts: FileFacts) -> Bool { facts.device == file?.device && facts.inode == file?.inode }
 
     /// Whether the file is gone from under us.
     package var isLost: Bool { memory.isLost }
@@ -59,18 +68,8 @@ package struct PageWriter: ~Copyable {
     /// Whether the file still begins as a page: somebody may have cut it off and made it longer again.
     package var isIntact: Bool { memory.words(at: 0, count: 1)[0] == PageLayout.magic }
 
-    package func beat(now: Int64) { memory.publish(UInt64(now), at: PageLayout.heartbeatPlace) }
-
     private mutating func publish(_ words: Span<UInt64>, at offset: Int, of record: Int) {
-        memory.publish(words, at: offset, sequence: record, ticket: ticket)
-        ticket += 2
-    }
-
-    /// The same for words that are stored one by one.
-    @inline(__always)
-    private mutating func store(_ record: Int, size: Int, _ body: (OpenRecord) -> Void) {
-        memory.publish(record: record, size: size, ticket: ticket, body)
-        ticket &+= 2
+        memory.publish(words, at: offset, sequence: record, ticket: rows.takeTicket())
     }
 
     // MARK: records
@@ -87,16 +86,8 @@ package struct PageWriter: ~Copyable {
         publish(counters, at: layout.master.offset + MasterFigures.counterPlace * 8, of: layout.master.offset)
     }
 
-    /// The first of the counters, which change most often.
-    package mutating func write(firstCounters counters: InlineArray<7, UInt64>) {
-        store(layout.master.offset, size: PageLayout.masterSize) { record in
-            for index in counters.indices { record.store(counters[index], at: MasterFigures.counterPlace + index) }
-        }
-    }
-
     package mutating func write(_ load: ServiceLoad, row: Int) {
-        precondition(row >= 0 && row < layout.services.count)
-        store(layout.services.place(row), size: PageLayout.serviceSize) { record in
+        rows.services.publish(row, ticket: rows.takeTicket()) { record in
             var (load, storing) = (load, RecordWriter(record, at: ServiceOverview.loadPlace))
             load.code(with: &storing)
         }
@@ -121,21 +112,10 @@ package struct PageWriter: ~Copyable {
     }
 
     package mutating func write(_ process: ProcessOverview, row: Int) {
-        precondition(row >= 0 && row < layout.processes.count)
-        store(layout.processes.place(row), size: PageLayout.processSize) { record in
+        rows.processes.publish(row, ticket: rows.takeTicket()) { record in
             var (process, storing) = (process, RecordWriter(record, at: 1))
             process.code(with: &storing)
         }
-    }
-
-    /// Lends the records of processes to `body`, for what reports change of many processes.
-    package mutating func withProcesses(_ body: (inout ProcessRows) -> Void) {
-        let table = layout.processes
-        var rows = ProcessRows(
-            memory.records(at: table.offset, size: PageLayout.processSize, count: table.count, ticket: ticket)
-        )
-        body(&rows)
-        ticket = rows.table.ticket
     }
 
     /// In the place that belongs to its number.

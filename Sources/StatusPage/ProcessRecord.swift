@@ -34,7 +34,7 @@ package struct ProcessOverview: Equatable, Sendable {
 
 }
 
-/// Public for the sake of `ProcessRows`.
+/// Public for the sake of `PageRows`.
 public enum ProcessState: UInt64, CaseIterable, Sendable {
     case unknown
     /// Not heard of since its fork.

@@ -156,8 +156,8 @@ package struct ServiceOverview: Equatable, Sendable {
     package var total: Int32 { load.starting + load.idle + load.busy + load.retired }
 }
 
-/// Who looks after a service's clients.
-package enum ServiceCover: UInt64, CaseIterable, Sendable {
+/// Who looks after a service's clients. Public for the sake of `PageRows`.
+public enum ServiceCover: UInt64, CaseIterable, Sendable {
     case unknown
     /// The service was removed; its last processes are on their way out.
     case leaving

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import CPosix
+public import CPosix
 import Glibc
 
 /// A file that is mapped to be written to, in words of eight bytes. Whatever becomes of the file, a store does not fail
@@ -52,6 +52,9 @@ import Glibc
 
     /// Whether the file was lost: what is stored from now on is read by nobody.
     package var isLost: Bool { guardNumber.map { cposix_guard_was_needed($0) != 0 } ?? false }
+
+    /// How many files this process has lost so far: while it is the same, `isLost` need not be asked.
+    @inlinable public static var losses: Int32 { cposix_guard_losses() }
 
     /// Stores words at `offset` as a part of the record whose number is at `sequence`: odd meanwhile, and `ticket`
     /// afterwards, an even number that is larger than any before it.

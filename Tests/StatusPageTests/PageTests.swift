@@ -184,7 +184,7 @@ import Testing
             number += 1
             // The whole record, and then what reports change of it.
             if number % 2 == 0 {
-                writer.withProcesses { $0.write(.busy, since: Int64(number), uses: UInt64(number), row: 3) }
+                writer.rows.write(.busy, since: Int64(number), uses: UInt64(number), row: 3)
                 continue
             }
             var process = ProcessOverview()
@@ -261,8 +261,11 @@ import Testing
             writer.appear(now: 1)
             truncate(path, 0)
             precondition(!writer.isLost)
-            writer.beat(now: 2)
+            let losses = SharedMemory.losses
+            writer.rows.beat(2)
+            precondition(SharedMemory.losses == losses + 1)
             writer.write(ProcessOverview(), row: 7)
+            precondition(SharedMemory.losses == losses + 1)
             precondition(writer.isLost && !other.isLost && other.isIntact == false)
             other.appear(now: 1)
             other.write(ProcessOverview(), row: 7)

@@ -89,6 +89,9 @@ int cposix_unmap(void *_Nonnull base, size_t size);
 /// or cposix_catch_bus_errors on.
 int cposix_guard(void *_Nonnull base, size_t size);
 int cposix_guard_was_needed(int guard);
+/// How many guards were needed so far, of all there were.
+extern volatile int cposix_guards_needed;
+static inline int cposix_guard_losses(void) { return cposix_guards_needed; }
 void cposix_end_guard(int guard);
 /// Stores `count` words where others read them at any moment: `sequence` is odd meanwhile, and `ticket`, an even
 /// number, afterwards.
