@@ -10,7 +10,7 @@ package struct QueueCount: Hashable, Sendable {
     /// How many may wait at an endpoint; 0 where that cannot be seen.
     package var room: Int32
     /// Clients that found no room since the endpoints were made, where the kernel counts them (TCP). It only grows, but
-    /// begins anew with new endpoints.
+    /// for those of an endpoint that has gone, which are not in it any more.
     package var turnedAway: UInt64
     /// Of the endpoints at which the kernel does not count them (all others): one has no room left.
     package var isFull: Bool
@@ -79,7 +79,8 @@ struct Crowd: Hashable, Sendable {
         } else if since == nil || !isFresh {
             since = now
         }
-        let fresh = count.turnedAway >= turnedAway ? count.turnedAway - turnedAway : count.turnedAway
+        // When an endpoint has gone, the new ones among the rest cannot be told from the old ones, which were told.
+        let fresh = count.turnedAway >= turnedAway ? count.turnedAway - turnedAway : 0
         turnedAway = count.turnedAway
         let overflows = fresh &+ (count.isFull ? 1 : 0)
         unnotedOverflows &+= overflows
