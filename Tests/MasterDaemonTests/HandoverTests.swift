@@ -105,6 +105,7 @@ import Testing
             helpers: [5, 6],
             verbosity: 2,
             areChildrenVerbose: true,
+            hasMainStrayed: true,
             reloadWish: ReloadWish(asker: .client(user: 7, pid: 8), retiresAll: false),
             desk: desk(waitingFor: second),
             board: Handover.Board(events: [1, -2, 3], lastEvent: 9, reloads: 4, refusals: 5),
@@ -146,7 +147,10 @@ import Testing
                 && read.helpers == [5, 6]
         )
         #expect(read.unsentWakeups == sample.unsentWakeups)
-        #expect(read.verbosity == 2 && read.areChildrenVerbose && read.reloadWish == sample.reloadWish)
+        #expect(
+            read.verbosity == 2 && read.areChildrenVerbose && read.hasMainStrayed
+                && read.reloadWish == sample.reloadWish
+        )
         #expect(read.desk == sample.desk && read.board == sample.board && read.workerTotals == sample.workerTotals)
         #expect(read.policy.encoded == sample.policy.encoded)
         #expect(read.services[0].plan.asksForNothingNew(of: sample.services[0].plan))

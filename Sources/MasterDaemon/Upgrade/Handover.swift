@@ -66,6 +66,8 @@ struct Handover {
     /// Of master's own log lines, as `masterctl verbose` has it by now, and whether children are started with -v.
     var verbosity: Int
     var areChildrenVerbose: Bool
+    /// Processes may have started with a main.cf that was not accepted.
+    var hasMainStrayed: Bool
     /// A reload was under way, or asked for: it begins anew.
     var reloadWish: ReloadWish?
     var desk: Desk
@@ -118,6 +120,7 @@ extension Handover {
             helpers: [],
             verbosity: 0,
             areChildrenVerbose: false,
+            hasMainStrayed: false,
             reloadWish: nil,
             desk: Desk(),
             board: Board(),
@@ -164,6 +167,7 @@ extension Handover {
         try coder.code(&helpers, blank: 0) { coder, pid throws(StateProblem) in try coder.code(&pid) }
         try coder.code(&verbosity)
         try coder.code(&areChildrenVerbose)
+        try coder.code(&hasMainStrayed)
         try coder.code(&reloadWish, absent: ReloadWish()) { coder, wish throws(StateProblem) in
             try wish.code(with: &coder)
         }

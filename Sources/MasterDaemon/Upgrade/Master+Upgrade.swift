@@ -184,6 +184,7 @@ extension Master {
             helpers: helpers.sorted(),
             verbosity: log.verbosity,
             areChildrenVerbose: areChildrenVerbose,
+            hasMainStrayed: hasMainStrayed,
             reloadWish: reloadWish,
             desk: desk.handedOver(),
             board: Handover.Board(board),

@@ -129,6 +129,7 @@ extension Master {
         policy = handover.policy
         policy.isVerbose = log.verbosity > 0
         areChildrenVerbose = handover.areChildrenVerbose
+        hasMainStrayed = handover.hasMainStrayed
         handover.board.restore(&board)
         helpers = Set(handover.helpers)
         isStandingIn = handover.isStandingIn
