@@ -124,7 +124,7 @@ var views: [Target] {
             name: "masterctl",
             dependencies: [
                 "ByteText", "ConfigLoading", "Diagnostics", "MasterConfig", "MasterControl", "MasterOverview",
-                "MasterProtocol", "StatusPage", "SystemCalls", "TerminalText",
+                "MasterProtocol", "StatusPage", "SystemCalls", "TerminalText", "WorkerPage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

@@ -12,6 +12,7 @@ import MasterProtocol
 import StatusPage
 import SystemCalls
 import TerminalText
+import WorkerPage
 
 /// One configuration, and the master that runs on it.
 struct MailSystem {
@@ -40,6 +41,13 @@ struct MailSystem {
             complain(text(error))
             throw .notRunning
         }
+    }
+
+    /// What daemons have counted, where their page may be read: by root, and by its owner.
+    func addWork(to sight: inout Sight) {
+        let workers = try? WorkerReader.read("\(settings.queueDirectory)/\(WorkerPage.path)")
+        // There may be one that another master left.
+        if workers?.master == sight.overview.master.pid { sight.workers = workers }
     }
 
     /// The master that runs on a queue directory, as its page tells; nil when none is seen.

@@ -119,14 +119,17 @@ struct Metrics: ParsableCommand {
         discussion: """
             For Prometheus' node_exporter: write it to a file of its textfile
             collector, with --prometheus. The exit status is 0 when there is a page:
-            whether master runs is told by quartermaster_up.
+            whether master runs is told by quartermaster_up. What daemons have
+            counted is told to root and to the mail owner.
             """
     )
     @OptionGroup var place: PlaceOptions
     @Flag(help: "Use Prometheus' older text format.") var prometheus = false
 
     func run() throws {
-        let sight = try MailSystem(configDirectory: place.configDirectory).look(.services)
+        let system = try MailSystem(configDirectory: place.configDirectory)
+        var sight = try system.look(.services)
+        system.addWork(to: &sight)
         write(sight.metrics(prometheus ? .prometheus : .openMetrics))
     }
 }

@@ -67,11 +67,17 @@ import Testing
             "quartermaster_work_requests_total{service=\"lines\",type=\"unix-dgram\"} 1",
             "quartermaster_work_request_seconds_count{service=\"echo\",type=\"unix\"} 5",
         ] { #expect(metrics.contains(line + "\n"), "\(line)") }
+        let printed = try scene.system.masterctl("metrics")
+        let work = metrics.split(separator: "\n").filter { $0.contains("_work_") && $0.contains("service=\"echo\"") }
+        #expect(
+            !work.isEmpty && work.allSatisfy { printed.output.contains($0 + "\n") },
+            "masterctl has them: \(printed)"
+        )
         let json = try JSONSerialization.jsonObject(with: Data(try scene.get("/status.json").utf8)) as? [String: Any]
         let services = try #require(json?["services"] as? [[String: Any]])
         #expect(services.contains { $0["name"] as? String == "broken" && $0["state"] as? String == "throttled" })
-        let work = try #require(json?["work"] as? [[String: Any]])
-        #expect(work.contains { $0["service"] as? String == "echo/unix" && $0["requests"] as? Int == 5 })
+        let counted = try #require(json?["work"] as? [[String: Any]])
+        #expect(counted.contains { $0["service"] as? String == "echo/unix" && $0["requests"] as? Int == 5 })
         #expect((json?["events"] as? [[String: Any]])?.isEmpty == false)
         #expect(try scene.get("/readyz") == "ready\n")
         #expect(try scene.get("/").contains("</html>"))
