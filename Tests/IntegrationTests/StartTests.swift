@@ -102,6 +102,26 @@ import Testing
         #expect(Caller.pid(.port(port)) != nil)
     }
 
+    @Test(
+        "requests that come before master listens to them end nothing, and are not kept",
+        arguments: [SIGHUP, SIGUSR1, SIGUSR2]
+    )
+    func earlySignal(_ signal: Int32) throws {
+        let system = try MailSystem([Line.unix("talk", "serve")])
+        defer { system.end() }
+        // A file that was edited a moment ago is waited for, at the beginning of a start.
+        let main = try String(contentsOfFile: system.mainCf, encoding: .utf8)
+        try main.write(toFile: system.mainCf, atomically: false, encoding: .utf8)
+        let master = try system.launch(["-d"])
+        let isWaiting = eventually(every: .milliseconds(1)) { ProcessTable.ignores(signal, master.pid) }
+        #expect(isWaiting && master.isRunning)
+        #expect(kill(master.pid, signal) == 0)
+        #expect(system.wait(for: "daemon started -- version "), "\(system.log) \(master.output)")
+        #expect(Caller.pid(.path(system.queueDirectory + "/public/talk")) != nil)
+        #expect(system.count(" reload") == 0 && system.count("draining") == 0 && system.count("upgrade") == 0)
+        #expect(!ProcessTable.ignores(signal, master.pid))
+    }
+
     @Test("a lock file with a second name is refused")
     func hardLink() throws {
         let system = try MailSystem([])

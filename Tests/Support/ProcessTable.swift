@@ -56,6 +56,15 @@ package enum ProcessTable {
     }
 
     package static func exists(_ pid: Int32) -> Bool { kill(pid, 0) == 0 }
+
+    /// Whether the process has asked for the signal to be thrown away.
+    package static func ignores(_ signal: Int32, _ pid: Int32) -> Bool {
+        let lines = (readText("/proc/\(pid)/status") ?? "").split(separator: "\n")
+        guard let line = lines.first(where: { $0.hasPrefix("SigIgn:") }),
+            let set = line.split(whereSeparator: { $0 == ":" || $0 == "\t" }).last.flatMap({ UInt64($0, radix: 16) })
+        else { return false }
+        return set >> UInt64(signal - 1) & 1 == 1
+    }
 }
 
 func readText(_ path: String) -> String? {
