@@ -83,16 +83,7 @@ struct CostTests {
         defer { stage.end() }
         let between = try least(notAbove: 0) {
             try stage.allocations { count in
-                try stage.load(
-                    "datagrams",
-                    "--preset",
-                    "postlog",
-                    "--senders",
-                    "2",
-                    on: .unix,
-                    clients: nil,
-                    count: count
-                )
+                try stage.loadWithDatagrams(count)
             }
         }
         #expect(between == 0)
@@ -130,16 +121,7 @@ struct CostTests {
         defer { stage.end() }
         let calls = try least(notAbove: 0.5) {
             try stage.systemCalls(per: 20_000) {
-                try stage.load(
-                    "datagrams",
-                    "--preset",
-                    "postlog",
-                    "--senders",
-                    "2",
-                    on: .unix,
-                    clients: nil,
-                    count: 20_000
-                )
+                try stage.loadWithDatagrams(20_000)
             }
         }
         #expect(calls <= 0.5 && calls > 0.05, "\(calls)")

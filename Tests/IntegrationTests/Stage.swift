@@ -102,6 +102,11 @@ final class Stage {
         }
     }
 
+    /// Lines for the log writer, of two senders.
+    func loadWithDatagrams(_ count: Int) throws {
+        try load("datagrams", "--preset", "postlog", "--senders", "2", on: .unix, clients: nil, count: count)
+    }
+
     /// Runs the load generator, which accounts for every exchange and fails when one is lost.
     func load(_ mode: String, _ options: String..., on kind: Place.Kind, clients: Int?, count: Int) throws {
         let target = kind == .tcp ? ["--tcp", "127.0.0.1:\(port)"] : ["--unix", path]

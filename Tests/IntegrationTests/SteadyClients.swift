@@ -15,8 +15,12 @@ final class SteadyClients: @unchecked Sendable {
     private(set) var opened = 0
     private(set) var answered = 0
     private(set) var losses: [String: Int] = [:]
+    /// Those who found nobody, where that is no loss.
+    private(set) var refused = 0
+    private let mayBeRefused: Bool
 
-    init(_ places: [Place], each: Int = 2) {
+    init(_ places: [Place], each: Int = 2, mayBeRefused: Bool = false) {
+        self.mayBeRefused = mayBeRefused
         for place in places {
             for number in 0..<each {
                 lock.withLock { running += 1 }
@@ -45,10 +49,17 @@ final class SteadyClients: @unchecked Sendable {
             turn += 1
             let line = "client \(number) turn \(turn)"
             lock.withLock { opened += 1 }
-            let answer = Caller.ask(place, line)
+            let caller = try? Caller(place)
+            let answer = caller?.send(line + "\n") == true ? caller?.readAll() : nil
             let isRight = answer?.hasSuffix(" \(line)\n") == true
             lock.withLock {
-                if isRight { answered += 1 } else { losses["\(place): \(answer ?? "none")", default: 0] += 1 }
+                if caller == nil, mayBeRefused {
+                    refused += 1
+                } else if isRight {
+                    answered += 1
+                } else {
+                    losses["\(place): \(answer ?? "none")", default: 0] += 1
+                }
             }
             usleep(500)
         }

@@ -11,6 +11,10 @@ extension MailSystem {
 
     /// Runs masterctl to its end.
     func masterctl(_ words: String..., prefix: [String] = [], timeout: Duration = patience) throws -> ProcessResult {
+        try masterctl(words, prefix: prefix, timeout: timeout)
+    }
+
+    func masterctl(_ words: [String], prefix: [String], timeout: Duration = patience) throws -> ProcessResult {
         try run(prefix + masterctlCommand(words), timeout: timeout)
     }
 
@@ -25,4 +29,51 @@ extension MailSystem {
 
     /// One request as bytes, and everything that comes back.
     func control(_ request: String) -> String? { Caller.ask(.path(controlSocket), request) }
+}
+
+/// A system with one service, on either kind of socket; an ordinary user's own, if wanted.
+final class SteeredService {
+    let system: MailSystem
+    let place: Place
+    let service: String
+    let master: RunningProcess
+    private let prefix: [String]
+
+    init(
+        _ kind: Place.Kind,
+        mode: String = "serve",
+        maxproc: Int = 5,
+        programs: [String] = [],
+        isOrdinary: Bool = false
+    ) throws {
+        let owner = isOrdinary ? "nobody" : MailSystem.owner
+        prefix = isOrdinary ? ["/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] : []
+        let port = try FreePort.next()
+        let line =
+            kind == .tcp ? Line.inet(port, mode, maxproc: maxproc) : Line.unix("talk", mode, maxproc: maxproc)
+        system = try MailSystem([line], programs: programs + ["masterctl"], owner: owner)
+        place = kind == .tcp ? .port(port) : .path(system.queueDirectory + "/public/talk")
+        service = kind == .tcp ? "127.0.0.1:\(port)" : "talk"
+        if !prefix.isEmpty { try run(["/bin/chown", "-R", owner, system.directory]) }
+        master = try system.start(prefix: prefix)
+    }
+
+    /// As the user who runs the master.
+    func masterctl(_ words: String...) throws -> ProcessResult { try masterctl(words) }
+
+    func masterctl(_ words: [String]) throws -> ProcessResult { try system.masterctl(words, prefix: prefix) }
+
+    /// A client that has its process, and has not finished its line.
+    func holdingClient() throws -> Caller {
+        let before = system.servingChildren().count
+        let client = try Caller(place)
+        guard client.send("half "), eventually({ system.servingChildren().count > before }) else {
+            throw TestSupportError("not taken:\n\(system.log)")
+        }
+        try system.settle()
+        return client
+    }
+
+    /// Whether clients find nobody.
+    var isRefusing: Bool { (try? Caller(place)) == nil }
 }

@@ -4,57 +4,16 @@
 //===----------------------------------------------------------------------===//
 
 import Foundation
-import StatusPage
 import TestSupport
 import Testing
 
 @Suite("Steering a master", .timeLimit(.minutes(60))) struct SteeringTests {
-    /// A system with one service, on either kind of socket.
-    private final class Scene {
-        let system: MailSystem
-        let place: Place
-        let service: String
-        let master: RunningProcess
-
-        init(
-            _ kind: Place.Kind,
-            mode: String = "serve",
-            maxproc: Int = 5,
-            programs: [String] = [],
-            owner: String = MailSystem.owner,
-            prefix: [String] = []
-        ) throws {
-            let port = try FreePort.next()
-            let line =
-                kind == .tcp ? Line.inet(port, mode, maxproc: maxproc) : Line.unix("talk", mode, maxproc: maxproc)
-            system = try MailSystem([line], programs: programs + ["masterctl"], owner: owner)
-            place = kind == .tcp ? .port(port) : .path(system.queueDirectory + "/public/talk")
-            service = kind == .tcp ? "127.0.0.1:\(port)" : "talk"
-            if !prefix.isEmpty { try run(["/bin/chown", "-R", owner, system.directory]) }
-            master = try system.start(prefix: prefix)
-        }
-
-        /// A client that has its process, and has not finished its line.
-        func holdingClient() throws -> Caller {
-            let before = system.servingChildren().count
-            let client = try Caller(place)
-            guard client.send("half "), eventually({ system.servingChildren().count > before }) else {
-                throw TestSupportError("not taken:\n\(system.log)")
-            }
-            try system.settle()
-            return client
-        }
-
-        /// Whether clients find nobody.
-        var isRefusing: Bool { (try? Caller(place)) == nil }
-    }
-
     @Test(
         "a drain waits for who is served; who comes waits, and is served when it is resumed",
         arguments: Place.Kind.allCases
     )
     func drain(_ kind: Place.Kind) throws {
-        let scene = try Scene(kind)
+        let scene = try SteeredService(kind)
         let system = scene.system
         defer { system.end() }
         let client = try scene.holdingClient()
@@ -85,7 +44,7 @@ import Testing
 
     @Test("who waits without a deadline is told for whom, and what would help", arguments: ["drain", "stop"])
     func wordWhileWaiting(_ verb: String) throws {
-        let scene = try Scene(.unix)
+        let scene = try SteeredService(.unix)
         let system = scene.system
         defer { system.end() }
         let client = try scene.holdingClient()
@@ -107,7 +66,7 @@ import Testing
         "at the deadline a client that holds on is cut off, a process that ignores SIGTERM too, and it is told who it was"
     )
     func deadline() throws {
-        let scene = try Scene(.unix)
+        let scene = try SteeredService(.unix)
         let system = scene.system
         defer { system.end() }
         let client = try scene.holdingClient()
@@ -138,7 +97,7 @@ import Testing
         arguments: Place.Kind.allCases
     )
     func refuse(_ kind: Place.Kind) throws {
-        let scene = try Scene(kind, maxproc: 1)
+        let scene = try SteeredService(kind, maxproc: 1)
         let system = scene.system
         defer { system.end() }
         let client = try scene.holdingClient()
@@ -166,25 +125,69 @@ import Testing
         arguments: Place.Kind.allCases
     )
     func ordinaryUser(_ kind: Place.Kind) throws {
-        let nobody = ["/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-        let scene = try Scene(kind, owner: "nobody", prefix: nobody)
+        let scene = try SteeredService(kind, isOrdinary: true)
         let system = scene.system
         defer { system.end() }
         #expect(Caller.pid(scene.place) != nil)
-        let drained = try system.masterctl("drain", "--refuse", prefix: nobody)
+        let drained = try scene.masterctl("drain", "--refuse")
         #expect(drained.succeeded, "\(drained)")
         #expect(scene.isRefusing)
-        #expect(try system.masterctl("resume", prefix: nobody).succeeded)
+        #expect(try scene.masterctl("resume").succeeded)
         #expect(Caller.pid(scene.place) != nil, "\(system.log)")
-        #expect(try system.masterctl("reload", prefix: nobody).succeeded)
-        let retired = try system.masterctl("retire", scene.service, prefix: nobody)
+        #expect(try scene.masterctl("reload").succeeded)
+        let retired = try scene.masterctl("retire", scene.service)
         #expect(retired.succeeded, "\(retired)")
         // Root is another user, and may.
         #expect(try system.masterctl("drain", scene.service).succeeded)
-        let stopped = try system.masterctl("stop", prefix: nobody)
+        let stopped = try scene.masterctl("stop")
         #expect(stopped.succeeded, "\(stopped)")
         #expect(scene.master.finish().status == 0)
         #expect(system.count("warning") == 0, "\(system.log)")
+    }
+
+    @Test(
+        "all of it under load, as an ordinary user: who gets in is served, whatever is asked for",
+        .enabled(if: geteuid() == 0, "SKIPPED: only root can become another user"),
+        arguments: Place.Kind.allCases
+    )
+    func ordinaryUserUnderLoad(_ kind: Place.Kind) throws {
+        let scene = try SteeredService(kind, maxproc: 8, isOrdinary: true)
+        let system = scene.system
+        defer { system.end() }
+        let clients = SteadyClients([scene.place], each: 3, mayBeRefused: true)
+        defer { clients.finish() }
+        #expect(clients.served(50))
+        for round in 1...3 {
+            for (deeds, isRefusing) in [
+                (["drain", "resume"], false), (["drain --refuse", "resume"], true), (["disable", "enable"], true),
+                (["retire"], false),
+            ] {
+                for (number, deed) in deeds.enumerated() {
+                    let words = deed.split(separator: " ").map(String.init)
+                    let result = try scene.masterctl([words[0], scene.service] + words.dropFirst())
+                    #expect(result.succeeded, "\(deed), round \(round): \(result)")
+                    if isRefusing { #expect(scene.isRefusing == (number == 0), "\(deed), round \(round)") }
+                }
+                #expect(clients.served(20), "\(deeds), round \(round): \(system.log)")
+            }
+        }
+        #expect(system.count("warning") == 0, "\(system.log)")
+        // A throttle that is ended by hand; those that run serve meanwhile.
+        try system.install("/bin/false", as: "test-child")
+        #expect(try scene.masterctl("retire", scene.service).status == 1)
+        try system.install(BuiltProducts.path("test-child"), as: "test-child")
+        #expect(try scene.masterctl("release", scene.service).succeeded)
+        let retired = try scene.masterctl("retire", scene.service)
+        #expect(retired.succeeded, "\(retired)")
+        #expect(clients.served(20))
+        let ledger = clients.finish()
+        #expect(ledger.losses == [:] && ledger.opened == ledger.answered + clients.refused, "\(ledger)")
+        #expect(clients.refused > 0)
+        let holding = try scene.holdingClient()
+        let stopped = try scene.masterctl("stop", "--timeout", "1")
+        #expect(stopped.status == 1 && stopped.output.contains("with 1 process cut off"), "\(stopped)")
+        #expect(scene.master.finish().status == 0)
+        withExtendedLifetime(holding) {}
     }
 
     @Test(
@@ -229,7 +232,7 @@ import Testing
 
     @Test("disabled: turned away until it is enabled, or until a reload", arguments: Place.Kind.allCases)
     func disable(_ kind: Place.Kind) throws {
-        let scene = try Scene(kind)
+        let scene = try SteeredService(kind)
         let system = scene.system
         defer { system.end() }
         let client = try scene.holdingClient()
@@ -262,76 +265,9 @@ import Testing
         #expect(system.count("warning") == 0, "\(system.log)")
     }
 
-    @Test("a retirement under load replaces every process, and no client is lost", arguments: Place.Kind.allCases)
-    func retire(_ kind: Place.Kind) throws {
-        let scene = try Scene(kind, maxproc: 8)
-        let system = scene.system
-        defer { system.end() }
-        let clients = SteadyClients([scene.place], each: 3)
-        defer { clients.finish() }
-        #expect(clients.served(50))
-        for round in 1...5 {
-            let before = Set(system.processes().map(\.pid))
-            let result = try system.masterctl("retire", scene.service)
-            #expect(result.succeeded && result.output.contains("were replaced\n"), "\(result)")
-            #expect(before.isDisjoint(with: system.processes().map(\.pid)), "round \(round)")
-            #expect(clients.served(20))
-        }
-        let ledger = clients.finish()
-        #expect(ledger.losses == [:] && ledger.opened == ledger.answered, "\(ledger)")
-        #expect(system.count("warning") == 0, "\(system.log)")
-        let after = eventually { system.processes().count <= 8 }
-        #expect(after)
-    }
-
-    @Test("a retirement whose fresh processes fail: those that run stay")
-    func badRetirement() throws {
-        let scene = try Scene(.unix)
-        let system = scene.system
-        defer { system.end() }
-        let pid = try #require(Caller.pid(scene.place))
-        try system.install("/bin/false", as: "test-child")
-        let result = try system.masterctl("retire", "talk")
-        #expect(result.status == 1 && result.output.contains("fail, as the log tells: the old ones stay"), "\(result)")
-        #expect(Caller.pid(scene.place) == pid)
-        try system.install(BuiltProducts.path("test-child"), as: "test-child")
-        #expect(try system.masterctl("release", "talk").succeeded)
-        let retired = try system.masterctl("retire", "talk")
-        #expect(retired.succeeded, "\(retired)")
-        #expect(Caller.pid(scene.place).map { $0 != pid } == true)
-    }
-
-    @Test("retirements that fail in a storm of reports leave everything as it was: who runs stays, and is heard")
-    func badRetirementsInStorm() throws {
-        let scene = try Scene(.unix, maxproc: 8)
-        let system = scene.system
-        defer { system.end() }
-        let clients = SteadyClients([scene.place], each: 4)
-        defer { clients.finish() }
-        #expect(clients.served(200))
-        let before = Set(system.processes().map(\.pid))
-        #expect(!before.isEmpty)
-        try system.install("/bin/false", as: "test-child")
-        for _ in 1...4 {
-            let result = try system.masterctl("retire", "talk")
-            #expect(result.status == 1 && result.output.contains("the old ones stay"), "\(result)")
-            #expect(try system.masterctl("release", "talk").succeeded)
-            #expect(clients.served(50))
-        }
-        #expect(system.count("bad command startup") > 0)
-        #expect(before.allSatisfy { kill($0, 0) == 0 }, "nobody has left")
-        let ledger = clients.finish()
-        #expect(ledger.losses == [:] && ledger.opened == ledger.answered, "\(ledger)")
-        let holding = try Caller(scene.place)
-        #expect(holding.send("half "))
-        _ = try system.page { $0.services.contains { $0.texts.name == "talk" && $0.load.busy == 1 } }
-        #expect(holding.send("done\n") && holding.readAll()?.hasSuffix(" half done\n") == true)
-        _ = try system.page { $0.services.contains { $0.texts.name == "talk" && $0.load.busy == 0 } }
-    }
-
     @Test("a socket's file that was removed while clients were turned away is made again")
     func removedWhileDisabled() throws {
-        let scene = try Scene(.unix)
+        let scene = try SteeredService(.unix)
         let system = scene.system
         defer { system.end() }
         #expect(Caller.pid(scene.place) != nil)
@@ -344,23 +280,6 @@ import Testing
         #expect(try system.masterctl("disable", scene.service).succeeded)
         #expect(try system.masterctl("enable", scene.service).succeeded)
         #expect(Caller.pid(scene.place) != nil, "the new one is like the old one")
-    }
-
-    @Test("a throttled service is not retired: who runs stays")
-    func throttledRetirement() throws {
-        let scene = try Scene(.unix)
-        let system = scene.system
-        defer { system.end() }
-        let pid = try #require(Caller.pid(scene.place))
-        try system.install("/bin/false", as: "test-child")
-        #expect(try system.masterctl("retire", "talk").output.contains("fail, as the log tells"))
-        try system.install(BuiltProducts.path("test-child"), as: "test-child")
-        let result = try system.masterctl("retire", "talk")
-        #expect(
-            result.status == 1 && result.output.contains("throttled, so no new process can be started"),
-            "\(result)"
-        )
-        #expect(Caller.pid(scene.place) == pid)
     }
 
     @Test("all drained, and resumed one by one: the drain is over with the last one, also for what a reload adds")
@@ -427,7 +346,7 @@ import Testing
 
     @Test("stop waits for who is served, then master ends with status 0 and leaves nothing behind")
     func stop() throws {
-        let scene = try Scene(.unix)
+        let scene = try SteeredService(.unix)
         let system = scene.system
         defer { system.end() }
         let client = try scene.holdingClient()
@@ -447,7 +366,7 @@ import Testing
 
     @Test("stop with a deadline: who holds on is cut off, and the exit status says so; a resume takes a stop back")
     func stopInTime() throws {
-        let scene = try Scene(.unix)
+        let scene = try SteeredService(.unix)
         let system = scene.system
         defer { system.end() }
         let client = try scene.holdingClient()
@@ -482,7 +401,7 @@ import Testing
 
     @Test("eight who wait for a drain without end keep nobody out; what was asked for by one who left goes on")
     func manyWait() throws {
-        let scene = try Scene(.unix)
+        let scene = try SteeredService(.unix)
         let system = scene.system
         defer { system.end() }
         let client = try scene.holdingClient()

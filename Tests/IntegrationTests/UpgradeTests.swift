@@ -24,6 +24,20 @@ import Testing
         try #require(rename(path + ".next", path) == 0)
     }
 
+    /// A program whose trial is good, and which then finds one more line in a file.
+    private func replaceProgram(_ system: MailSystem, adding line: String, to file: String) throws {
+        try system.install(BuiltProducts.path("master"), as: "master.real")
+        try replaceProgram(
+            system,
+            script: """
+                #!/bin/sh
+                [ "$1" = --try-takeover ] || echo '\(line)' >>\(file)
+                exec \(system.daemonDirectory)/master.real "$@"
+
+                """
+        )
+    }
+
     private func upgrade(_ system: MailSystem, _ pid: Int32) -> Bool {
         let before = (done: system.count(Self.done), refused: system.count(Self.refused))
         kill(pid, SIGUSR2)
@@ -191,17 +205,7 @@ import Testing
         #expect(system.count("mail_owner") > 0, "the log says what is wrong: \(system.log)")
         try system.write(good, to: system.mainCf)
         // A program whose trial is good, and which then finds the file broken.
-        let real = system.daemonDirectory + "/master.real"
-        try system.install(BuiltProducts.path("master"), as: "master.real")
-        try replaceProgram(
-            system,
-            script: """
-                #!/bin/sh
-                [ "$1" = --try-takeover ] || echo 'mail_owner = nobody-of-this-name' >>\(system.mainCf)
-                exec \(real) "$@"
-
-                """
-        )
+        try replaceProgram(system, adding: "mail_owner = nobody-of-this-name", to: system.mainCf)
         kill(master.pid, SIGUSR2)
         #expect(system.wait(for: "the program that ran before goes on"), "\(system.log)")
         try system.settle()
@@ -272,18 +276,7 @@ import Testing
         let system = try MailSystem([Line.unix("talk", "serve")])
         defer { system.end() }
         let master = try system.start()
-        let real = system.daemonDirectory + "/master.real"
-        let line = "late.invalid:2525 inet n - n - 1 serve"
-        try system.install(BuiltProducts.path("master"), as: "master.real")
-        try replaceProgram(
-            system,
-            script: """
-                #!/bin/sh
-                [ "$1" = --try-takeover ] || echo '\(line)' >>\(system.masterCf)
-                exec \(real) "$@"
-
-                """
-        )
+        try replaceProgram(system, adding: "late.invalid:2525 inet n - n - 1 serve", to: system.masterCf)
         kill(master.pid, SIGUSR2)
         #expect(system.wait(for: "did not have at the trial: host \"late.invalid\""), "\(system.log)")
         #expect(system.wait(for: "the program that ran before goes on"), "\(system.log)")
