@@ -42,6 +42,12 @@ int cposix_poll(int fd, short events, int milliseconds) {
 int cposix_poll_many(void *_Nonnull records, unsigned count, int milliseconds) {
     CPOSIX_VALUE(int, poll((struct pollfd *)records, count, milliseconds));
 }
+int cposix_is_shut_down(int fd) {
+    // TCP then is as if it had never listened, which poll(2) calls a hang-up.
+    struct pollfd record = {.fd = fd, .events = POLLRDHUP};
+    int count = poll(&record, 1, 0);
+    return count < 0 ? -errno : count > 0 && (record.revents & (POLLHUP | POLLRDHUP)) != 0;
+}
 static void copy_facts(const struct stat *_Nonnull from, struct cposix_file_facts *_Nonnull to) {
     to->device = from->st_dev;
     to->inode = from->st_ino;

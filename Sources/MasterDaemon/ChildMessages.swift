@@ -19,6 +19,7 @@ enum ProvokedMessage: UInt32, CaseIterable {
     case queueStands
     /// The kernel had no room for a watch or a channel.
     case shortage
+    case shutSocket
 }
 
 extension MessageGates {

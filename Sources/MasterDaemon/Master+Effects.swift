@@ -34,7 +34,10 @@ extension Master {
         case .retirementEnded(let id, let end): tellRetirement(of: id, end)
         case .measureQueue(let id): policy.queueMeasured(id, waiting: clientsWaiting(id), now: now)
         case .countClients(let id): policy.clientsCounted(id, queueCount(id), now: now)
-        case .lookAtQueue(let id): policy.queueLooked(id, lookAtQueue(id), now: now)
+        case .lookAtQueue(let id):
+            let sight = lookAtQueue(id)
+            policy.queueLooked(id, sight, now: now)
+            if sight == .clients { replaceIfShut(id) }
         case .spawn(let id, let generation, let underStress): spawn(id, generation, underStress: underStress)
         case .startTimer(let timer, let milliseconds): start(timer, milliseconds)
         case .cancelTimer(let timer): if let watch = timers.removeValue(forKey: timer) { loop.remove(watch) }

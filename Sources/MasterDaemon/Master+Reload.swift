@@ -151,6 +151,7 @@ extension Master {
             changes.kept = kept.count
         case .changedServices: break
         }
+        for service in activeServices { replaceIfShut(service.id) }
         return changes
     }
 

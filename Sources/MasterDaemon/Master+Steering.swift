@@ -51,7 +51,7 @@ extension Master {
     /// Only root may take a socket back from a device that it is bound to, and a file may have been removed. Then other
     /// sockets take the place of these, and the processes that have the old ones leave. A client in the queue of an old
     /// one is lost: one whose handshake took longer than the drain.
-    private func replaceListeners(_ service: RunningService) throws(EndpointFailure) {
+    func replaceListeners(_ service: RunningService) throws(EndpointFailure) {
         let plan = service.plan
         let fresh: DescriptorList
         if plan.endpoint.path == nil {

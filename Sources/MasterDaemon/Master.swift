@@ -169,8 +169,12 @@ final class Master {
         case .endRequested: terminate(token.signal)
         case .exitTimeArrived: endInTime()
         case .endpointReadable:
-            // A child that said so before the client came is idle: another is not needed.
-            if !policy.isStandingBy(token.service) { drain(token.service) }
+            if !policy.isStandingBy(token.service) {
+                // What is readable may be that nobody can connect any more.
+                if replaceIfShut(token.service) { break }
+                // A child that said so before the client came is idle: another is not needed.
+                drain(token.service)
+            }
             policy.endpointReadable(token.service, now: now)
         case .reportsArrived:
             note(heard: token.service)

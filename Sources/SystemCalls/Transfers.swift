@@ -125,6 +125,13 @@ extension DescriptorNumber {
     }
 }
 
+extension DescriptorNumber {
+    /// poll(2) without waiting: whether a socket that listens, or takes datagrams, was shut down for reading.
+    package func isShutDown() throws(SystemError) -> Bool {
+        try calling(.poll) { cposix_is_shut_down(rawValue) } != 0
+    }
+}
+
 /// poll(2) without waiting: whether a read or accept on any of `numbers` would find something, in one call. Allocates
 /// nothing for up to 128 of them.
 package func anyReadable(_ numbers: [DescriptorNumber]) throws(SystemError) -> Bool {

@@ -42,6 +42,27 @@ import Testing
         close(accepted)
     }
 
+    @Test("a socket that was shut down is told from one with clients, and from an idle one", arguments: [false, true])
+    func shutDown(isUnix: Bool) throws {
+        let home = try TemporaryDirectory("qm-queue")
+        defer { home.remove() }
+        let listener = try makeSocket(isUnix ? .unix : .ipv4, .stream)
+        let address =
+            isUnix
+            ? SocketAddress(unixPath: home.path + "/socket") : SocketAddress(numeric: "127.0.0.1", port: 0)
+        try listener.number.bind(to: #require(address))
+        try listener.number.listen(backlog: 10)
+        #expect(try !listener.number.isShutDown())
+        let place: Place =
+            isUnix
+            ? .path(home.path + "/socket") : .port(try #require(try listener.number.name(ofPeer: false)).port)
+        let client = try Caller(place)
+        #expect(try !listener.number.isShutDown())
+        shutdown(listener.number.rawValue, Int32(SHUT_RD))
+        #expect(try listener.number.isShutDown())
+        withExtendedLifetime(client) {}
+    }
+
     @Test("connections that find no room at a TCP socket are counted by the kernel")
     func dropped() throws {
         let listener = try makeSocket(.ipv4, .stream)

@@ -6,7 +6,8 @@
 /*
  * What it does is an argument of its line in master.cf, `mode=<word>`:
  *
- *   serve         accepts, reads a line, answers "<pid> <line>", closes
+ *   serve         accepts, reads a line, answers "<pid> <line>", closes; after the line "shut down", it does that to
+ *                 its listener
  *   crash         exit status 3 at once
  *   exit          exit status 0 at once, without a request, until the file named by flag=<path> exists;
  *                 makes that file; serves when it exists
@@ -91,7 +92,8 @@ static int say(int32_t pid, uint32_t life, int32_t availability) {
     return write(status_fd, &record, sizeof record) == (ssize_t)sizeof record;
 }
 
-static void answer(int client, int tells_arguments) {
+/* Whether the line was "shut down". */
+static int answer(int client, int tells_arguments) {
     char line[longest_line], reply[longest_line * 2];
     size_t length = 0;
     struct pollfd input = {client, POLLIN, 0};
@@ -111,6 +113,7 @@ static void answer(int client, int tells_arguments) {
     }
     if (length > 0 && write(client, reply, (size_t)size) != size) exit(4);
     close(client);
+    return strcmp(line, "shut down\n") == 0;
 }
 
 static void serve(int tells_arguments) {
@@ -130,7 +133,7 @@ static void serve(int tells_arguments) {
             if (client < 0) continue;
             fcntl(client, F_SETFL, 0);
             int heard = say(getpid(), generation(), 0);
-            answer(client, tells_arguments);
+            if (answer(client, tells_arguments)) shutdown(first_listener + i, SHUT_RDWR);
             if (!(say(getpid(), generation(), 1) && heard) && !stubborn) exit(0);
             if (mortal) exit(3);
         }

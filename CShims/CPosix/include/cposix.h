@@ -42,6 +42,8 @@ long cposix_receive(int fd, void *_Nonnull buffer, size_t size, int flags);
 int cposix_poll(int fd, short events, int milliseconds);
 /// poll(2) of `count` records of <poll.h>: how many have something to say.
 int cposix_poll_many(void *_Nonnull records, unsigned count, int milliseconds);
+/// Whether shutdown(2) has ended a socket that listens or takes datagrams.
+int cposix_is_shut_down(int fd);
 
 // MARK: files
 
