@@ -23,29 +23,26 @@ extension Comparison {
             } peer: {
                 PeerWorkload(CPEERS_STATUS_DECODE, input: StatusSample.records)
             },
-            Comparison("status-net-effect-512", times: 100) {
-                OurWorkload(StatusNetEffect(StatusSample.records))
-            } peer: {
-                PeerWorkload(CPEERS_STATUS_NET_EFFECT, input: StatusSample.records)
-            },
+            effect("status-net-effect-512", of: StatusSample.records, times: 100),
             // What telling others of it adds to that.
-            Comparison("status-publish-512", times: 100) {
-                OurWorkload(try StatusNetEffect(StatusSample.records, publishes: true))
-            } peer: {
-                PeerWorkload(CPEERS_STATUS_NET_EFFECT, input: StatusSample.records)
-            },
+            effect("status-publish-512", of: StatusSample.records, times: 100, publishes: true),
             // The dearest case: a turn for the reports of one process.
-            Comparison("status-net-effect-2", times: 1000) {
-                OurWorkload(StatusNetEffect(StatusSample.pair))
-            } peer: {
-                PeerWorkload(CPEERS_STATUS_NET_EFFECT, input: StatusSample.pair)
-            },
-            Comparison("status-publish-2", times: 1000) {
-                OurWorkload(try StatusNetEffect(StatusSample.pair, publishes: true))
-            } peer: {
-                PeerWorkload(CPEERS_STATUS_NET_EFFECT, input: StatusSample.pair)
-            },
+            effect("status-net-effect-2", of: StatusSample.pair, times: 1000),
+            effect("status-publish-2", of: StatusSample.pair, times: 1000, publishes: true),
         ]
+    }
+
+    private static func effect(
+        _ name: String,
+        of records: [UInt8],
+        times: Int,
+        publishes: Bool = false
+    ) -> Comparison {
+        Comparison(name, times: times) {
+            OurWorkload(try StatusNetEffect(records, publishes: publishes))
+        } peer: {
+            PeerWorkload(CPEERS_STATUS_NET_EFFECT, input: records)
+        }
     }
 }
 
