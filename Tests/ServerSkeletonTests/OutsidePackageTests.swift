@@ -56,6 +56,21 @@ struct OutsidePackageTests {
         for text in ["one", "two"] { try sender.send(text) }
         #expect(eventually { (try? String(contentsOfFile: path, encoding: .utf8)) == "one\ntwo\n" })
         #expect(collect.isRunning)
+
+        let door = try room.unixListener("greet")
+        let greet = try ServerChild("\(programs)/greet", ["-t", "unix"], room: room, listeners: [door.number])
+        let guest = try room.connect("greet")
+        #expect(try guest.receive(14) == "Who is there?\n")
+        #expect(try guest.exchange("Ada\n", 12) == "Hello, Ada.\n")
+        #expect(guest.isDisconnected())
+        #expect(greet.isRunning)
+
+        let bell = try room.unixListener("tidy")
+        let tidy = try ServerChild("\(programs)/tidy", ["-t", "unix", "-l"], room: room, listeners: [bell.number])
+        let ringing = try room.connect("tidy")
+        try ringing.send("W")
+        #expect(room.log.contains("tidying up for the 1. time"))
+        #expect(tidy.isRunning)
     }
 
     @Test("the tutorial's service tells the time")

@@ -17,5 +17,8 @@ case "serve=udp-large": DatagramServer<LargeDatagramEcho>.main()
 case "serve=retiring": StreamServer<RetiringService>.main()
 case "serve=table": StreamServer<TableService>.main()
 case "serve=events": EventServer<EventLineService>.main()
+case "serve=triggers-joined": TriggerServer<JoinedTriggerLog>.main()
+case .some(let last) where last.hasPrefix("serve=single"): SingleServer<SingleConversations>.main()
+case .some(let last) where last.hasPrefix("serve=trigger"): TriggerServer<TriggerLog>.main()
 default: StreamServer<LineService>.main()
 }

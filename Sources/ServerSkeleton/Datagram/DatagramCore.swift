@@ -21,7 +21,7 @@ struct DatagramCore: ~Copyable {
     private static let rounds = 16
 
     private var life: ChildLife
-    private var lock: ServiceLock?
+    private var turns: ServiceTurns
     private var inFlowDelay: InFlowDelay
     /// Datagrams of this turn, so far.
     private var received = 0
@@ -29,7 +29,7 @@ struct DatagramCore: ~Copyable {
     init(_ circumstances: Circumstances, _ counts: consuming WorkerRow, lock: consuming ServiceLock?) {
         life = ChildLife(circumstances, counts, capacity: 16, batch: Self.rounds)
         inFlowDelay = InFlowDelay(circumstances)
-        self.lock = lock
+        turns = ServiceTurns(lock)
         life.start(handlesTermination: true)
     }
 
@@ -54,41 +54,11 @@ struct DatagramCore: ~Copyable {
     mutating func nextStep() -> LifeStep { life.nextStep(hasClients: false) }
 
     mutating func wait(atMost seconds: Int?) {
-        // A process that accepts nothing for a moment must not keep its siblings from it.
-        if life.listeners.registration == .on { lockTurn() } else { unlock() }
+        turns.begin(&life)
         // After a shortage that is over, we still count as busy with master.
         if life.isBusyForNow { life.endWork() }
         life.turn(atMost: seconds)
         life.handleAll()
-    }
-
-    private mutating func lockTurn() {
-        do throws(SystemError) {
-            if try lock?.tryToLock() == .othersHaveIt { try waitForLock() }
-        } catch {
-            life.warn(.lock, "select lock: \(error.reason) -- receiving no datagrams for a moment")
-            life.pause()
-        }
-    }
-
-    /// A lock that we cannot give back is ours until it works: siblings wait meanwhile, and we go on.
-    private mutating func unlock() {
-        do throws(SystemError) {
-            try lock?.unlock()
-        } catch {
-            life.warn(.lock, "select unlock: \(error.reason) -- other processes of the service wait until it works")
-        }
-    }
-
-    /// Nothing is at hand while others have the lock, so SIGTERM may end the process at once; its handler would not
-    /// even interrupt the wait.
-    private mutating func waitForLock() throws(SystemError) {
-        let action = try? Signal.terminate.takeDefault()
-        defer { if let action { try? Signal.terminate.restore(action) } }
-        // A signal that came before is in the loop already.
-        life.turn(atMost: 0)
-        life.handleAll()
-        if !life.isLeaving { try lock?.lock() }
     }
 
     /// Whether datagrams are waiting. Those that came before master went, or before SIGTERM, are received yet.
@@ -96,7 +66,7 @@ struct DatagramCore: ~Copyable {
 
     /// Receives what is there, up to a limit; nothing when that was all for this turn.
     mutating func receive(into datagrams: inout Datagrams) -> Reception {
-        unlock()
+        turns.end(&life)
         while let socket = life.listeners.next() {
             do throws(SystemError) {
                 let count = try datagrams.batch.receive(from: socket)

@@ -17,12 +17,14 @@ struct Arrival: ~Copyable {
 extension ChildLife {
     /// The next one that waits; nil when none does, when there were enough for one turn, or when there are no
     /// descriptors.
-    mutating func acceptNext() -> Arrival? {
+    ///
+    /// - Parameter blocking: what its descriptor is to be.
+    mutating func acceptNext(blocking: Bool = false) -> Arrival? {
         while let listener = listeners.next() {
             do throws(SystemError) {
                 // A sender stays in the queue unless there is a number for what it passes, too.
                 let reserve = circumstances.transport == .pass ? try listener.duplicate(atLeast: 0) : nil
-                switch try listener.accept() {
+                switch try listener.accept(blocking: blocking) {
                 case .client(let descriptor):
                     acceptedWork()
                     return Arrival(descriptor: descriptor, reserve: reserve)

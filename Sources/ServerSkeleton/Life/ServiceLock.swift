@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: the lock of a datagram service with several processes
+// Quartermaster: the lock of a service whose processes wait one at a time
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 

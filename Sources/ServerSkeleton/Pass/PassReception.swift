@@ -22,10 +22,13 @@ struct PassReception: ~Copyable {
     /// Keeps a number free for the descriptor that is to come: the kernel drops one that it has no number for.
     private var reserve: Descriptor?
     private var list = PassList()
+    private let expectsList: Bool
     /// When the present stage began.
     private var since: LoopTime
 
-    init(_ arrival: consuming Arrival, now: LoopTime) {
+    /// - Parameter expectsList: whether attributes follow; who has no use for them need not wait for their end.
+    init(_ arrival: consuming Arrival, now: LoopTime, expectsList: Bool = true) {
+        self.expectsList = expectsList
         sender = arrival.descriptor
         reserve = arrival.reserve
         since = now
@@ -62,6 +65,7 @@ struct PassReception: ~Copyable {
                 received = consume descriptor
                 since = now
             }
+            if !expectsList { return .complete }
             while true {
                 switch try readList() {
                 case .bytes: if list.isComplete { return .complete }

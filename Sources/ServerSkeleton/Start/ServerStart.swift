@@ -14,7 +14,7 @@ import WorkerPage
 struct StartedServer<S: Service & ~Copyable>: ~Copyable {
     let circumstances: Circumstances
     var service: S
-    /// Of a datagram server with siblings.
+    /// Of a server with siblings that wait for work one at a time.
     var lock: ServiceLock?
     let counts: WorkerRow
 }
@@ -49,7 +49,7 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
     let transport = StartStep.checkTransport(options, skeleton, log)
     let generation = StartStep.readGeneration(log)
     StartStep.runDebugger(options, context, log)
-    let lock = StartStep.openLock(skeleton, options, transport, serviceName, log)
+    let lock = StartStep.openLock(skeleton, parent, options, transport, serviceName, log)
     StartStep.enter(settings.queueDirectory, log)
     let counts = StartStep.takeRow(parent, serviceName, transport, log)
 

@@ -41,8 +41,12 @@ enum StartStep {
         }
         let product = "a service for master(8), made with ServerSkeleton of Quartermaster \(BuildMark.version)"
         let trial =
-            skeleton != .datagram
-            ? "\n       \(processName) -S [-o name=value]    serves one client on standard input and output" : ""
+            switch skeleton {
+            case .datagram: ""
+            case .trigger: "\n       \(processName) -S [-o name=value]    reads one trigger from standard input"
+            case .stream, .single, .event:
+                "\n       \(processName) -S [-o name=value]    serves one client on standard input and output"
+            }
         let help = """
             usage: \(processName) [options of master(8)] [-o name=value]...\(trial)
 
@@ -154,9 +158,11 @@ enum StartStep {
 
     /// Servers with siblings that have no clients while they wait do so one at a time; the lock that they share is
     /// opened here, where the inherited working directory still counts. Servers with many clients have none, since they
-    /// must go on serving those; nor has udp, see `DatagramCore`.
+    /// must go on serving those; nor has udp, see `DatagramCore`. Those that accept clients need none under our own
+    /// master, where the kernel wakes one.
     static func openLock(
         _ skeleton: DaemonOptions.Skeleton,
+        _ parent: Circumstances.Parent,
         _ options: DaemonOptions,
         _ transport: Transport?,
         _ serviceName: String,
@@ -164,7 +170,8 @@ enum StartStep {
     ) -> ServiceLock? {
         switch skeleton {
         case .stream, .event: return nil
-        case .single, .trigger, .datagram: break
+        case .single, .trigger: if parent == .ours { return nil }
+        case .datagram: break
         }
         guard !options.isAlone, !options.isOneShot, let transport, transport != .udp else { return nil }
         let path = "pid/\(transport.rawValue).\(serviceName)"

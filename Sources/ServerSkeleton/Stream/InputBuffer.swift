@@ -15,6 +15,9 @@ import SystemCalls
         buffer = AppendBuffer(capacity: StreamBuffers.receiveSize(maximumRequestSize: requestLimit))
     }
 
+    /// Of a server that reads once.
+    init(capacity: Int) { buffer = AppendBuffer(capacity: capacity) }
+
     var capacity: Int { buffer.capacity }
 
     @inlinable var count: Int { buffer.count }
