@@ -36,6 +36,8 @@ let package = Package(
         .executable(name: "echo", targets: ["echo"]),
         .executable(name: "exporter", targets: ["exporter"]),
         .executable(name: "policyd", targets: ["policyd"]),
+        .executable(name: "spawn", targets: ["spawn"]),
+        .executable(name: "sweep", targets: ["sweep"]),
         .executable(name: "masterctl", targets: ["masterctl"]),
         .executable(name: "bench-accept", targets: ["bench-accept"]),
     ],
@@ -170,6 +172,21 @@ var skeletons: [Target] {
             swiftSettings: settings
         ),
         .executableTarget(name: "echo", dependencies: ["ServerSkeleton"], swiftSettings: settings),
+        .target(
+            name: "CommandRunning",
+            dependencies: ["MasterConfig", "ServerSkeleton", "SystemCalls"],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "spawn",
+            dependencies: ["CommandRunning", "ServerSkeleton", "SystemCalls"],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "sweep",
+            dependencies: ["CommandRunning", "ServerSkeleton", "SystemCalls"],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "exporter",
             dependencies: [
@@ -311,10 +328,11 @@ var tests: [Target] {
                 "ByteText", "CSpawn", "ConfigLoading", "Diagnostics", "MasterProtocol", "ServerSkeleton",
                 "ServiceLogging", "StatusPage", "SystemCalls", "TestSupport", "WorkerPage", "exporter", "test-service",
                 "test-async-service",
-                "echo", "anvil", "policyd", "postlogd", "http-answer", logging,
+                "echo", "anvil", "policyd", "postlogd", "spawn", "sweep", "http-answer", logging,
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),
+        test("CommandRunningTests", ["CommandRunning", "MasterConfig"]),
         test("PolicyDecisionsTests", ["FixedMemory", "PolicyDecisions"]),
         test("PolicyJournalTests", ["PolicyDecisions", "PolicyJournal", "SystemCalls", "TestSupport"]),
         test("ProxyHeaderTests", ["ProxyHeader"]),
@@ -336,7 +354,8 @@ var tests: [Target] {
         test(
             "InteropTests",
             [
-                "TestSupport", "wire-probe", "master", "anvil", "policyd", "postlogd", "echo", "masterctl",
+                "TestSupport", "wire-probe", "master", "anvil", "policyd", "postlogd", "echo", "spawn", "sweep",
+                "test-service", "masterctl",
                 "bench-accept",
                 "test-async-service",
             ],

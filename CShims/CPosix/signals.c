@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "internal.h"
+#include <sys/syscall.h>
 
 static int set_action(int signal, void (*handler)(int)) {
     struct sigaction action = {.sa_handler = handler};
@@ -53,6 +54,8 @@ static int decode(int pid, int status, int *kind, int *value) {
     }
     return pid;
 }
+
+int cposix_open_process(int pid) { CPOSIX_VALUE(int, syscall(SYS_pidfd_open, pid, 0)); }
 
 int cposix_reap(int *kind, int *value) {
     int status = 0;

@@ -14,6 +14,7 @@
 #include "internal.h"
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 struct birth {
     const struct cposix_child_image *image;
@@ -40,6 +41,27 @@ static void forget_handlers(void) {
     }
 }
 
+// The system calls themselves: glibc's functions would have the parent's threads do the same. Who has shed only its
+// effective user takes root's back first. What has come of it is looked at, and there must be no way back.
+static int become(uint32_t uid, uint32_t gid) {
+    uid_t users[3];
+    gid_t groups[3];
+    if (geteuid() != 0 && syscall(SYS_setresuid, -1, 0, -1) == -1)
+        return -1;
+    if (syscall(SYS_setgroups, (size_t)1, &gid) == -1 || syscall(SYS_setresgid, gid, gid, gid) == -1 ||
+        syscall(SYS_setresuid, uid, uid, uid) == -1)
+        return -1;
+    if (getresuid(&users[0], &users[1], &users[2]) == -1 || getresgid(&groups[0], &groups[1], &groups[2]) == -1)
+        return -1;
+    int is_right = uid != 0 && gid != 0 && getgroups(0, NULL) == 1;
+    for (int i = 0; i < 3; i++)
+        is_right = is_right && users[i] == uid && groups[i] == gid;
+    if (is_right && syscall(SYS_setresuid, 0, 0, 0) == -1)
+        return 0;
+    errno = EPERM;
+    return -1;
+}
+
 static int child_main(void *argument) {
     struct birth *birth = argument;
     const struct cposix_child_image *image = birth->image;
@@ -53,7 +75,14 @@ static int child_main(void *argument) {
         if (dup2(move->from, move->to) == -1)
             return child_fails(birth, CPOSIX_STAGE_MOVE, move->to);
     }
+    if (image->close_from != 0) {
+        setsid();
+        close_range(image->close_from, ~0U, 0);
+    }
     forget_handlers();
+    // As late as can be: from here on that user may send signals to a process that has the parent's memory.
+    if (image->changes_identity && become(image->uid, image->gid) == -1)
+        return child_fails(birth, CPOSIX_STAGE_IDENTITY, -1);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

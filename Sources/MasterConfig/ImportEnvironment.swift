@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-/// `import_environment`: which variables survive the scrub at start, and which are set to a value of their own.
+/// `import_environment`: which variables survive the scrub at start, and which are set to a value of their own; and
+/// `export_environment`, the same for programs that are not Postfix's.
 package enum ImportEnvironment {
     package enum Item: Equatable, Sendable {
         /// Kept with the value it has, if it is set.
@@ -12,11 +13,15 @@ package enum ImportEnvironment {
     }
 
     /// The items of the list; a malformed one is reported and left out.
-    package static func parse(_ text: String, problems: inout [ConfigProblem]) -> [Item] {
+    package static func parse(
+        _ text: String,
+        of parameter: String = "import_environment",
+        problems: inout [ConfigProblem]
+    ) -> [Item] {
         var items: [Item] = []
         for token in Tokens.list(text, groupsBraces: true) {
             do {
-                items.append(try item(token))
+                items.append(try item(token, parameter))
             } catch {
                 problems.append(error)
             }
@@ -24,13 +29,13 @@ package enum ImportEnvironment {
         return items
     }
 
-    private static func item(_ token: String) throws(ConfigProblem) -> Item {
-        let cure = "Write each item of import_environment as name, name=value or { name = value }."
+    private static func item(_ token: String, _ parameter: String) throws(ConfigProblem) -> Item {
+        let cure = "Write each item of \(parameter) as name, name=value or { name = value }."
         let content: ArraySlice<UInt8>
         do {
             content = try Braces.content(token.bytes)
         } catch {
-            throw ConfigProblem.fatal("import_environment: \(error.text)", cure: cure)
+            throw ConfigProblem.fatal("\(parameter): \(error.text)", cure: cure)
         }
         guard content.contains(ASCII.equals) else { return .keep(content.text) }
         do {

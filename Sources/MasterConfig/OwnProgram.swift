@@ -11,6 +11,10 @@ struct OwnProgram {
     let skeleton: DaemonOptions.Skeleton
     /// Needs a process limit of 1.
     let isSolitary: Bool
+    /// Needs root's powers.
+    var isPrivileged = false
+    /// Runs the command of its line.
+    var runsCommand = false
     /// The parameters that it alone reads.
     let parameters: [any ConfigParameter]
 
@@ -32,6 +36,20 @@ struct OwnProgram {
             parameters: [ParameterTable.exporterTimeout, ParameterTable.exporterClientLimit]
         ),
         "policyd": OwnProgram(skeleton: .stream, isSolitary: true, parameters: PolicydParameters.all),
+        "spawn": OwnProgram(
+            skeleton: .single,
+            isSolitary: false,
+            isPrivileged: true,
+            runsCommand: true,
+            parameters: []
+        ),
+        "sweep": OwnProgram(
+            skeleton: .trigger,
+            isSolitary: true,
+            isPrivileged: true,
+            runsCommand: true,
+            parameters: [ParameterTable.sweepOutputLimit]
+        ),
     ]
 
     /// - Parameter command: as master.cf has it. A path leads to a program of somebody else.
@@ -86,9 +104,18 @@ extension ServiceEntry {
         if program.isSolitary, processLimit != 1, !scanned.letters.contains("l") {
             found.append(.fatal("\(command) requires a process limit of 1", cure: "Put 1 in the maxproc field."))
         }
+        if program.isPrivileged, isUnprivileged || scanned.letters.contains("u") {
+            found.append(.fatal("\(command) requires privileged operation", cure: "Put n in the unpriv field."))
+        }
         if let letter = scanned.unknown {
             let cure = "Remove it; the options are in quartermaster-services(7)."
             found.append(.fatal("invalid option: \(letter)", cure: cure))
+        } else if program.runsCommand {
+            do throws(ConfigProblem) {
+                _ = try CommandAttributes(parsing: scanned.arguments)
+            } catch {
+                found.append(error)
+            }
         } else if let argument = scanned.arguments.first {
             let cure = "Remove it: \(command) takes options only."
             found.append(.fatal("unexpected command-line argument: \(argument)", cure: cure))

@@ -116,6 +116,7 @@ package struct ParameterTable: Sendable {
     // The same, but ours: no other program's value refers to them.
     static let exporterTimeout = TimeParameter("exporter_timeout", default: "10s", min: 1)
     static let exporterClientLimit = IntegerParameter("exporter_client_limit", default: 100, min: 1)
+    static let sweepOutputLimit = IntegerParameter("sweep_output_limit", default: 1000)
 
     /// Those that every process evaluates as it starts, and that a value can be wrong for.
     static let ofEveryProcess: [any ConfigParameter] = [

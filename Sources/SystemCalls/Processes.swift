@@ -15,6 +15,10 @@ package struct ChildImage: Sendable {
     package var environment: [String]
     /// Moves made in order; the caller sees to it that no source is the target of an earlier move, or its own.
     package var moves: [(from: DescriptorNumber, to: DescriptorNumber)]
+    /// Of a program of others: it gets a session of its own, and no descriptor from this number on; nil for neither.
+    package var closedFrom: DescriptorNumber?
+    /// Who the program runs as, with this group alone; nil for who we are. Never root.
+    package var identity: (uid: UInt32, gid: UInt32)?
 
     /// What may become the source of a move lives here and above, out of the way of the targets, which are small. Where
     /// there are more targets than numbers below, the caller makes copies above them all.
@@ -36,7 +40,8 @@ package struct ChildImage: Sendable {
 /// What became of a spawn.
 package enum SpawnOutcome: Equatable, Sendable {
     case started(pid: Int32)
-    /// The child existed, but could not exec; it exits with status 1 and is reaped like any other.
+    /// The child existed, but could not exec, or take its identity (then the call is `setuid`); it exits with status 1
+    /// and is reaped like any other.
     case execFailed(pid: Int32, SystemError)
     /// The child existed, but could not put a descriptor where it belongs; it exits with status 1.
     case moveFailed(pid: Int32, to: DescriptorNumber, SystemError)
@@ -63,7 +68,11 @@ package func spawn(_ image: borrowing ChildImage) -> SpawnOutcome {
                             shell_arguments: shell,
                             environment: environment,
                             moves: moves.baseAddress,
-                            move_count: CUnsignedInt(moves.count)
+                            move_count: CUnsignedInt(moves.count),
+                            close_from: CUnsignedInt(image.closedFrom?.rawValue ?? 0),
+                            changes_identity: image.identity == nil ? 0 : 1,
+                            uid: image.identity?.uid ?? 0,
+                            gid: image.identity?.gid ?? 0
                         )
                         return unsafe cposix_spawn(&child, &failure)
                     }
@@ -76,6 +85,9 @@ package func spawn(_ image: borrowing ChildImage) -> SpawnOutcome {
     let error = SystemError(.spawn, Errno(rawValue: failure.error))
     if failure.stage == CPOSIX_STAGE_MOVE.rawValue {
         return .moveFailed(pid: pid, to: DescriptorNumber(failure.descriptor), error)
+    }
+    if failure.stage == CPOSIX_STAGE_IDENTITY.rawValue {
+        return .execFailed(pid: pid, SystemError(.setuid, Errno(rawValue: failure.error)))
     }
     return .execFailed(pid: pid, error)
 }
@@ -120,6 +132,11 @@ package func reapChild() -> (pid: Int32, status: WaitStatus)? {
     var value: CInt = 0
     guard let pid = try? calling(.waitpid, { unsafe cposix_reap(&kind, &value) }), pid > 0 else { return nil }
     return (pid, WaitStatus(kind: kind, value: value))
+}
+
+/// pidfd_open(2): readable when the child has ended; it still has to be waited for.
+package func openProcess(_ pid: Int32) throws(SystemError) -> Descriptor {
+    Descriptor(owning: DescriptorNumber(try calling(.pidfdOpen) { cposix_open_process(pid) }))
 }
 
 /// waitpid(2) for one child, until it ended.

@@ -37,7 +37,8 @@ package enum SystemCall: String, Sendable {
     case epollControl = "epoll_ctl", epollWait = "epoll_wait", eventAdd = "event_add", eventBase = "event_base_new"
     case execve, execveat, memfdCreate = "memfd_create"
     case fallocate = "posix_fallocate", fchmod, fchown, fcntl, flock, fork, fstat, getifaddrs, getpeername, getsockname
-    case getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, mmap, open, pipe, poll, pread, read, recv
+    case getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, mmap, open, pidfdOpen = "pidfd_open", pipe,
+        poll, pread, read, recv
     case recvmmsg, recvmsg, rename, send, sendmmsg, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit
     case setsid, setsockopt, setuid, shutdown, sigaction, sigprocmask, sockDiag = "sock_diag", socket, socketpair
     case readlink, spawn = "fork and exec", stat, tcsetattr, unlink, waitpid, write, writev

@@ -132,9 +132,12 @@ extension DescriptorNumber {
     }
 }
 
-/// poll(2) without waiting: whether a read or accept on any of `numbers` would find something, in one call. Allocates
-/// nothing for up to 128 of them.
-package func anyReadable(_ numbers: [DescriptorNumber]) throws(SystemError) -> Bool {
+/// poll(2), without waiting unless told so: whether a read or accept on any of `numbers` would find something, in one
+/// call. Allocates nothing for up to 128 of them. A signal that is caught begins the wait anew.
+package func anyReadable(
+    _ numbers: [DescriptorNumber],
+    withinMilliseconds limit: CInt = 0
+) throws(SystemError) -> Bool {
     if numbers.isEmpty { return false }
     return try unsafe withUnsafeTemporaryAllocation(of: pollfd.self, capacity: numbers.count) {
         (records: UnsafeMutableBufferPointer<pollfd>) throws(SystemError) -> Bool in
@@ -145,7 +148,8 @@ package func anyReadable(_ numbers: [DescriptorNumber]) throws(SystemError) -> B
             )
         }
         let base = records.baseAddress!
-        if try calling(.poll, { unsafe cposix_poll_many(base, CUnsignedInt(numbers.count), 0) }) == 0 { return false }
+        let count = CUnsignedInt(numbers.count)
+        if try calling(.poll, { unsafe cposix_poll_many(base, count, limit) }) == 0 { return false }
         let isClosed = unsafe records.contains { $0.revents & Int16(POLLNVAL) != 0 }
         precondition(!isClosed, "a look at a descriptor that is not open")
         return true

@@ -20,7 +20,8 @@ import Testing
 
     @Test("every message of the skeletons and services is in DIAGNOSTICS of their pages")
     func services() throws {
-        let found = try messages(["ServerSkeleton", "AsyncServices", "anvil", "policyd", "postlogd", "echo"])
+        let rooms = ["ServerSkeleton", "AsyncServices", "CommandRunning"]
+        let found = try messages(rooms + ["anvil", "policyd", "postlogd", "echo", "spawn", "sweep"])
         #expect(found.count > 20, "\(found.count) messages in the sources")
         let missing = try unexplained(found, in: Self.pages)
         #expect(missing == [])
@@ -71,6 +72,13 @@ import Testing
         "* requires a process limit of 1": [
             "service *: * requires a process limit of 1 -- its processes will end as they start"
         ],
+        "* requires privileged operation": [
+            "service *: * requires privileged operation -- its processes will end as they start"
+        ],
+        "missing user= attribute": ["service *: missing user= attribute -- its processes will end as they start"],
+        "missing argv= attribute": ["service *: missing argv= attribute -- its processes will end as they start"],
+        "argv= names no command": ["service *: argv= names no command -- its processes will end as they start"],
+        "unknown attribute name: *": ["service *: unknown attribute name: * -- its processes will end as they start"],
         "invalid option: *": ["service *: invalid option: * -- its processes will end as they start"],
         "unexpected command-line argument: *": [
             "service *: unexpected command-line argument: * -- its processes will end as they start"

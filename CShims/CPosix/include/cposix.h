@@ -215,6 +215,8 @@ int cposix_fork(void);
 /// fork(2) for a process that goes on in our program with a task of its own: 0 in the child, which has no handler and
 /// no blocked signal, no descriptor above 2 but `keep`, and is killed when its parent ends.
 int cposix_fork_helper(int keep);
+/// pidfd_open(2), close-on-exec: readable when the child has ended.
+int cposix_open_process(int pid);
 /// waitpid(-1, WNOHANG). `kind`: 0 exited (value = status), 1 killed, 2 stopped (value = signal).
 int cposix_reap(int *_Nonnull kind, int *_Nonnull value);
 int cposix_wait_for(int pid, int *_Nonnull kind, int *_Nonnull value);
@@ -246,9 +248,14 @@ struct cposix_child_image {
     char *_Nullable const *_Nonnull environment;
     const struct cposix_move *_Nullable moves;
     unsigned move_count;
+    /// For a program of others: a session of its own, and no descriptor from this number on; 0 for neither.
+    unsigned close_from;
+    /// Whether it runs as this user and group, and with no other group; never 0.
+    int changes_identity;
+    uint32_t uid, gid;
 };
 /// What stopped the child before exec.
-enum cposix_spawn_stage { CPOSIX_STAGE_FORK, CPOSIX_STAGE_MOVE, CPOSIX_STAGE_EXEC };
+enum cposix_spawn_stage { CPOSIX_STAGE_FORK, CPOSIX_STAGE_MOVE, CPOSIX_STAGE_IDENTITY, CPOSIX_STAGE_EXEC };
 struct cposix_spawn_failure {
     int stage, error, descriptor;
 };
