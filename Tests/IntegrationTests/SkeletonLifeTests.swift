@@ -28,6 +28,7 @@ import Testing
             // It reads what follows a w when it has got that.
             Skeleton(name: "blocking", greeting: "hello\n", halves: ("wait", "rest\n", "rest\n"), hasOneClient: true),
             Skeleton(name: "blocking-crowd", greeting: "hello\n"),
+            Skeleton(name: "single", greeting: "hello\n", hasOneClient: true),
         ]
     }
 

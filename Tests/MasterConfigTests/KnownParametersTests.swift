@@ -107,6 +107,12 @@ import Testing
             i unix n - n - - /usr/bin/echo argument
             j unix n - n - - mine -o in_flow_delay=11 -o mine_limit=x
             k unix - - n - 2 policyd -o policyd_greylist_delay=0s
+            l unix - y n - 2 spawn user=nobody argv=/bin/cat
+            m fifo - n n - 2 spawn -x user=nobody argv=/bin/cat
+            n unix - n n - 2 spawn -r 5 -u argv=/bin/cat
+            o fifo - n n - 1 sweep -o sweep_output_limit=many user=nobody argv=/bin/true -q
+            p inet n n n - 2 sweep user=nobody
+            q unix - n n - 2 spawn User=nobody:games ARGV=/bin/cat user=root
 
             """
         var parsed = dictionary(main)
@@ -128,6 +134,15 @@ import Testing
                     "warning: /c/master.cf, line 10: service j: invalid in_flow_delay: 11 (max 10)",
                     "warning: /c/master.cf, line 11: service k: policyd requires a process limit of 1",
                     "warning: /c/master.cf, line 11: service k: invalid policyd_greylist_delay: 0 (min 1)",
+                    "warning: /c/master.cf, line 12: service l: spawn requires privileged operation",
+                    "warning: /c/master.cf, line 13: service m: unsupported transport type: fifo",
+                    "warning: /c/master.cf, line 13: service m: invalid option: x",
+                    "warning: /c/master.cf, line 14: service n: spawn requires privileged operation",
+                    "warning: /c/master.cf, line 14: service n: missing user= attribute",
+                    "warning: /c/master.cf, line 15: service o: bad numerical configuration: sweep_output_limit = many",
+                    "warning: /c/master.cf, line 16: service p: unsupported transport type: inet",
+                    "warning: /c/master.cf, line 16: service p: sweep requires a process limit of 1",
+                    "warning: /c/master.cf, line 16: service p: missing argv= attribute",
                 ].map { $0 + end }
         )
         #expect(problems.allSatisfy { $0.cure != nil })

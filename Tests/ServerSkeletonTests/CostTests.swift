@@ -206,6 +206,27 @@ struct CostTests {
         #expect(after == before)
     }
 
+    @Test(
+        "clients that are served one after the other, and triggers, allocate nothing",
+        .enabled(if: access("\(releaseDirectory)/test-service", X_OK) == 0, "needs a release build of test-service"),
+        arguments: ["lean-single", "lean-trigger"]
+    )
+    func oneByOne(_ service: String) throws {
+        let scene = try Scene("test-service", ["-t", "unix", "-m", "1000000", "serve=\(service)"])
+        func connect(_ count: Int) throws {
+            for _ in 0..<count {
+                let client = try scene.room.connect()
+                try client.send("W")
+                #expect(client.isDisconnected())
+                try scene.drain()
+            }
+        }
+        try connect(200)
+        let before = try scene.allocations()
+        try connect(2000)
+        #expect(try scene.allocations() == before)
+    }
+
     @Test("datagrams allocate nothing")
     func datagrams() throws {
         let scene = try Scene("postlogd", ["-t", "unix-dgram", "-l"], isDatagram: true)

@@ -361,6 +361,57 @@ struct SingleTests {
         #expect(room.log.contains("hook exit"))
     }
 
+    /// How far a client has come when master goes.
+    enum Step: String, Sendable, CaseIterable { case queued, held, greeted, halfRequest, halfReply, passing }
+
+    @Test("master goes at any step of a conversation, and the client loses no byte", arguments: Step.allCases)
+    func masterGone(_ step: Step) throws {
+        let room = try ServerRoom("in_flow_delay = 1s")
+        let listener = try room.unixListener()
+        let options = step == .passing ? ["-t", "pass"] : []
+        let child = try start(room, listener, options, serve: step == .held ? "single-flow" : "single")
+        if step == .queued {
+            kill(child.pid, SIGSTOP)
+            #expect(eventually { ProcessSnapshot(child.pid)?.state == "T" })
+        }
+        var client = try room.connect()
+        switch step {
+        case .queued: try client.send("one\nquit\n")
+        case .held: #expect(try child.records(1) == [child.taken()])
+        case .greeted, .halfRequest, .halfReply: #expect(try client.receive(6) == "hello\n")
+        case .passing: #expect(try child.records(1) == [child.taken()])
+        }
+        if step == .halfRequest { try client.send("on") }
+        if step == .halfReply {
+            try client.send("big\n")
+            #expect(try client.receive(1000).utf8.count == 1000)
+        }
+        child.closeStatus()
+        kill(child.pid, SIGCONT)
+        var next: ServerChild?
+        switch step {
+        case .queued:
+            #expect(child.exit() == 0)
+            next = try start(room, listener)
+            #expect(try client.receive(10) == "hello\none\n")
+        case .held: #expect(try client.receive(6) == "hello\n")
+        case .greeted: break
+        case .halfRequest: #expect(try client.exchange("e\n", 4) == "one\n")
+        case .halfReply: #expect(try client.receive(3_999_001).utf8.count == 3_999_001)
+        case .passing:
+            let pair = try SocketEnds()
+            try client.socket.number.pass(pair.far)
+            try client.send("\0")
+            pair.closeFar()
+            client = try pair.peer()
+            #expect(try client.receive(6) == "hello\n")
+        }
+        if step != .queued { #expect(try client.exchange("last\nquit\n", 5) == "last\n") }
+        #expect(client.isDisconnected())
+        if step != .queued { #expect(child.exit() == 0) }
+        withExtendedLifetime(next) {}
+    }
+
     @Test("a service that wants a fresh process leaves its client to that one")
     func leaving() throws {
         let room = try ServerRoom()

@@ -110,6 +110,16 @@ struct SingleConversations: SingleService {
     }
 }
 
+/// Greets, and that is all: what is counted is the skeleton's.
+struct LeanSingle: SingleService {
+    init(_ context: inout ServiceContext) {}
+
+    mutating func serve(_ client: inout BlockingClient) {
+        let greeting: InlineArray<3, UInt8> = [UInt8(ascii: "h"), UInt8(ascii: "i"), UInt8(ascii: "\n")]
+        try? client.write(greeting.span.bytes)
+    }
+}
+
 /// What a test asks for at the end of the command line: `serve=<kind>-<demand>`.
 func demandsOfLastArgument() -> ServiceDemands {
     let word = CommandLine.arguments.last?.split(separator: "-").last.map(String.init) ?? ""
