@@ -34,6 +34,7 @@ let package = Package(
         .executable(name: "anvil", targets: ["anvil"]),
         .executable(name: "postlogd", targets: ["postlogd"]),
         .executable(name: "echo", targets: ["echo"]),
+        .executable(name: "chat", targets: ["chat"]),
         .executable(name: "exporter", targets: ["exporter"]),
         .executable(name: "policyd", targets: ["policyd"]),
         .executable(name: "spawn", targets: ["spawn"]),
@@ -187,6 +188,7 @@ var skeletons: [Target] {
             dependencies: ["CommandRunning", "ServerSkeleton", "SystemCalls"],
             swiftSettings: settings
         ),
+        .executableTarget(name: "chat", dependencies: ["ServerSkeleton"], swiftSettings: settings),
         .executableTarget(
             name: "exporter",
             dependencies: [
@@ -328,7 +330,7 @@ var tests: [Target] {
                 "ByteText", "CSpawn", "ConfigLoading", "Diagnostics", "MasterProtocol", "ServerSkeleton",
                 "ServiceLogging", "StatusPage", "SystemCalls", "TestSupport", "WorkerPage", "exporter", "test-service",
                 "test-async-service",
-                "echo", "anvil", "policyd", "postlogd", "spawn", "sweep", "http-answer", logging,
+                "echo", "chat", "anvil", "policyd", "postlogd", "spawn", "sweep", "http-answer", logging,
             ]
         ),
         test("AnvilTests", ["AnvilRates"]),
@@ -347,17 +349,14 @@ var tests: [Target] {
             "IntegrationTests",
             [
                 "CSpawn", "StatusPage", "TestSupport", "WorkerPage", "master", "masterctl", "postlogd", "echo",
-                "exporter",
-                "bench-accept", "test-child", "test-service", "test-async-service",
+                "exporter", "chat", "bench-accept", "test-child", "test-service", "test-async-service",
             ]
         ),
         test(
             "InteropTests",
             [
-                "TestSupport", "wire-probe", "master", "anvil", "policyd", "postlogd", "echo", "spawn", "sweep",
-                "test-service", "masterctl",
-                "bench-accept",
-                "test-async-service",
+                "TestSupport", "wire-probe", "master", "anvil", "policyd", "postlogd", "echo", "chat", "spawn", "sweep",
+                "masterctl", "bench-accept", "test-service", "test-async-service",
             ],
             exclude: ["System"]
         ),

@@ -30,6 +30,7 @@ struct OwnProgram {
             parameters: [ParameterTable.postlogdWatchdogTimeout]
         ),
         "echo": OwnProgram(skeleton: .stream, isSolitary: false, parameters: []),
+        "chat": OwnProgram(skeleton: .event, isSolitary: true, parameters: []),
         "exporter": OwnProgram(
             skeleton: .stream,
             isSolitary: false,

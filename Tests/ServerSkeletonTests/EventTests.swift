@@ -14,7 +14,7 @@ final class EventScene {
     let listener: Descriptor
     let child: ServerChild
 
-    init(_ arguments: [String] = [], options: [String] = [], _ settings: String = "", parent: Parent = .ours) throws {
+    init(_ arguments: [String] = [], options: [String] = [], settings: String = "", parent: Parent = .ours) throws {
         room = try ServerRoom(settings)
         listener = try room.unixListener()
         child = try ServerChild(
@@ -24,6 +24,20 @@ final class EventScene {
             listeners: [listener.number],
             parent: parent
         )
+    }
+
+    func residentKilobytes() throws -> Int {
+        let text = try String(contentsOfFile: "/proc/\(child.pid)/status", encoding: .utf8)
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
+        return Int(line.split(whereSeparator: { $0 == " " || $0 == "\t" })[1]) ?? 0
+    }
+}
+
+extension ProcessTable {
+    /// Whether it has ended, buried by whoever has become its parent or not.
+    static func hasEnded(_ pid: Int32) -> Bool {
+        guard let process = ProcessSnapshot(pid) else { return true }
+        return process.state == "Z" || process.state == "X"
     }
 }
 
@@ -55,10 +69,10 @@ struct EventTests {
         #expect(try client.exchange("one\ntwo\nthree\n", 14) == "one\ntwo\nthree\n")
         #expect(try scene.child.records(2) == [scene.child.taken(), scene.child.available()])
         #expect(try scene.child.records(1, within: 200) == [])
-        try client.send("ha")
+        try client.send("wh")
         #expect(try scene.child.records(2) == [scene.child.taken(), scene.child.available()])
-        try client.send("lf\n")
-        #expect(try client.line() == "half")
+        try client.send("ole\n")
+        #expect(try client.line() == "whole")
     }
 
     @Test("a reply may come later, and to whoever is still there")

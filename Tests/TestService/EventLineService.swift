@@ -31,7 +31,16 @@ struct EventLineService: EventService {
     static var maximumRequestSize: Int { 256 }
     static var maximumPendingOutput: Int { 32 * 1024 }
     static var usesPassAttributes: Bool { true }
-    static var demands: ServiceDemands { has("demand-retires") ? .retires : has("demand-flow") ? .inFlowDelay : [] }
+    static var demands: ServiceDemands {
+        let all: [(String, ServiceDemands)] = [
+            ("demand-retires", .retires), ("demand-flow", .inFlowDelay), ("demand-unlimited", .unlimited),
+            ("demand-privileged", .privileged),
+        ]
+        return ServiceDemands(all.filter { has($0.0) }.map(\.1))
+    }
+    static var watchdogLimit: Parameter<Int>? {
+        has("watchdog") ? .time("test_watchdog", default: "3s", min: 3) : nil
+    }
     static var hearsWhileOutputWaits: Bool { has("hears") }
     static var limitsSilence: Bool { has("limits-silence") }
 
@@ -40,7 +49,9 @@ struct EventLineService: EventService {
     private var waiting: [(timer: TimerID, client: ClientID, text: String)] = []
     private var pipe: [Int32] = []
     private var pipeAsker: ClientID?
-    private var turns = 0
+    private var arrivals = 0
+    private var reason = "none"
+    private var filled: (client: ClientID, text: String)?
 
     static func prepare(_ context: inout ServiceContext) { context.log.info("hook prepare uid=\(getuid())") }
 
@@ -59,10 +70,9 @@ struct EventLineService: EventService {
 
     mutating func started(_ handle: inout Handle) { log.info("hook started one-shot=\(handle.isOneShot)") }
 
-    mutating func turnEnded(_ handle: inout Handle) { turns += 1 }
-
     mutating func willLeave(_ reason: LeaveReason, _ handle: inout Handle) -> LeaveDecision {
         log.info("hook leave \(reason) clients=\(handle.clientCount)")
+        self.reason = "\(reason)"
         if case .whenTold? = decision {
             let timer = handle.makeTimer(tag: Tag.leave.rawValue)
             handle.arm(timer, milliseconds: 300)
@@ -70,11 +80,16 @@ struct EventLineService: EventService {
         return decision ?? (reason == .terminated ? .atOnce : .whenClientsHaveLeft(withinSeconds: 60))
     }
 
+    mutating func willAccept() -> AcceptDecision {
+        arrivals >= 2 && Self.has("refuses-third") ? .retire("two are enough") : .goOn
+    }
+
     mutating func willExit() { log.info("hook exit") }
 
     // MARK: connections
 
     mutating func clientArrived(_ client: Client, _ handle: inout Handle) -> Peer {
+        arrivals += 1
         let attributes = client.passAttributes
         log.info("hook arrived from \(client.peerAddress() ?? "here")")
         if Self.has("greet") { handle[to: client.id].append("hello\n") }
@@ -129,7 +144,11 @@ struct EventLineService: EventService {
             pour(client, &handle)
         case "flood": for _ in 0..<number { handle[to: client].append("0123456789abcdef\n") }
         case "sends": say("\(sends(number, client, &handle))", client, &handle)
-        case "overfull": for _ in 0...handle[to: client].room { handle[to: client].append("0") }
+        case "fill": fill(client, &handle)
+        case "resume": resumePipe(client, &handle)
+        case "overfull":
+            let bytes = [UInt8](repeating: UInt8(ascii: "0"), count: handle[to: client].room + 1)
+            handle[to: client].append(bytes.span.bytes)
         case "half":
             handle[to: client].append("half\n")
             handle.finishOutput(client)
@@ -139,13 +158,27 @@ struct EventLineService: EventService {
             handle.arm(timer, milliseconds: Int64(number))
         case "connect": connect(words, number, client, &handle)
         case "pipe": watchPipe(client, &handle)
+        case "uid": say("\(getuid())", client, &handle)
+        case "reason": say(reason, client, &handle)
         case "pid": say("\(getpid())", client, &handle)
         case "clients": say("\(handle.clientCount)", client, &handle)
         case "drain": say("drained \(handle.drain()) \(getpid())", client, &handle)
         case "leave": handle.leave()
-        case "block": usleep(UInt32(number) * 1000)
+        case "block": block(number, &handle, pats: false)
+        case "pat":
+            block(number, &handle, pats: true)
+            say("patted", client, &handle)
         case "fault": fault(words.last ?? "")
         default: say(line, client, &handle)
+        }
+    }
+
+    /// Signals end pauses early.
+    private func block(_ milliseconds: Int, _ handle: inout Handle, pats: Bool) {
+        let end = Clock.monotonicNanoseconds() + Int64(milliseconds) * 1_000_000
+        while Clock.monotonicNanoseconds() < end {
+            usleep(10_000)
+            if pats { handle.pat() }
         }
     }
 
@@ -168,6 +201,16 @@ struct EventLineService: EventService {
         return "\(handle.send(bytes.span.bytes, to: client))"
     }
 
+    /// Fills the kernel's buffer and then the queue, and says later how that went.
+    private mutating func fill(_ client: ClientID, _ handle: inout Handle) {
+        let large = [UInt8](repeating: UInt8(ascii: " "), count: 600_000)
+        let small = [UInt8](repeating: UInt8(ascii: " "), count: Self.maximumPendingOutput + 1)
+        var found = ["\(handle.send(large.span.bytes, to: client))", "\(handle.send(small.span.bytes, to: client))"]
+        found.append("\(handle.send(small.span.bytes.extracting(0..<1), to: client))")
+        found.append("\(Self.maximumPendingOutput) \(handle.room(of: client))")
+        filled = (client, found.joined(separator: " "))
+    }
+
     /// As much of a long reply as there is room for.
     private func pour(_ client: ClientID, _ handle: inout Handle) {
         let bytes = [UInt8](repeating: UInt8(ascii: "x"), count: 10_000)
@@ -182,6 +225,10 @@ struct EventLineService: EventService {
 
     mutating func hasRoom(_ client: ClientID, _ handle: inout Handle) {
         if handle[client].owed > 0 { pour(client, &handle) }
+        if let (asker, text) = filled, asker == client {
+            filled = nil
+            say(text, client, &handle)
+        }
     }
 
     mutating func inputEnded(_ client: ClientID, _ handle: inout Handle) {
@@ -225,6 +272,7 @@ struct EventLineService: EventService {
             let (_, asker, text) = waiting.remove(at: index)
             handle.remove(timer)
             say(text, asker, &handle)
+            if Self.has("quits-after-later") { handle.disconnectWhenSent(asker) }
         case .tick: handle[to: client].append("tick\n")
         case .resume:
             handle.remove(timer)
@@ -281,6 +329,24 @@ struct EventLineService: EventService {
         } catch {
             say("cannot watch: \(error.reason)", client, &handle)
         }
+    }
+
+    /// The same, but the watch for reading is paused and resumed before.
+    private mutating func resumePipe(_ client: ClientID, _ handle: inout Handle) {
+        var ends: [Int32] = [0, 0]
+        guard Glibc.pipe(&ends) == 0, write(ends[1], "through the pipe\n", 17) == 17 else {
+            return say("no pipe", client, &handle)
+        }
+        pipe = ends
+        pipeAsker = client
+        #if DEBUG
+        FaultPlan.clear()
+        guard let watch = try? handle.watch(ends[0], for: .reading, tag: 2) else { return }
+        handle.pause(watch)
+        FaultPlan.fail(.epollControl, with: .noMemory)
+        handle.resume(watch)
+        say("resumed", client, &handle)
+        #endif
     }
 
     mutating func descriptorReady(_ watch: DescriptorWatch, _ handle: inout Handle) {

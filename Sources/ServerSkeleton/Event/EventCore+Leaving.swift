@@ -111,7 +111,9 @@ extension EventCore {
             leaving.until = .told
             seconds = limit
         }
-        life.finishSlowly(reason, looks: true)
+        if leaving.until == .clientsHaveLeft, !hasClients { return }
+        // What the service does not want to accept is for the next process.
+        life.finishSlowly(reason, looks: reason != .retired)
         let timer = leaving.timer ?? life.loop.makeTimer(token: EventToken(.finishLimit))
         leaving.timer = timer
         life.loop.arm(timer, milliseconds: Int64(max(seconds, 0)) * 1000)

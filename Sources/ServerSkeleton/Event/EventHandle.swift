@@ -69,7 +69,8 @@ public struct EventHandle<State>: ~Copyable {
     /// more than `maximumPendingOutput` waits for it already is ended with a warning; a service that pushes what nobody
     /// asked for looks at `room(of:)` before, or uses `send`.
     @inlinable public subscript(to client: ClientID) -> Reply {
-        _read {
+        mutating _read {
+            core.uncork(for: client, room: replySize)
             yield core.cork
         }
         _modify {
