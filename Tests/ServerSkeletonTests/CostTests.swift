@@ -227,6 +227,35 @@ struct CostTests {
         #expect(try scene.allocations() == before)
     }
 
+    @Test("nothing that an event service does allocates")
+    func events() throws {
+        let scene = try Scene("test-service", ["-t", "unix", "-m", "1000000", "serve=lean-events"])
+        let upstream = try scene.room.unixListener("upstream")
+        let clients = try (0..<20).map { _ in try scene.room.connect() }
+        for client in clients { #expect(try client.exchange("x", 1) == "x") }
+
+        /// One of each: a late reply, a timer that is cancelled, a word to all, a pause, a long reply, a descriptor of
+        /// its own, an outgoing connection, a client that comes and goes.
+        func round(_ client: TestPeer) throws {
+            for request in ["t", "c", "d", "x"] { #expect(try client.exchange(request, 1) == request) }
+            #expect(try client.exchange("p", 1) == "t")
+            try client.send("a")
+            for other in clients { #expect(try other.receive(1) == "a") }
+            try client.send("b")
+            while try client.socket.number.waitForInput(milliseconds: 20) {
+                #expect(try client.socket.number.read(atMost: 300_000)?.isEmpty == false)
+            }
+            #expect(try client.exchange("o", 1) == "o")
+            guard case .client = try upstream.number.accept() else { throw TestSupportError("nobody came") }
+            #expect(try scene.room.connect().exchange("x", 1) == "x")
+            try scene.drain()
+        }
+        for index in 0..<40 { try round(clients[index % 20]) }
+        let before = try scene.allocations()
+        for index in 0..<100 { try round(clients[index % 20]) }
+        #expect(try scene.allocations() == before)
+    }
+
     @Test("datagrams allocate nothing")
     func datagrams() throws {
         let scene = try Scene("postlogd", ["-t", "unix-dgram", "-l"], isDatagram: true)
@@ -271,7 +300,7 @@ private func sizeOfFile(_ path: String) -> Int {
 private var releaseDirectory: String { BuiltProducts.directory + "/../release" }
 
 private var hasReleaseBuild: Bool {
-    ["echo", "anvil", "policyd", "postlogd"].allSatisfy { access("\(releaseDirectory)/\($0)", X_OK) == 0 }
+    ["echo", "anvil", "policyd", "postlogd", "test-service"].allSatisfy { access("\(releaseDirectory)/\($0)", X_OK) == 0 }
 }
 
 private var hasFreshTestService: Bool {
