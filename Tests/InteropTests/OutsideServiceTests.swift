@@ -15,7 +15,7 @@ extension Interoperation {
             let package = try OutsidePackage.ofDocuments.get()
             let sandbox = try master.sandbox()
             defer { sandbox.destroy() }
-            for name in ["daytime", "wordcount", "lookup"] {
+            for name in ["daytime", "wordcount", "remind", "lookup"] {
                 try sandbox.install(package.program(name), as: name)
                 try sandbox.addService("\(name) unix n - n - 5 \(name)")
             }
@@ -29,6 +29,10 @@ extension Interoperation {
             let words = try Caller(place("wordcount"))
             #expect(words.send("one two\nthree\nquit\n"))
             #expect(words.readAll() == "ready\n2 2\n1 3\n")
+            let patient = try Caller(place("remind"))
+            #expect(patient.readLine() == "SECONDS TEXT, please\n")
+            #expect(patient.send("1 tea\n"))
+            #expect(patient.readLine() == "tea\n")
             let lookup = try Caller(place("lookup"))
             #expect(lookup.send("violet\n"))
             #expect(lookup.readLine() == "blue\n")
