@@ -48,6 +48,8 @@ extension EventCore {
         return false
     }
 
+    @usableFromInline var isLeaving: Bool { isFinishing || life.isLeaving }
+
     @usableFromInline mutating func nextStep() -> LifeStep {
         if isOneShot, !hasClients, case .serving = life.stage { life.isToLeave(.usedUp) }
         return life.nextStep(hasClients: leaving.looksForMaster || mustGoOn)

@@ -120,7 +120,7 @@ extension EventCore {
         connections[slot].way = .there
         if let timer = connections[slot].connectTimer.take() { life.loop.remove(timer) }
         if !connections[slot].pending.isEmpty {
-            startWriting(slot)
+            waitForRoom(slot)
         } else {
             stopWriting(slot)
             if connections[slot].closesWhenSent { return end(slot, .left(.ended)) }

@@ -23,7 +23,10 @@ extension EventCore {
             return .nothing
         }
         input.buffer.removeAll()
+        let hadToWait = connections[id.slot].isStalled
         restoreKeptBytes(id.slot, into: &input)
+        // There may be no room to read more.
+        if hadToWait { return .some }
         do throws(SystemError) {
             switch try input.fill(from: connections[id.slot].input) {
             case .bytes(let count):
@@ -295,9 +298,11 @@ extension EventCore {
 
     /// The peer has to take what we have.
     mutating func waitForRoom(_ slot: SlotID) {
-        patience.wait(for: &connections[slot].waitingSince, &life.loop)
         updateReading(slot)
-        if connections[slot].way == .there { startWriting(slot) }
+        // One that is not there yet has a limit of its own.
+        guard connections[slot].way == .there else { return }
+        patience.wait(for: &connections[slot].waitingSince, &life.loop)
+        startWriting(slot)
     }
 
     mutating func startWriting(_ slot: SlotID) {

@@ -70,6 +70,6 @@ extension EventHandle {
     /// `LeaveDecision.whenTold`. Before anything else has asked it to end, it does so as one that retires.
     public mutating func leave() { core.leave() }
 
-    /// The process is to end and finishes: it accepts nobody any more.
-    public var isLeaving: Bool { core.isFinishing }
+    /// The process is to end, or finishes: it accepts nobody any more.
+    public var isLeaving: Bool { core.isLeaving }
 }
