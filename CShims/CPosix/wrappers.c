@@ -128,6 +128,10 @@ int cposix_accept(int fd, int blocking) {
 int cposix_set_option(int fd, int level, int name, int value) {
     return CPOSIX_RESULT(setsockopt(fd, level, name, &value, sizeof value));
 }
+int cposix_reset_when_closed(int fd) {
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    return CPOSIX_RESULT(setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));
+}
 int cposix_get_option(int fd, int level, int name) {
     int value = 0;
     unsigned size = sizeof value;

@@ -131,6 +131,9 @@ package enum Identity {
     }
 }
 
+/// sysconf(3) _SC_OPEN_MAX: how many descriptors this process may have.
+package func openFileLimit() -> Int { sysconf(CInt(_SC_OPEN_MAX)) }
+
 /// setrlimit(2): as many descriptors as the hard limit allows, for us and our children.
 package func raiseDescriptorLimit() throws(SystemError) {
     _ = try calling(.setrlimit) { cposix_raise_descriptor_limit() }

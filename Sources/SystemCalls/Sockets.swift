@@ -193,6 +193,25 @@ extension DescriptorNumber {
         _ = try calling(.setsockopt) { cposix_tell_destinations(rawValue, family == .ipv6 ? 1 : 0) }
     }
 
+    /// setsockopt(2) SO_LINGER, with no time: when the descriptor is closed, what was not sent is dropped, and the peer
+    /// of a TCP connection gets a reset. Other sockets close as usual.
+    package func resetWhenClosed() throws(SystemError) {
+        _ = try calling(.setsockopt) { cposix_reset_when_closed(rawValue) }
+    }
+
+    /// getpeername(2) or getsockname(2) into `buffer`, as raw as it comes; how many bytes of it. For what may not
+    /// allocate.
+    package func copyName(ofPeer peer: Bool, into buffer: inout MutableRawSpan) throws(SystemError) -> Int {
+        let number = rawValue
+        var size = CUnsignedInt(clamping: buffer.byteCount)
+        _ = try calling(peer ? .getpeername : .getsockname) {
+            unsafe buffer.withUnsafeMutableBytes {
+                unsafe cposix_socket_name(number, peer ? 1 : 0, $0.baseAddress!, &size)
+            }
+        }
+        return min(Int(size), buffer.byteCount)
+    }
+
     /// listen(2).
     package func listen(backlog: CInt) throws(SystemError) {
         _ = try calling(.listen) { cposix_listen(rawValue, backlog) }

@@ -131,6 +131,8 @@ static inline int cposix_replace_word(uint64_t *_Nonnull word, uint64_t expected
 int cposix_pipe(int *_Nonnull pair, int flags);
 int cposix_socketpair(int type, int *_Nonnull pair);
 int cposix_socket(int domain, int type);
+/// SO_LINGER without time: close(2) resets a TCP connection.
+int cposix_reset_when_closed(int fd);
 /// shutdown(2) of what we send.
 int cposix_shutdown_writing(int fd);
 int cposix_bind(int fd, const void *_Nonnull address, unsigned size);

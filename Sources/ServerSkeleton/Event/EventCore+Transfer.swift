@@ -410,6 +410,6 @@ extension EventCore {
         }
         resumeUnwatchedDescriptors()
         tryToDrainAgain()
-        if unwatched.isEmpty, unwatchedDescriptors.isEmpty, passed.watchAll(&life) { life.resume() }
+        if unwatched.isEmpty, unwatchedDescriptors.isEmpty, passed.watchAll(&life) { resumeUnlessUnwanted() }
     }
 }

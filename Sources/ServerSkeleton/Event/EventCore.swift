@@ -38,6 +38,8 @@ import WorkerPage
     private static let spareCapacity = 32
     /// A turn in which so many connections sent something is likely to be followed by another at once.
     private static let crowd = 4
+    /// Reads from one connection in one turn at most, so that all get theirs.
+    @usableFromInline static let readsAtOnce = 4
     /// Deeds of one turn; the others wait for the next one, so that no service keeps a turn going for ever.
     private static let deedsAtOnce = 1024
 
@@ -84,6 +86,8 @@ import WorkerPage
     /// Of the client that is about to be greeted.
     private var attributes: PassAttributes?
     var leaving = Leaving()
+    /// The service wants no further clients for now.
+    private(set) var acceptsNobody = false
 
     init(_ circumstances: Circumstances, _ counts: consuming WorkerRow, _ wishes: Wishes, inputSize: Int) {
         let capacity = circumstances.isOneShot ? 1 : Self.initialCapacity
@@ -237,7 +241,7 @@ import WorkerPage
 
     /// The next client that is waiting; nil when there is none, or when there were enough for one turn.
     @usableFromInline mutating func acceptNext() -> ClientID? {
-        while let arrival = life.acceptNext() {
+        while !acceptsNobody, let arrival = life.acceptNext() {
             if life.circumstances.transport == .pass {
                 passed.begin(arrival, &life)
                 patience.arm(&life.loop)
@@ -307,6 +311,23 @@ import WorkerPage
         return Client(id: id, passAttributes: attributes, descriptor: connections[id.slot].input)
     }
 
+    mutating func pauseAccepting() {
+        if acceptsNobody { return }
+        acceptsNobody = true
+        life.pause()
+    }
+
+    mutating func resumeAccepting() {
+        if !acceptsNobody { return }
+        acceptsNobody = false
+        if unwatched.isEmpty { life.resume() } else { tryAgain() }
+    }
+
+    /// What has kept us from accepting is over, as far as the machine is concerned.
+    mutating func resumeUnlessUnwanted() {
+        if !acceptsNobody { life.resume() }
+    }
+
     // MARK: who is connected
 
     @usableFromInline func contains(_ id: ClientID) -> Bool { connections.contains(id.slot) }
@@ -330,6 +351,26 @@ import WorkerPage
     func peerAddress(_ id: ClientID) -> String? {
         guard connections.contains(id.slot) else { return nil }
         return Client(id: id, passAttributes: nil, descriptor: connections[id.slot].input).peerAddress()
+    }
+
+    func withAddresses<Result>(of id: ClientID, _ body: (_ peer: RawSpan, _ own: RawSpan) -> Result) -> Result {
+        var peer = InlineArray<128, UInt8>(repeating: 0)
+        var own = InlineArray<128, UInt8>(repeating: 0)
+        var sizes = (peer: 0, own: 0)
+        if connections.contains(id.slot) {
+            let number = connections[id.slot].input
+            // All bytes of the arrays are initialised: that is what `unsafe` has to be said for, here and below.
+            var peerSpan = peer.mutableSpan
+            var room = unsafe peerSpan.mutableBytes
+            sizes.peer = (try? number.copyName(ofPeer: true, into: &room)) ?? 0
+            var ownSpan = own.mutableSpan
+            room = unsafe ownSpan.mutableBytes
+            sizes.own = (try? number.copyName(ofPeer: false, into: &room)) ?? 0
+        }
+        return body(
+            unsafe peer.span.bytes.extracting(first: sizes.peer),
+            unsafe own.span.bytes.extracting(first: sizes.own)
+        )
     }
 
     // MARK: leaving
@@ -360,11 +401,17 @@ import WorkerPage
         let end = connection.end
         // Its descriptor is free then.
         _ = consume connection
-        if unwatched.isEmpty { life.resume() } else { tryAgain() }
+        if unwatched.isEmpty { resumeUnlessUnwanted() } else { tryAgain() }
         return end
     }
 
     mutating func disconnect(_ id: ClientID) { end(id.slot, .left(.ended)) }
+
+    mutating func reset(_ id: ClientID) {
+        guard isConnected(id) else { return }
+        try? connections[id.slot].output.resetWhenClosed()
+        disconnect(id)
+    }
 
     mutating func disconnectWhenSent(_ id: ClientID) {
         if corkOwner == id { flush() }

@@ -43,6 +43,15 @@ public struct EventHandle<State>: ~Copyable {
     /// The address of the peer, such as `192.0.2.1`; nil on a UNIX socket. A system call.
     public func peerAddress(of client: ClientID) -> String? { core.peerAddress(client) }
 
+    /// Lends the addresses of a connection to `body`, as the kernel gives them: bytes of two `sockaddr`, none at all
+    /// for one that is over or has none. Two system calls.
+    package func withAddresses<Result>(
+        of client: ClientID,
+        _ body: (_ peer: RawSpan, _ own: RawSpan) -> Result
+    ) -> Result {
+        core.withAddresses(of: client, body)
+    }
+
     /// What the service remembers of a connection. Traps when it is over: `isConnected` tells.
     @inlinable public subscript(client: ClientID) -> State {
         get {
@@ -56,6 +65,12 @@ public struct EventHandle<State>: ~Copyable {
             yield &states[client.place]!
         }
     }
+
+    /// Accepts nobody until `resumeAccepting`: who comes is left to other processes of the service, or waits in the
+    /// kernel's queue. For a service that has a limit of its own.
+    public mutating func pauseAccepting() { core.pauseAccepting() }
+
+    public mutating func resumeAccepting() { core.resumeAccepting() }
 
     // MARK: sending
 
@@ -97,6 +112,12 @@ public struct EventHandle<State>: ~Copyable {
     /// Ends our direction once everything is sent: the peer reads an end of file, and may go on sending.
     public mutating func finishOutput(_ client: ClientID) { core.finishOutput(client) }
 
+    /// Counts a request; see `EventService.countsInputAsRequests`.
+    public mutating func countRequest() {
+        core.beginRequests()
+        core.count(requests: 1)
+    }
+
     // MARK: hearing
 
     /// Hears nothing from this connection until `resumeReading`: the kernel's buffers fill up, and the peer waits.
@@ -112,6 +133,10 @@ public struct EventHandle<State>: ~Copyable {
 
     /// Ends the connection once everything is sent; until then nothing is heard of it.
     public mutating func disconnectWhenSent(_ client: ClientID) { core.disconnectWhenSent(client) }
+
+    /// Ends the connection as one that has failed: what waits to be sent is dropped, and the peer of a TCP connection
+    /// gets a reset, so that it does not take what it has for the whole.
+    public mutating func reset(_ client: ClientID) { core.reset(client) }
 
     // MARK: connections of one's own
 

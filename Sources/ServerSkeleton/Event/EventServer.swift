@@ -29,15 +29,16 @@ import MasterProtocol
 
     @usableFromInline init() {
         let started = startServer(S.self, as: DaemonOptions.Skeleton.event)
+        let size = started.circumstances.transferSize
         let wishes = EventCore.Wishes(
             requestLimit: max(S.maximumRequestSize, 1),
-            pendingLimit: max(S.maximumPendingOutput, 1),
+            pendingLimit: max(size ?? S.maximumPendingOutput, 1),
             replySize: max(S.maximumReplySize, 1),
             hearsWhileOutputWaits: S.hearsWhileOutputWaits,
             usesPassAttributes: S.usesPassAttributes,
             limitsSilence: S.limitsSilence
         )
-        input = InputBuffer(requestLimit: wishes.requestLimit)
+        input = size.map { InputBuffer(capacity: max($0, 1)) } ?? InputBuffer(requestLimit: wishes.requestLimit)
         let core = EventCore(started.circumstances, started.counts, wishes, inputSize: input.capacity)
         handle = EventHandle(core, replySize: wishes.replySize)
         service = started.service
@@ -80,14 +81,7 @@ import MasterProtocol
 
     @inlinable mutating func tell(_ event: LoopEvent) {
         switch event {
-        case .input(let id):
-            switch handle.core.receive(from: id, into: &input) {
-            case .some: work(id)
-            case .nothing: break
-            case .ended:
-                service.inputEnded(id, &handle)
-                handle.core.endIfBothDirectionsHave(id)
-            }
+        case .input(let id): hear(id)
         case .heardAgain(let id): if handle.core.restoreKept(of: id, into: &input) == .some { work(id) }
         case .hasRoom(let id): service.hasRoom(id, &handle)
         case .arrived(let id): greet(id)
@@ -98,9 +92,26 @@ import MasterProtocol
         }
     }
 
+    /// Reads and works; again, a few times, while what was read fills the buffer: more is likely to be there already.
+    @inlinable mutating func hear(_ id: ClientID) {
+        for _ in 0..<EventCore.readsAtOnce {
+            switch handle.core.receive(from: id, into: &input) {
+            case .some:
+                let mayBeMore = input.isFull
+                work(id)
+                if !mayBeMore { return }
+            case .nothing: return
+            case .ended:
+                service.inputEnded(id, &handle)
+                handle.core.endIfBothDirectionsHave(id)
+                return
+            }
+        }
+    }
+
     /// Hands the input to the service, request by request.
     @inlinable mutating func work(_ id: ClientID) {
-        handle.core.beginRequests()
+        if S.countsInputAsRequests { handle.core.beginRequests() }
         var done = 0
         var requests = 0
         while done < input.count, handle.core.mayBeHeard(id) {
@@ -109,7 +120,7 @@ import MasterProtocol
             done += size
             requests += 1
         }
-        handle.core.count(requests: requests)
+        handle.core.count(requests: S.countsInputAsRequests ? requests : 0)
         handle.core.settle(id, keeping: input, from: done)
     }
 

@@ -31,6 +31,11 @@ public protocol EventService: Service, ~Copyable {
     /// does not take its replies asks no more. True for what flows in both directions, such as a relay.
     static var hearsWhileOutputWaits: Bool { get }
 
+    /// Whether each piece of input that is dealt with is a request: it is counted, for `masterctl top` and its like,
+    /// and `master` hears that the process is busy. Default: true. False for what flows and consists of no requests:
+    /// there, `EventHandle.countRequest` says what is one.
+    static var countsInputAsRequests: Bool { get }
+
     /// Whether the service looks at what the sender of a passed connection says about it. Default: false.
     static var usesPassAttributes: Bool { get }
 
@@ -113,6 +118,7 @@ extension EventService where Self: ~Copyable {
     @inlinable public static var maximumReplySize: Int { 4096 }
     @inlinable public static var maximumPendingOutput: Int { 64 * 1024 }
     @inlinable public static var hearsWhileOutputWaits: Bool { false }
+    @inlinable public static var countsInputAsRequests: Bool { true }
     @inlinable public static var usesPassAttributes: Bool { false }
     @inlinable public static var limitsSilence: Bool { false }
 

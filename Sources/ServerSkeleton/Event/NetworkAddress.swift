@@ -3,12 +3,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import SystemCalls
+package import SystemCalls
 
 /// An address in numbers, or the path of a UNIX socket. Made once and kept: to make one allocates, to connect to it
 /// does not. Names are not looked up, since that waits; look them up in `prepare` or `init`, where waiting is allowed.
 public struct NetworkAddress: Equatable, Sendable, CustomStringConvertible {
     let address: SocketAddress
+
+    package init(_ address: SocketAddress) { self.address = address }
 
     /// Nil for what is no IPv4 or IPv6 address in numbers.
     public init?(numeric text: String, port: UInt16) {

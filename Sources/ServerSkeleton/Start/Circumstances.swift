@@ -34,6 +34,8 @@ struct Circumstances {
     let ipcTimeoutMilliseconds: Int64
     /// 0: clients are served at once.
     let inFlowDelayMilliseconds: Int64
+    /// See `ServiceContext`.
+    let transferSize: Int?
     let watchdogSeconds: Int
 
     var isOneShot: Bool { parent == .oneShot }

@@ -70,6 +70,7 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
         retirementSeconds: StartStep.retirementSeconds(S.demands, skeleton, options, settings),
         ipcTimeoutMilliseconds: Int64(max(context.clientTimeout, 1)) * 1000,
         inFlowDelayMilliseconds: S.demands.contains(.inFlowDelay) ? Int64(settings.inFlowDelay) * 1000 : 0,
+        transferSize: context.transferSize,
         watchdogSeconds: evaluated.watchdogSeconds ?? StartStep.watchdogSeconds(skeleton, settings)
     )
     return StartedServer(circumstances: circumstances, service: service, lock: lock, counts: counts)

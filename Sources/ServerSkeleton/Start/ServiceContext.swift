@@ -28,6 +28,9 @@ public struct ServiceContext {
     /// it is disconnected; at least 1. From `ipc_timeout`.
     public var clientTimeout: Int
 
+    /// Bytes that an event service reads at once, and that may wait for one connection; nil: as its type says.
+    package var transferSize: Int?
+
     package let settings: MainSettings
     var dictionary: MainDictionary
     /// Problems with parameters are collected here while there may be another main.cf to turn to; nil: the first fatal

@@ -43,6 +43,12 @@ public struct ServiceError: Error, Equatable, Sendable {
         }
     }
 
+    /// Whether descriptors or memory are short, which passes.
+    package var isShortage: Bool {
+        if case .system(let error) = cause { return error.isShortage }
+        return false
+    }
+
     init(reason: String) { cause = .text(reason) }
 
     init(_ error: SystemError) { cause = .system(error) }

@@ -12,15 +12,16 @@ import SystemCalls
     @usableFromInline var buffer: AppendBuffer
 
     init(requestLimit: Int) {
-        buffer = AppendBuffer(capacity: StreamBuffers.receiveSize(maximumRequestSize: requestLimit))
+        self.init(capacity: StreamBuffers.receiveSize(maximumRequestSize: requestLimit))
     }
 
-    /// Of a server that reads once.
     init(capacity: Int) { buffer = AppendBuffer(capacity: capacity) }
 
     var capacity: Int { buffer.capacity }
 
     @inlinable var count: Int { buffer.count }
+
+    @inlinable var isFull: Bool { buffer.room == 0 }
 
     /// The input without its first `start` bytes.
     @inlinable
