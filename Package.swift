@@ -39,6 +39,7 @@ let package = Package(
         .executable(name: "policyd", targets: ["policyd"]),
         .executable(name: "spawn", targets: ["spawn"]),
         .executable(name: "sweep", targets: ["sweep"]),
+        .executable(name: "relay", targets: ["relay"]),
         .executable(name: "masterctl", targets: ["masterctl"]),
         .executable(name: "bench-accept", targets: ["bench-accept"]),
     ],
@@ -170,6 +171,13 @@ var skeletons: [Target] {
         .executableTarget(
             name: "policyd",
             dependencies: ["MasterConfig", "PolicyDecisions", "PolicyJournal", "ServerSkeleton", "SystemCalls"],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "relay",
+            dependencies: [
+                "FixedMemory", "MasterConfig", "ProxyHeader", "RelayPolicy", "ServerSkeleton", "SystemCalls",
+            ],
             swiftSettings: settings
         ),
         .executableTarget(name: "echo", dependencies: ["ServerSkeleton"], swiftSettings: settings),
@@ -349,14 +357,15 @@ var tests: [Target] {
             "IntegrationTests",
             [
                 "CSpawn", "StatusPage", "TestSupport", "WorkerPage", "master", "masterctl", "postlogd", "echo",
-                "exporter", "chat", "bench-accept", "test-child", "test-service", "test-async-service",
+                "exporter", "chat", "relay", "bench-accept", "test-child", "test-service",
+                "test-async-service",
             ]
         ),
         test(
             "InteropTests",
             [
                 "TestSupport", "wire-probe", "master", "anvil", "policyd", "postlogd", "echo", "chat", "spawn", "sweep",
-                "masterctl", "bench-accept", "test-service", "test-async-service",
+                "masterctl", "bench-accept", "relay", "test-service", "test-async-service",
             ],
             exclude: ["System"]
         ),

@@ -37,6 +37,7 @@ struct OwnProgram {
             parameters: [ParameterTable.exporterTimeout, ParameterTable.exporterClientLimit]
         ),
         "policyd": OwnProgram(skeleton: .stream, isSolitary: true, parameters: PolicydParameters.all),
+        "relay": OwnProgram(skeleton: .event, isSolitary: false, parameters: RelayParameters.all),
         "spawn": OwnProgram(
             skeleton: .single,
             isSolitary: false,
@@ -76,7 +77,7 @@ extension ServiceEntry {
         for parameter in ParameterTable.ofEveryProcess where names.contains(parameter.name) {
             Self.check(parameter, &dictionary, &found)
         }
-        for parameter in own?.parameters ?? [] where dictionary.isSet(parameter.name) {
+        for parameter in own?.parameters ?? [] {
             Self.check(parameter, &dictionary, &found)
         }
         return found.map { problem in

@@ -77,6 +77,32 @@ struct CostTests {
         #expect(between == 0)
     }
 
+    @Test("no allocation for a connection through relay, after the first thousand", arguments: Place.Kind.allCases)
+    func relayedConnections(_ kind: Place.Kind) throws {
+        let stage = try Stage(.relay, countsAllocations: true)
+        defer { stage.end() }
+        try stage.crowd(on: kind)
+        let between = try least(notAbove: 0) {
+            try stage.allocations { count in
+                try stage.load("storm", "--preset", "echo", on: kind, clients: 20, count: count)
+            }
+        }
+        #expect(between == 0)
+    }
+
+    @Test("no allocation for what goes through relay on a kept connection, after the first thousand")
+    func relayedTransfers() throws {
+        let stage = try Stage(.relay, countsAllocations: true)
+        defer { stage.end() }
+        try stage.crowd(on: .tcp)
+        let between = try least(notAbove: 0) {
+            try stage.allocations { count in
+                try stage.load("kept", "--preset", "echo", on: .tcp, clients: 20, count: count)
+            }
+        }
+        #expect(between == 0)
+    }
+
     @Test("no allocation for a datagram, after the first thousand")
     func datagrams() throws {
         let stage = try Stage(.postlogd, countsAllocations: true)

@@ -9,7 +9,7 @@ import Testing
 
 /// The release build whose costs are measured.
 enum Release {
-    static let daemons = ["master", "echo", "anvil", "postlogd"]
+    static let daemons = ["master", "echo", "anvil", "postlogd", "relay"]
 
     static let directory = ProcessInfo.processInfo.environment["QM_RELEASE_PRODUCTS"]
 
@@ -32,6 +32,8 @@ extension Place {
 final class Stage {
     enum Daemon: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case echo, anvil, postlogd
+        /// In front of an echo, which is measured with it where both are.
+        case relay
         var testDescription: String { rawValue }
     }
 
@@ -51,6 +53,15 @@ final class Stage {
             switch daemon {
             case .echo: ("echo", ["echo unix n - n - 1 echo", "127.0.0.1:\(port) inet n - n - 1 echo"])
             case .anvil: ("anvil", ["anvil unix n - n - 1 anvil", "twin unix n - n - 1 anvil"])
+            case .relay:
+                (
+                    "front",
+                    [
+                        "echo unix n - n - 1 echo",
+                        "front unix n - n - 1 relay -o relay_upstreams=unix:public/echo",
+                        "127.0.0.1:\(port) inet n - n - 1 relay -o relay_upstreams=unix:public/echo",
+                    ]
+                )
             case .postlogd:
                 ("postlog", ["postlog unix-dgram n - n - 1 postlogd", "twin unix-dgram n - n - 1 postlogd"])
             }
@@ -74,7 +85,7 @@ final class Stage {
         try system.start()
         // One exchange, so that the worker is there.
         try loadOnce(on: .unix)
-        if daemon == .echo {
+        if daemon == .echo || daemon == .relay {
             try loadOnce(on: .tcp)
         } else {
             let twin = path
@@ -88,7 +99,7 @@ final class Stage {
             return workers.count == 2 && workers.allSatisfy { $0.state == "S" }
         }
         guard isReady else { throw TestSupportError("no worker:\n\(system.log)") }
-        // Of echo's two the one that listens on TCP, of the others' the one that gets the load.
+        // Of two of echo or relay the one that listens on TCP, of the others' the one that gets the load.
         worker =
             (workers.first { $0.arguments.contains("inet") } ?? workers.first { !$0.arguments.contains("twin") }
             ?? workers[0]).pid
@@ -97,7 +108,8 @@ final class Stage {
     /// A single client, however many the load generator would like: what a worker once had room for, it keeps.
     private func loadOnce(on kind: Place.Kind) throws {
         switch daemon {
-        case .echo, .anvil: try load("storm", "--preset", daemon.rawValue, on: kind, clients: 1, count: 1)
+        case .echo, .relay: try load("storm", "--preset", "echo", on: kind, clients: 1, count: 1)
+        case .anvil: try load("storm", "--preset", "anvil", on: kind, clients: 1, count: 1)
         case .postlogd: try load("datagrams", "--preset", "postlog", on: kind, clients: nil, count: 1)
         }
     }
@@ -165,7 +177,7 @@ final class Stage {
         let request = daemon == .anvil ? "request=lookup\nident=crowd\n\n" : "hello\n"
         let callers = try (0..<clients).map { _ in try Caller(place) }
         // anvil speaks first; of echo's clients an exchange shows that they were taken.
-        for caller in callers where daemon == .echo { _ = caller.send(request) }
+        for caller in callers where daemon != .anvil { _ = caller.send(request) }
         guard callers.allSatisfy({ $0.readSome() != nil }) else { throw TestSupportError("a client was not taken") }
         let workers = system.processes(daemon.rawValue)
         for process in workers { kill(process.pid, SIGSTOP) }

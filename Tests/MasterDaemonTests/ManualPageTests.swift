@@ -21,7 +21,7 @@ import Testing
     @Test("every message of the skeletons and services is in DIAGNOSTICS of their pages")
     func services() throws {
         let rooms = ["ServerSkeleton", "AsyncServices", "CommandRunning"]
-        let found = try messages(rooms + ["anvil", "policyd", "postlogd", "echo", "chat", "spawn", "sweep"])
+        let found = try messages(rooms + ["anvil", "policyd", "postlogd", "echo", "chat", "relay", "spawn", "sweep"])
         #expect(found.count > 20, "\(found.count) messages in the sources")
         let missing = try unexplained(found, in: Self.pages)
         #expect(missing == [])
