@@ -74,6 +74,7 @@ var lowRooms: [Target] {
         .target(name: "CEvent", path: "CShims/CEvent"),
         .target(name: "ByteText", swiftSettings: settings),
         .target(name: "FixedMemory", swiftSettings: spanSettings),
+        .target(name: "ServiceBytes", dependencies: ["FixedMemory"], swiftSettings: spanSettings),
         .target(name: "SystemCalls", dependencies: ["ByteText", "CPosix", "FixedMemory"], swiftSettings: spanSettings),
         .target(
             name: "Events",
@@ -142,7 +143,7 @@ var skeletons: [Target] {
             name: "ServerSkeleton",
             dependencies: [
                 "ConfigLoading", "Diagnostics", "Events", "FixedMemory", "MasterConfig", "MasterProtocol",
-                "SystemCalls", "WorkerPage",
+                "ServiceBytes", "SystemCalls", "WorkerPage",
             ],
             swiftSettings: spanSettings
         ),
@@ -155,7 +156,7 @@ var skeletons: [Target] {
         .target(name: "HTTPRequests", dependencies: ["ServerSkeleton"], swiftSettings: settings),
         .target(name: "ProxyHeader", dependencies: ["FixedMemory"], swiftSettings: spanSettings),
         .target(name: "RelayPolicy", swiftSettings: settings),
-        .target(name: "AnvilRates", dependencies: ["FixedMemory"], swiftSettings: settings),
+        .target(name: "AnvilRates", dependencies: ["FixedMemory", "ServiceBytes"], swiftSettings: settings),
         .executableTarget(name: "anvil", dependencies: ["AnvilRates", "ServerSkeleton"], swiftSettings: settings),
         .executableTarget(
             name: "postlogd",
@@ -341,6 +342,7 @@ var tests: [Target] {
                 "echo", "chat", "anvil", "policyd", "postlogd", "spawn", "sweep", "http-answer", logging,
             ]
         ),
+        test("ServiceBytesTests", ["ServiceBytes"]),
         test("AnvilTests", ["AnvilRates"]),
         test("CommandRunningTests", ["CommandRunning", "MasterConfig"]),
         test("PolicyDecisionsTests", ["FixedMemory", "PolicyDecisions"]),

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import FixedMemory
+import ServiceBytes
 
 /// Finds requests in the plain attribute form, in place:
 ///
@@ -26,21 +27,23 @@ package enum AnvilRequest: Equatable, Sendable {
         case unknown(String)
     }
 
-    package static func parse(_ input: borrowing RawSpan) -> AnvilRequest {
+    package static func parse(_ input: RawSpan) -> AnvilRequest {
         let newline = UInt8(ascii: "\n")
-        guard let nameEnd = input.firstPlace(of: newline) else { return .incomplete }
-        guard input.holds("request=") else {
-            return .malformed("missing attribute request in input")
+        let request: Range<Int>
+        switch input.attribute("request", at: 0, .plain) {
+        case .value(let places): request = places
+        case .incomplete: return .incomplete
+        case .missing: return .malformed("missing attribute request in input")
         }
-        let identStart = nameEnd + 1
-        guard let identEnd = input.firstPlace(of: newline, from: identStart) else { return .incomplete }
-        guard input.holds("ident=", at: identStart) else {
-            return .malformed("missing attribute ident in input")
+        let ident: Range<Int>
+        switch input.attribute("ident", at: request.upperBound + 1, .plain) {
+        case .value(let places): ident = places
+        case .incomplete: return .incomplete
+        case .missing: return .malformed("missing attribute ident in input")
         }
-        let end = identEnd + 1
+        let end = ident.upperBound + 1
         guard end < input.byteCount else { return .incomplete }
-        let kind = Kind(input.extracting(8..<nameEnd))
-        let ident = identStart + 6..<identEnd
+        let kind = Kind(input.extracting(request))
         if input.rawByte(at: end) == newline { return .whole(kind, ident: ident, size: end + 1, extra: nil) }
         // One attribute too many: its name is taken, and what follows is out of step.
         var name = end
@@ -48,7 +51,7 @@ package enum AnvilRequest: Equatable, Sendable {
             name += 1
         }
         guard name < input.byteCount else { return .incomplete }
-        let extra = String(decoding: input.extracting(end..<name).array, as: UTF8.self)
+        let extra = input.extracting(end..<name).text
         return .whole(kind, ident: ident, size: name + 1, extra: extra)
     }
 }
@@ -72,7 +75,7 @@ extension AnvilRequest.Kind {
         } else if name.isExactly("lookup") {
             self = .lookup
         } else {
-            self = .unknown(String(decoding: name.array, as: UTF8.self))
+            self = .unknown(name.text)
         }
     }
 }

@@ -70,6 +70,16 @@
         return true
     }
 
+    /// Appends one byte.
+    @inlinable
+    @inline(__always)
+    public mutating func append(byte: UInt8) -> Bool {
+        guard room > 0 else { return false }
+        unsafe base.storeBytes(of: byte, toByteOffset: filled, as: UInt8.self)
+        filled += 1
+        return true
+    }
+
     /// Appends text that is part of the program.
     @inlinable
     @inline(__always)
@@ -82,7 +92,7 @@
     }
 
     /// Appends text that was made at run time, as UTF-8.
-    package mutating func append(utf8 text: String) -> Bool {
+    public mutating func append(utf8 text: String) -> Bool {
         var text = text
         return text.withUTF8 { unsafe append(UnsafeRawBufferPointer($0).bytes) }
     }

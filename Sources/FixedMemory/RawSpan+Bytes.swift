@@ -28,6 +28,20 @@ extension RawSpan {
         }
     }
 
+    /// The first place of `text`, which is part of the program, from `start` on; an empty one is nowhere.
+    @inlinable public func firstPlace(of text: StaticString, from start: Int = 0) -> Int? {
+        precondition(start >= 0)
+        if text.utf8CodeUnitCount == 0 { return nil }
+        // One byte is there.
+        let first = unsafe text.utf8Start.pointee
+        var place = start
+        while let found = firstPlace(of: first, from: place) {
+            if holds(text, at: found) { return found }
+            place = found + 1
+        }
+        return nil
+    }
+
     /// Whether `text`, which is part of the program, stands at `start`.
     @inlinable
     @inline(__always)
@@ -43,6 +57,33 @@ extension RawSpan {
     @inlinable
     @inline(__always)
     public func isExactly(_ text: StaticString) -> Bool { text.utf8CodeUnitCount == byteCount && holds(text) }
+
+    /// The same, when the case of the letters A to Z does not count.
+    public func isExactlyIgnoringCase(_ text: StaticString) -> Bool {
+        guard text.utf8CodeUnitCount == byteCount else { return false }
+        for index in 0..<byteCount {
+            // As many bytes as the text has: looked at above.
+            let other = unsafe text.utf8Start[index]
+            if rawByte(at: index) != other, Self.lowered(rawByte(at: index)) != Self.lowered(other) { return false }
+        }
+        return true
+    }
+
+    private static func lowered(_ byte: UInt8) -> UInt8 {
+        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+    }
+
+    /// Whether `other` has the same bytes.
+    @inlinable public func holdsTheSame(as other: RawSpan) -> Bool {
+        if byteCount != other.byteCount { return false }
+        if byteCount == 0 { return true }
+        return unsafe withUnsafeBytes { mine in
+            unsafe other.withUnsafeBytes { unsafe memcmp(mine.baseAddress!, $0.baseAddress!, mine.count) == 0 }
+        }
+    }
+
+    /// A copy as text; what is no UTF-8 becomes U+FFFD.
+    public var text: String { unsafe withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) } }
 
     /// A hash with the seed of this process, so that a client cannot choose bytes that collide.
     package func hashed() -> Int {

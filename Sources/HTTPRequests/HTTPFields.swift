@@ -78,15 +78,6 @@ struct HTTPFields {
 
     /// Whether these bytes are those of `text`, which is in lower case, in whatever case.
     private static func matches(_ bytes: borrowing RawSpan, _ range: Range<Int>, _ text: StaticString) -> Bool {
-        guard range.count == text.utf8CodeUnitCount else { return false }
-        return text.withUTF8Buffer { lower in
-            for index in 0..<range.count {
-                let byte = bytes.byte(at: range.lowerBound + index)
-                let isUpper = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")
-                // As many bytes as the range has: looked at above.
-                if unsafe (isUpper ? byte + 32 : byte) != lower[index] { return false }
-            }
-            return true
-        }
+        bytes.extracting(range).equalsIgnoringCase(text)
     }
 }

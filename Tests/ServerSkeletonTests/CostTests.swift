@@ -139,7 +139,7 @@ struct CostTests {
         #expect(answers == ["DUNNO", "defer_if_permit 4.2.0 Gre", "defer_if_permit 4.7.1 Too"])
     }
 
-    @Test("a passed connection allocates nothing, nor do the pieces that its attributes come in")
+    @Test("a passed connection allocates nothing, and attributes in pieces one block more than in one piece")
     func passedConnections() throws {
         let scene = try Scene("echo", ["-t", "pass", "-m", "1000000"])
         func passed(_ pieces: [String]) throws -> TestPeer {
@@ -176,7 +176,7 @@ struct CostTests {
         #expect(try allocations(500, ["\0"]) == 0)
         let inOnePiece = try allocations(100, [attributes])
         #expect(inOnePiece > 0)
-        #expect(try allocations(100, ["client", "_address\0", "192.", "0.2.1", "\0", "\0"]) == inOnePiece)
+        #expect(try allocations(100, ["client", "_address\0", "192.", "0.2.1", "\0", "\0"]) <= inOnePiece + 100)
     }
 
     @Test(

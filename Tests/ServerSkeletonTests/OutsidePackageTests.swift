@@ -31,6 +31,16 @@ struct OutsidePackageTests {
         #expect(client.isDisconnected())
         #expect(words.isRunning)
 
+        let tallies = try room.unixListener("tally")
+        let tally = try ServerChild("\(programs)/tally", ["-t", "unix"], room: room, listeners: [tallies.number])
+        let counter = try room.connect("tally")
+        let answers = "2:ok,9:no number,8:0000012c,4:what,"
+        #expect(try counter.exchange("7:add 300,9:add 70000,3:hex,6:what 1,", answers.utf8.count) == answers)
+        try counter.send("x")
+        #expect(counter.isDisconnected())
+        #expect(room.log.contains("no length where one should be -- disconnecting the client"))
+        #expect(tally.isRunning)
+
         try room.directory.write("rose red\nviolet blue\n", to: "colours")
         let blocking = try room.unixListener("lookup")
         let lookup = try ServerChild(
@@ -118,6 +128,7 @@ struct OutsidePackageTests {
         #expect(try client.exchange("secret\n", 13) == "from prepare\n")
         #expect(try client.exchange("echo a b\n", 4) == "a b\n")
         #expect(try client.exchange("A\n", 3) == "65\n")
+        #expect(try client.exchange("numbers\n", 29) == "003003..7:numbers,a=numbers\n\n")
         #expect(child.isRunning)
     }
 }

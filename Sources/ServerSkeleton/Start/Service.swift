@@ -3,6 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+// Service authors import one module: what they read and write bytes with is theirs, too.
+@_exported public import ServiceBytes
+
 /// What a service of any kind tells its skeleton about itself, and the moments at which it may act.
 ///
 /// Every requirement but the initializer has a default, so that a service says only what is special about it. The

@@ -4,13 +4,17 @@
 //===----------------------------------------------------------------------===//
 
 public import FixedMemory
+public import ServiceBytes
 
 /// What goes back to a client: handlers append, and the skeleton sends everything of one turn with one write. One
 /// buffer serves all clients; nothing is allocated.
 ///
+/// Beside what is here, a reply takes everything that `ByteOutput` knows: arrays and spans, numbers with a width or in
+/// hexadecimal digits, netstrings, messages behind their length, attributes.
+///
 /// A handler is entered with room for at least `maximumReplySize` bytes of its service. Appending more than there is
 /// room for does not crash: the client is disconnected with a warning, as its reply would not be whole.
-public struct Reply: ~Copyable {
+public struct Reply: ~Copyable, ByteOutput {
     @usableFromInline var buffer: AppendBuffer
     /// When the present turn began.
     public internal(set) var time: ServiceTime
@@ -44,6 +48,13 @@ public struct Reply: ~Copyable {
     public mutating func append(utf8 text: String) {
         if !buffer.append(utf8: text) { isOverfull = true }
     }
+
+    @inlinable public mutating func append(byte: UInt8) {
+        if !buffer.append(byte: byte) { isOverfull = true }
+    }
+
+    /// Something does not fit: the client is going to be disconnected.
+    @inlinable public mutating func refuse() { isOverfull = true }
 
     /// Appends a number in decimal digits.
     public mutating func append(decimal number: Int) {

@@ -18,7 +18,16 @@ struct Lines: StreamService {
     mutating func received(_ input: RawSpan, from client: inout Void, reply: inout Reply) -> Int {
         guard let end = input.firstIndex(of: UInt8(ascii: "\n")) else { return 0 }
         let line = input.extracting(0..<end)
-        if line.equals("secret") {
+        if line.equals("numbers") {
+            // What an author with strict memory safety and without experimental features can write.
+            var fields = line.split(separator: UInt8(ascii: "b"))
+            while let field = fields.next() { reply.append(decimal: field.byteCount, width: 3, padding: .zeros) }
+            let more: [UInt8] = [0x2e]
+            reply.append(more)
+            reply.append(more.span)
+            reply.append(netstring: line.trimmed)
+            reply.append(attribute: "a", line, .plain)
+        } else if line == "secret" {
             reply.append(utf8: secret.text)
         } else if line.starts(with: "echo ") {
             reply.append(utf8: String(utf8: line.extracting(5..<end)))
