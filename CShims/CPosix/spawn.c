@@ -65,6 +65,8 @@ static int become(uint32_t uid, uint32_t gid) {
 static int child_main(void *argument) {
     struct birth *birth = argument;
     const struct cposix_child_image *image = birth->image;
+    if (cposix_errors_for_children != -1)
+        dup2(cposix_errors_for_children, STDERR_FILENO);
     for (unsigned i = 0; i < image->move_count; i++) {
         const struct cposix_move *move = &image->moves[i];
         // dup2 to itself would keep close-on-exec; the caller keeps sources and targets apart.

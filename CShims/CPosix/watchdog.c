@@ -123,6 +123,129 @@ int cposix_watchdog_start(unsigned seconds) {
     return CPOSIX_RESULT(setitimer(ITIMER_REAL, &every, NULL));
 }
 
+// MARK: what others have said about the crash
+
+// Text that the runtime of a language, or a library, writes before it aborts goes to standard error. Where nobody looks
+// at that, it is a file in memory instead, which is read when the process crashes.
+enum { ERRORS_SIZE = 256 * 1024, ERRORS_SHOWN = 2000, ERROR_LINES = 4 };
+
+int cposix_errors_for_children = -1;
+static struct last_line before_errors;
+
+void cposix_words_before_errors(const char *text, size_t size) { keep(&before_errors, text, size); }
+
+// One line of the text, behind the beginning of a log line. Bytes that would steer a terminal are replaced.
+static void say_error(const char *text, size_t size) {
+    struct last_line line = before_errors;
+    for (size_t i = 0; i < size && line.size < sizeof line.text; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        line.text[line.size++] = byte < ' ' || byte == 0x7f ? '?' : (char)byte;
+    }
+    say(&line);
+}
+
+static size_t line_end(const char *text, size_t start, size_t size) {
+    while (start < size && text[start] != '\n')
+        start++;
+    return start;
+}
+
+static int begins_with(const char *text, size_t left, const char *words) {
+    while (*words && left > 0 && *text == *words)
+        words++, text++, left--;
+    return *words == '\0';
+}
+
+// Where the line begins that tells of the crash: the last one that Swift marks so, or else the last one.
+static size_t first_error(const char *text, size_t size) {
+    size_t begin = 0, last = 0, marked = size;
+    for (size_t i = 0; i < size; i++) {
+        if (begin == i && text[i] != '\n')
+            last = begin;
+        if (begins_with(text + i, size - i, "Fatal error"))
+            marked = begin;
+        if (text[i] == '\n')
+            begin = i + 1;
+    }
+    return marked < size ? marked : last;
+}
+
+static void say_errors(void) {
+    char text[ERRORS_SHOWN];
+    off_t end = cposix_errors_for_children == -1 ? 0 : lseek(STDERR_FILENO, 0, SEEK_CUR);
+    // Full: what was said last is not there.
+    if (end <= 0 || end >= ERRORS_SIZE || before_errors.size == 0)
+        return;
+    off_t start = end > ERRORS_SHOWN ? end - ERRORS_SHOWN : 0;
+    ssize_t count = pread(STDERR_FILENO, text, (size_t)(end - start), start);
+    if (count <= 0)
+        return;
+    size_t size = (size_t)count, place = first_error(text, size);
+    for (int line = 0; line < ERROR_LINES && place < size; line++) {
+        size_t line_size = line_end(text, place, size) - place;
+        if (line_size > 0)
+            say_error(text + place, line_size);
+        place += line_size + 1;
+    }
+}
+
+static void on_told_crash(int signal) {
+    cposix_self_destruct(5);
+    say_errors();
+    cposix_default_signal(signal);
+    raise(signal);
+}
+
+static int is_nobody_looking(void) {
+    struct stat errors, null;
+    return fstat(STDERR_FILENO, &errors) == 0 && S_ISCHR(errors.st_mode) && stat("/dev/null", &null) == 0
+        && S_ISCHR(null.st_mode) && errors.st_rdev == null.st_rdev;
+}
+
+static int open_errors(void) {
+    int file = memfd_create("standard error", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (file == -1)
+        return -1;
+    if (ftruncate(file, ERRORS_SIZE) == 0 && fcntl(file, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
+        return file;
+    close(file);
+    return -1;
+}
+
+static int catch_told_crashes(void) {
+    static const int crashes[] = {SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGFPE};
+    struct sigaction action = {.sa_handler = on_told_crash, .sa_flags = SA_NODEFER}, before;
+    sigemptyset(&action.sa_mask);
+    for (unsigned i = 0; i < sizeof crashes / sizeof *crashes; i++) {
+        // Somebody else's handler, such as one that prints where it happened, stays.
+        if (sigaction(crashes[i], NULL, &before) == -1 || before.sa_handler != SIG_DFL)
+            continue;
+        if (sigaction(crashes[i], &action, NULL) == -1)
+            return -errno;
+    }
+    return 0;
+}
+
+int cposix_keep_errors(void) {
+    if (cposix_errors_for_children != -1 || !is_nobody_looking())
+        return 0;
+    int original = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 16);
+    int file = original == -1 ? -1 : open_errors();
+    // Programs that we start have a standard error like any other: it is not closed when they do.
+    int result = file == -1 || dup2(file, STDERR_FILENO) == -1 ? -errno : catch_told_crashes();
+    if (result == 0)
+        cposix_errors_for_children = original;
+    else if (original != -1) {
+        dup2(original, STDERR_FILENO);
+        close(original);
+    }
+    if (file != -1)
+        close(file);
+    return result;
+}
+
+// MARK: crashes
+
 static int crash_takes_group;
 
 // Every signal that is caught here has one or two digits.
@@ -139,6 +262,7 @@ static void say_signal(int signal) {
 static void on_crash(int signal) {
     cposix_self_destruct(5);
     // Before the process that takes our log lines is told to end.
+    say_errors();
     say_signal(signal);
     if (crash_takes_group) {
         cposix_ignore_signal(SIGTERM);

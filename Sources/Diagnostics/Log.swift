@@ -31,6 +31,8 @@ package final class Log {
     private var lastWords: String?
     /// Whether a crash leaves a last line, too.
     private var tellsCrashes = false
+    /// Whether what was written to standard error before a crash is told.
+    private var tellsErrors = false
     private var refusalGate = MessageGate(intervalSeconds: 300)
     private var isLogging = false
     private var sink: LogSink
@@ -55,6 +57,7 @@ package final class Log {
         sink = LogSink(destination, waits: waits, filePermissions: filePermissions)
         if isSameShape { for line in waiting { sink.put(line) } }
         tellRefusal()
+        refreshLastWords()
     }
 
     /// Why lines cannot be appended to the file of the destination; nil when they can, or when there is no file.
@@ -126,11 +129,19 @@ package final class Log {
         refreshLastWords()
     }
 
+    /// What this process has written to standard error last, where nobody looks at that, becomes a fatal message when
+    /// it crashes. For processes that called `keepErrors`.
+    package func prepareErrorWords() {
+        tellsErrors = true
+        refreshLastWords()
+    }
+
     package func refreshLastWords() {
-        guard lastWords != nil || tellsCrashes else { return }
+        guard lastWords != nil || tellsCrashes || tellsErrors else { return }
         let file = sink.descriptor == nil ? sink.file?.path : nil
         LastWords.setDestination(sink.descriptor ?? .standardError, file: file)
         if let lastWords { LastWords.setWatchdogLine(format(.fatal, lastWords)) }
+        if tellsErrors { LastWords.setErrorPrefix(format(.fatal, "")) }
         if tellsCrashes { LastWords.setCrashLine(format(.info, "terminating on signal ")) }
     }
 

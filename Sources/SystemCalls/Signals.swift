@@ -68,6 +68,10 @@ package func catchCrashes(wholeGroup: Bool) throws(SystemError) {
 /// A store into a `SharedMemory` does not end the process, whatever became of the file.
 package func catchBusErrors() throws(SystemError) { _ = try calling(.sigaction) { cposix_catch_bus_errors() } }
 
+/// What is written to standard error, where that is /dev/null, is logged when the process crashes: the words of Swift's
+/// runtime, or of a library. Costs a descriptor.
+package func keepErrors() throws(SystemError) { _ = try calling(.memfdCreate) { cposix_keep_errors() } }
+
 /// alarm(2) with the default action: whatever happens, the process is gone in `seconds`.
 package func armSelfDestruct(seconds: UInt32) { cposix_self_destruct(seconds) }
 
@@ -103,6 +107,11 @@ package enum LastWords {
     /// The line of a process whose watchdog bites.
     package static func setWatchdogLine(_ line: String) {
         unsafe line.withCString { unsafe cposix_words_when_stuck($0, line.utf8.count) }
+    }
+
+    /// How a line begins that holds what was written to standard error before a crash (`keepErrors`).
+    package static func setErrorPrefix(_ beginning: String) {
+        unsafe beginning.withCString { unsafe cposix_words_before_errors($0, beginning.utf8.count) }
     }
 
     /// The line of a process that crashes; the number of the signal is put behind it.

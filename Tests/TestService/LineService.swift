@@ -53,6 +53,10 @@ struct LineService: StreamService {
         case "big": reply.append([UInt8](repeating: UInt8(ascii: "x"), count: 64 * 1024 - 1).span.bytes)
         case "overfull": for _ in 0...reply.room / 10 { reply.append("0123456789") }
         case "no memory for epoll": failToWatch()
+        case "trap": fatalError("the \(line) is sprung")
+        case "abort": complain("test-service: line.c:1: check: Assertion `sky == blue' failed.\n", 1, thenAbort: true)
+        case "chatter": complain("nothing to worry about\n", 100_000, thenAbort: false)
+        case "errors of a child": reply.append(utf8: errorsOfAChild())
         case "number": reply.append(decimal: -1_234_567)
         default: reply.append(Array(line.utf8).span.bytes)
         }
@@ -64,6 +68,21 @@ struct LineService: StreamService {
         #if DEBUG
         FaultPlan.fail(.epollControl, with: .noMemory)
         #endif
+    }
+
+    /// Says something where a library would.
+    private func complain(_ words: String, _ times: Int, thenAbort: Bool) {
+        for _ in 0..<times { _ = write(2, words, words.utf8.count) }
+        if thenAbort { abort() }
+    }
+
+    /// What a program that we start has as its standard error, as it says itself.
+    private func errorsOfAChild() -> String {
+        let path = Self.directory() + "/errors"
+        let words = ["sh", "-c", "readlink /proc/self/fd/2 > '\(path)'"]
+        let shell = ChildImage(path: "/bin/sh", arguments: words, environment: ["PATH=/usr/bin:/bin"], moves: [])
+        guard case .started(let pid) = spawn(shell), (try? waitForChild(pid)) == .exited(status: 0) else { return "?" }
+        return String(decoding: (try? readFile(path).bytes) ?? [], as: UTF8.self)
     }
 
     mutating func clientLeft(_ client: consuming String) { log.info("hook left") }

@@ -289,6 +289,12 @@ int cposix_execute_open(int program, char *_Nullable const *_Nonnull arguments,
 int cposix_catch_crashes(int whole_group);
 /// Of these SIGBUS alone: for a process that wants its guards to work, and otherwise to die as usual.
 int cposix_catch_bus_errors(void);
+/// Where standard error is /dev/null, it becomes a file of fixed size in memory, whose last lines are logged when
+/// SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGBUS or SIGFPE ends the process. Programs that cposix_spawn starts get
+/// /dev/null. 0 also where somebody looks at standard error, and nothing was done.
+int cposix_keep_errors(void);
+/// How such a line begins, up to the text.
+void cposix_words_before_errors(const char *_Nonnull text, size_t size);
 /// Arms the watchdog: SIGALRM every `seconds`/3. After three periods in which cposix_watchdog_pat was
 /// not called and the loop was not waiting, leaves a last line and exits 1.
 int cposix_watchdog_start(unsigned seconds);

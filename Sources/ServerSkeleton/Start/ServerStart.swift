@@ -29,6 +29,7 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
     log.verbose(1, "daemon started")
 
     let options = StartStep.parseOptions(skeleton, log)
+    StartStep.keepErrors(options, log)
     let parent = StartStep.parent(options)
     let serviceName = options.serviceName ?? processName
     let configuration = StartConfiguration(

@@ -75,6 +75,18 @@ enum StartStep {
         }
     }
 
+    /// Where nobody looks at standard error, the log tells what is written there before a crash. Without memory for
+    /// that the process serves all the same.
+    static func keepErrors(_ options: DaemonOptions, _ log: Log) {
+        guard !options.isOneShot, !options.logsToStandardError else { return }
+        do throws(SystemError) {
+            try SystemCalls.keepErrors()
+            log.prepareErrorWords()
+        } catch {
+            log.verbose(1, "standard error is not kept: \(error.reason)")
+        }
+    }
+
     /// The log as the settings have it: an override may have changed the tag, main.cf the destination.
     static func reopenLog(_ log: Log, _ processName: String, _ settings: MainSettings, _ options: DaemonOptions) {
         exportLogTag(settings)
