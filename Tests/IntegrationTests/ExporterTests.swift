@@ -55,6 +55,7 @@ import Testing
         let isThere = try eventually(every: .milliseconds(300)) {
             metrics = try scene.get("/metrics")
             return metrics.contains("quartermaster_work_requests_total{service=\"echo\",type=\"unix\"} 5\n")
+                && metrics.contains("quartermaster_work_requests_total{service=\"lines\",type=\"unix-dgram\"} 1\n")
                 && metrics.contains(
                     "quartermaster_service_state{service=\"broken\",type=\"unix\",state=\"throttled\"} 1\n"
                 )
