@@ -30,6 +30,7 @@ let package = Package(
         .library(name: "ServerSkeleton", targets: ["ServerSkeleton"]),
         .library(name: "AsyncServices", targets: ["AsyncServices"]),
         .library(name: "ServiceLogging", targets: ["ServiceLogging"]),
+        .library(name: "ServiceTesting", targets: ["ServiceTesting"]),
         .executable(name: "master", targets: ["master"]),
         .executable(name: "anvil", targets: ["anvil"]),
         .executable(name: "postlogd", targets: ["postlogd"]),
@@ -153,6 +154,11 @@ var skeletons: [Target] {
             swiftSettings: spanSettings
         ),
         .target(name: "ServiceLogging", dependencies: ["ServerSkeleton", logging], swiftSettings: settings),
+        .target(
+            name: "ServiceTesting",
+            dependencies: ["MasterProtocol", "ServerSkeleton", "SystemCalls"],
+            swiftSettings: settings
+        ),
         .target(name: "HTTPRequests", dependencies: ["ServerSkeleton"], swiftSettings: settings),
         .target(name: "ProxyHeader", dependencies: ["FixedMemory"], swiftSettings: spanSettings),
         .target(name: "RelayPolicy", swiftSettings: settings),
@@ -343,6 +349,7 @@ var tests: [Target] {
             ]
         ),
         test("ServiceBytesTests", ["ServiceBytes"]),
+        test("ServiceTestingTests", ["ServerSkeleton", "ServiceTesting", "master", "echo", "test-service"]),
         test("AnvilTests", ["AnvilRates"]),
         test("CommandRunningTests", ["CommandRunning", "MasterConfig"]),
         test("PolicyDecisionsTests", ["FixedMemory", "PolicyDecisions"]),

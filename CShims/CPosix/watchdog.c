@@ -189,11 +189,22 @@ static void say_errors(void) {
     }
 }
 
-static void on_told_crash(int signal) {
-    cposix_self_destruct(5);
+static const int told_crashes[] = {SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGFPE};
+enum { TOLD_CRASHES = sizeof told_crashes / sizeof *told_crashes };
+static struct sigaction before_told[TOLD_CRASHES];
+
+// Whoever would have had the signal gets it afterwards, such as Swift's runtime, which looks where it happened.
+static void on_told_crash(int signal, siginfo_t *info, void *context) {
+    struct sigaction next = {.sa_handler = SIG_DFL};
     say_errors();
-    cposix_default_signal(signal);
-    raise(signal);
+    for (int i = 0; i < TOLD_CRASHES; i++)
+        if (told_crashes[i] == signal)
+            next = before_told[i];
+    sigaction(signal, &next, NULL);
+    if (next.sa_flags & SA_SIGINFO)
+        next.sa_sigaction(signal, info, context);
+    else
+        raise(signal);
 }
 
 static int is_nobody_looking(void) {
@@ -213,16 +224,11 @@ static int open_errors(void) {
 }
 
 static int catch_told_crashes(void) {
-    static const int crashes[] = {SIGILL, SIGTRAP, SIGABRT, SIGSEGV, SIGFPE};
-    struct sigaction action = {.sa_handler = on_told_crash, .sa_flags = SA_NODEFER}, before;
+    struct sigaction action = {.sa_sigaction = on_told_crash, .sa_flags = SA_NODEFER | SA_ONSTACK | SA_SIGINFO};
     sigemptyset(&action.sa_mask);
-    for (unsigned i = 0; i < sizeof crashes / sizeof *crashes; i++) {
-        // Somebody else's handler, such as one that prints where it happened, stays.
-        if (sigaction(crashes[i], NULL, &before) == -1 || before.sa_handler != SIG_DFL)
-            continue;
-        if (sigaction(crashes[i], &action, NULL) == -1)
+    for (int i = 0; i < TOLD_CRASHES; i++)
+        if (sigaction(told_crashes[i], &action, &before_told[i]) == -1)
             return -errno;
-    }
     return 0;
 }
 

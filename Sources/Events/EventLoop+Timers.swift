@@ -20,17 +20,29 @@ extension EventLoop {
     /// Cannot fail: a timer that is held is reported up to 50 ms late.
     package mutating func arm(_ id: WatchID, milliseconds: Int64) {
         let microseconds = min(max(milliseconds, 0), Self.longestTimer) * 1000
+        let isReal = !standsStill
+        let start = now.nanoseconds
         let isEnlisted = watchers.withElement(id.slot) { watcher -> Bool in
             watcher.due = 0
             watcher.becomeActive()
-            if watcher.enlist(microseconds: microseconds) { return true }
+            if isReal, watcher.enlist(microseconds: microseconds) { return true }
             // As it ran before, it must not ring now.
             watcher.becomeInactive()
             watcher.becomeActive()
-            watcher.due = Clock.monotonicNanoseconds() + microseconds * 1000
+            watcher.due = (isReal ? Clock.monotonicNanoseconds() : start) + microseconds * 1000
             return false
         }
         if isEnlisted == false { holdsTimers = true }
+    }
+
+    /// Milliseconds until the next timer of a loop whose time stands still; nil without one.
+    package var millisecondsToNextTimer: Int64? {
+        var next: Int64?
+        for index in 0..<watchers.capacity {
+            guard let slot = watchers.id(at: index), watchers[slot].due > 0 else { continue }
+            next = min(next ?? .max, watchers[slot].due)
+        }
+        return next.map { max(($0 - now.nanoseconds + 999_999) / 1_000_000, 0) }
     }
 
     /// Some thirty years: microseconds have room in 64 bits, and nanoseconds, too.
@@ -47,7 +59,7 @@ extension EventLoop {
             guard let slot = watchers.id(at: index), watchers[slot].due > 0 else { continue }
             if watchers[slot].due <= now {
                 unsafe cevent_report(watchers[slot].record)
-            } else if !watchers[slot].enlist(microseconds: (watchers[slot].due - now + 999) / 1000) {
+            } else if standsStill || !watchers[slot].enlist(microseconds: (watchers[slot].due - now + 999) / 1000) {
                 holdsTimers = true
                 continue
             }

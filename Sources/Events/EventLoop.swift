@@ -25,6 +25,8 @@ package import SystemCalls
     private var nextReady = 0
     /// Whether there may be timers that libevent had no memory for: `EventLoop+Timers.swift`.
     var holdsTimers = false
+    /// Whether time passes only when `advance` is called.
+    private(set) var standsStill = false
     /// When the current turn's waiting ended.
     package private(set) var now: LoopTime
 
@@ -137,10 +139,25 @@ package import SystemCalls
         nextReady = 0
         let limit = holdsTimers ? min(limit ?? .max, Self.heldTimerPatience) : limit
         let result = unsafe cevent_turn(base, turnLimit, limit.map { $0 * 1000 } ?? -1)
-        now = LoopTime(nanoseconds: Clock.monotonicNanoseconds())
+        if !standsStill { now = LoopTime(nanoseconds: Clock.monotonicNanoseconds()) }
         if holdsTimers { lookAfterHeldTimers() }
         if result < 0 { throw SystemError(.epollWait, Errno(rawValue: -result)) }
         return now
+    }
+
+    // MARK: time in tests
+
+    /// From here on the clock of the loop, and with it every timer that is armed from now on, is moved by `advance`
+    /// alone. For tests.
+    package mutating func standStill() { standsStill = true }
+
+    /// What time it is now, which may be later than when the turn's waiting ended.
+    package var present: LoopTime { standsStill ? now : LoopTime(nanoseconds: Clock.monotonicNanoseconds()) }
+
+    /// Moves the clock; timers that are due then are reported by the next turn.
+    package mutating func advance(milliseconds: Int64) {
+        precondition(standsStill, "the time of a loop passes by itself")
+        now = LoopTime(nanoseconds: now.nanoseconds + milliseconds * 1_000_000)
     }
 
     /// Whether this turn has brought anything that was not handed out yet.

@@ -147,6 +147,12 @@ package func waitForChild(_ pid: Int32) throws(SystemError) -> WaitStatus {
     return WaitStatus(kind: kind, value: value)
 }
 
+/// waitpid(2) for one child, without waiting: whether it has ended.
+package func hasChildEnded(_ pid: Int32) -> Bool {
+    var status: CInt = 0
+    return unsafe waitpid(pid, &status, WNOHANG) != 0
+}
+
 /// kill(2). A negative pid means a process group.
 package func sendSignal(_ signal: Signal, to pid: Int32) throws(SystemError) {
     _ = try calling(.kill) { cposix_kill(pid, signal.rawValue) }

@@ -25,6 +25,13 @@ package func makeSealedFile(_ name: String, _ bytes: [UInt8]) throws(SystemError
     return file
 }
 
+/// memfd_create(2): an empty file in memory. Its name is for /proc only.
+package func makeMemoryFile(_ name: String) throws(SystemError) -> Descriptor {
+    Descriptor(
+        owning: DescriptorNumber(try calling(.memfdCreate) { unsafe withPath(name) { unsafe cposix_memory_file($0) } })
+    )
+}
+
 extension DescriptorNumber {
     /// The bytes of a file that `makeSealedFile` made, in this process or in one that executed this program; nil for
     /// any other descriptor, and for a file of more than `limit` bytes.

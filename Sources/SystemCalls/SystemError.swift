@@ -43,7 +43,7 @@ package enum SystemCall: String, Sendable {
     case setsid, setsockopt, setuid, shutdown, sigaction, sigprocmask, sockDiag = "sock_diag", socket, socketpair
     case readlink, spawn = "fork and exec", stat, tcsetattr, unlink, waitpid, write, writev
     case openat, fstatat, renameat, unlinkat, pwrite, fdatasync, fsync
-    case timerfdCreate = "timerfd_create", timerfdSettime = "timerfd_settime"
+    case timerfdCreate = "timerfd_create", timerfdSettime = "timerfd_settime", pthreadCreate = "pthread_create"
 }
 
 /// What a read or write came to. Would-block is an answer, not an error.

@@ -147,6 +147,7 @@ final class ServerChild {
         environment: [String]? = nil,
         input: DescriptorNumber? = nil,
         output: DescriptorNumber? = nil,
+        errors: DescriptorNumber? = nil,
         tokens: Int = 0,
         hasMaster: Bool = true,
         parent: Parent = .ours
@@ -165,6 +166,7 @@ final class ServerChild {
         }
         try move(input ?? null.number, to: 0)
         try move(output ?? null.number, to: 1)
+        if let errors { try move(errors, to: 2) }
         if hasMaster {
             try move(flow.first.number, to: 3)
             try move(flow.second.number, to: 4)

@@ -23,13 +23,13 @@ public enum BlockingStreamServer<S: BlockingStreamService & ~Copyable> {
         endServer()
     }
 
-    private static func serve(_ server: consuming OneClientServer<S>) {
+    static func serve(_ server: consuming OneClientServer<S>) {
         server.run()
         server.service.willExit()
         server.finish()
     }
 
-    private static func serve(_ server: consuming ManyClientsServer<S>) {
+    static func serve(_ server: consuming ManyClientsServer<S>) {
         server.run()
         server.service.willExit()
         server.finish()

@@ -17,7 +17,7 @@ import WorkerPage
 // watchdog's timer. The parent ends when the child has done that, and goes on as before when it cannot.
 extension EventCore {
     @usableFromInline mutating func drain() -> Bool {
-        if leaving.isDrained || isOneShot { return true }
+        if leaving.isDrained || !life.circumstances.hasMaster { return true }
         flush()
         // The copy of what waits here would be sent twice.
         if life.log.hasPending { life.log.flush() }

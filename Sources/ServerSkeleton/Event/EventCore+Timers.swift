@@ -49,12 +49,12 @@ extension EventCore {
         guard timers.contains(timer.slot), let watch = timers[timer.slot].timer else { return }
         // The turn may be long already, and the loop counts from now on.
         timers[timer.slot].every = every
-        if every > 0 { timers[timer.slot].due = Self.now(after: every) }
+        if every > 0 { timers[timer.slot].due = present(after: every) }
         life.loop.arm(watch, milliseconds: milliseconds)
     }
 
-    private static func now(after milliseconds: Int64) -> LoopTime {
-        LoopTime(nanoseconds: Clock.monotonicNanoseconds() + milliseconds * 1_000_000)
+    private func present(after milliseconds: Int64) -> LoopTime {
+        LoopTime(nanoseconds: life.loop.present.nanoseconds + milliseconds * 1_000_000)
     }
 
     mutating func cancel(_ timer: TimerID) {
@@ -76,7 +76,7 @@ extension EventCore {
             let step = every * 1_000_000
             let late = max(life.loop.now.nanoseconds - timers[slot].due.nanoseconds, 0)
             timers[slot].due = LoopTime(nanoseconds: timers[slot].due.nanoseconds + (late / step + 1) * step)
-            let left = timers[slot].due.nanoseconds - Clock.monotonicNanoseconds()
+            let left = timers[slot].due.nanoseconds - life.loop.present.nanoseconds
             life.loop.arm(watch, milliseconds: max((left + 999_999) / 1_000_000, 0))
         }
         return .timer(TimerID(slot, tag: timers[slot].tag))

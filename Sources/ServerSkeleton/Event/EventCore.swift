@@ -115,7 +115,7 @@ import WorkerPage
     // MARK: the loop
 
     @usableFromInline mutating func start() {
-        leaving.parent = parentProcessID()
+        leaving.parent = life.circumstances.conductor == nil ? parentProcessID() : -1
         if isOneShot { return life.startAlone() }
         life.start(handlesTermination: true)
         if life.circumstances.transport == .inet { sendAtOnce() }

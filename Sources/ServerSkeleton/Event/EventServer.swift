@@ -27,8 +27,9 @@ import MasterProtocol
         server.handle.core.finish()
     }
 
-    @usableFromInline init() {
-        let started = startServer(S.self, as: DaemonOptions.Skeleton.event)
+    @usableFromInline init() { self.init(startServer(S.self, as: DaemonOptions.Skeleton.event)) }
+
+    init(_ started: consuming StartedServer<S>) {
         let size = started.circumstances.transferSize
         let wishes = EventCore.Wishes(
             requestLimit: max(S.maximumRequestSize, 1),

@@ -95,12 +95,13 @@ struct ChildLife: ~Copyable {
             circumstances.log.fatal(error.call.rawValue, error)
         }
         listeners = Listeners(
-            socketCount: circumstances.isOneShot ? 0 : circumstances.socketCount,
+            circumstances.isOneShot ? [] : circumstances.endpoints,
             isExclusive: woken == .one && circumstances.parent == .ours,
             batch: batch
         )
         limits = UseAndIdleLimits(useLimit: circumstances.useLimit, idleLimit: circumstances.idleLimit)
-        status = StatusReporter(generation: circumstances.generation, isConnected: !circumstances.isOneShot)
+        status = StatusReporter(generation: circumstances.generation, isConnected: circumstances.hasMaster)
+        if circumstances.conductor != nil { loop.standStill() }
     }
 
     var time: ServiceTime { ServiceTime(loop.now) }
@@ -111,6 +112,20 @@ struct ChildLife: ~Copyable {
     ///
     /// - Parameter handlesTermination: whether what was received is dealt with before SIGTERM is obeyed.
     mutating func start(handlesTermination: Bool = false) {
+        if circumstances.conductor == nil { startUnderMaster(handlesTermination) } else { startInTest() }
+        limits.startIdleTimer(&loop, token: EventToken(.idleLimit))
+        startRetirementTimer()
+    }
+
+    private mutating func startInTest() {
+        do throws(SystemError) {
+            try listeners.register(&loop)
+        } catch {
+            log.fatal(error.call.rawValue, error)
+        }
+    }
+
+    private mutating func startUnderMaster(_ handlesTermination: Bool) {
         do throws(SystemError) {
             let channel = DescriptorNumber(InheritedDescriptor.status)
             masterWatch = try loop.watch(channel, for: .readable, token: EventToken(.master))
@@ -124,8 +139,6 @@ struct ChildLife: ~Copyable {
             log.fatal(error.call.rawValue, error)
         }
         log.prepareLastWords("watchdog timeout")
-        limits.startIdleTimer(&loop, token: EventToken(.idleLimit))
-        startRetirementTimer()
         forgetStart()
     }
 
@@ -207,13 +220,15 @@ struct ChildLife: ~Copyable {
         if log.hasPending { log.flush() }
         if !waitsForStatusRoom { report(status.settle()) }
         Watchdog.waitBegins()
+        defer { Watchdog.waitEnded() }
         do throws(SystemError) {
             let limit = seconds.map { Int64(min(max($0, 0), Self.longestWaitSeconds)) * 1000 }
-            try loop.turn(waitingAtMost: isLeaving ? 0 : limit)
+            let limitNow = isLeaving ? 0 : limit
+            if let conductor = circumstances.conductor { return try turn(limitNow, conductor) }
+            try loop.turn(waitingAtMost: limitNow)
         } catch {
             log.fatal("event loop", error)
         }
-        Watchdog.waitEnded()
     }
 
     /// What concerns every child.
@@ -335,7 +350,7 @@ struct ChildLife: ~Copyable {
         case .usedUp, .retired, .terminated: break
         }
         log.finish()
-        if reason == .terminated {
+        if reason == .terminated, circumstances.conductor == nil {
             // The exit status is that of the signal.
             try? Signal.terminate.restoreDefault()
             try? sendSignal(.terminate, to: processID())

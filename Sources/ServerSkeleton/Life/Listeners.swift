@@ -4,7 +4,6 @@
 //===----------------------------------------------------------------------===//
 
 import Events
-import MasterProtocol
 import SystemCalls
 
 /// The inherited endpoints: whether the kernel wakes us for them, and which of them have something for us. What is in
@@ -27,12 +26,12 @@ struct Listeners: ~Copyable {
 
     /// - Parameter isExclusive: whether of all processes that wait one is woken; right where master looks after
     ///   clients whose process dies or leaves instead of accepting them.
-    init(socketCount: Int, isExclusive: Bool, batch: Int) {
-        numbers = (0..<Int32(socketCount)).map { DescriptorNumber(InheritedDescriptor.firstListener + $0) }
+    init(_ numbers: [DescriptorNumber], isExclusive: Bool, batch: Int) {
+        self.numbers = numbers
         interest = isExclusive ? .readableExclusively : .readable
         self.batch = batch
-        ready.reserveCapacity(socketCount)
-        watches.reserveCapacity(socketCount)
+        ready.reserveCapacity(numbers.count)
+        watches.reserveCapacity(numbers.count)
     }
 
     // MARK: registration

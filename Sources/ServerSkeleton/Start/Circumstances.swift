@@ -5,6 +5,7 @@
 
 import Diagnostics
 import MasterProtocol
+import SystemCalls
 
 /// What every skeleton needs to know of the start, whatever the service. Built once, and the same from then on.
 struct Circumstances {
@@ -37,6 +38,17 @@ struct Circumstances {
     /// See `ServiceContext`.
     let transferSize: Int?
     let watchdogSeconds: Int
+    /// Of a server that a test moves.
+    var conductor: TestConductor?
+
+    /// The endpoints, in the order of their addresses.
+    var endpoints: [DescriptorNumber] {
+        if let conductor { return [conductor.endpoint] }
+        return (0..<Int32(socketCount)).map { DescriptorNumber(InheritedDescriptor.firstListener + $0) }
+    }
 
     var isOneShot: Bool { parent == .oneShot }
+
+    /// Whether there is somebody to report to.
+    var hasMaster: Bool { !isOneShot && conductor == nil }
 }

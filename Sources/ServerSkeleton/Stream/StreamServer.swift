@@ -31,8 +31,9 @@ import MasterProtocol
         server.core.finish()
     }
 
-    @usableFromInline init() {
-        let started = startServer(S.self, as: DaemonOptions.Skeleton.stream)
+    @usableFromInline init() { self.init(startServer(S.self, as: DaemonOptions.Skeleton.stream)) }
+
+    init(_ started: consuming StartedServer<S>) {
         let requestLimit = max(S.maximumRequestSize, 1)
         input = InputBuffer(requestLimit: requestLimit)
         reply = Reply(capacity: max(StreamBuffers.smallest, S.maximumReplySize))
