@@ -350,7 +350,7 @@ var tests: [Target] {
         ),
         test("ServiceBytesTests", ["ServiceBytes"]),
         test("ServiceTestingTests", ["ServerSkeleton", "ServiceTesting", "master", "echo", "test-service"]),
-        test("AnvilTests", ["AnvilRates"]),
+        test("AnvilTests", ["AnvilRates", "ServiceTesting", "anvil"]),
         test("CommandRunningTests", ["CommandRunning", "MasterConfig"]),
         test("PolicyDecisionsTests", ["FixedMemory", "PolicyDecisions"]),
         test("PolicyJournalTests", ["PolicyDecisions", "PolicyJournal", "SystemCalls", "TestSupport"]),

@@ -16,6 +16,12 @@ extension RunningMaster {
         String(decoding: (try? readFile(path).bytes) ?? [], as: UTF8.self)
     }
 
+    /// Where SwiftPM puts the products of the same build, and what the environment adds to that.
+    static func usualDirectories() throws -> [String] {
+        let more = environmentValue("QUARTERMASTER_PROGRAMS") ?? ""
+        return [try ownDirectory()] + more.split(separator: ":").map(String.init)
+    }
+
     static func ownDirectory() throws -> String {
         let program = try linkTarget("/proc/self/exe")
         guard let slash = program.utf8.lastIndex(of: UInt8(ascii: "/")) else { throw ServiceTestError("no programs") }
@@ -54,8 +60,10 @@ extension RunningMaster {
     /// Puts a program where `master` looks for it.
     func place(_ program: String) throws {
         let isPath = program.utf8.contains(UInt8(ascii: "/"))
-        let path = isPath ? program : "\(programs)/\(program)"
-        guard isExecutable(path) else { throw ServiceTestError("no program \(path): build it first") }
+        let places = isPath ? [program] : programs.map { "\($0)/\(program)" }
+        guard let path = places.first(where: { isExecutable($0) }) else {
+            throw ServiceTestError("no program \(places.joined(separator: ", nor ")): build it first")
+        }
         // One program may serve several lines.
         _ = unsafe symlink(path, "\(directory)/sbin/\(Self.name(program))")
     }

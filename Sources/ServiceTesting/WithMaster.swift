@@ -87,8 +87,8 @@ public struct TestedLine: Sendable {
 ///
 /// - Parameters:
 ///   - settings: of `main.cf`.
-///   - programs: where `master` and the programs are that are named without a path; nil: where `QUARTERMASTER_PROGRAMS`
-///     in the environment says, or else beside the test's own program.
+///   - programs: where `master` and the programs are that are named without a path; nil: beside the test's own program,
+///     or else in the directories that `QUARTERMASTER_PROGRAMS` in the environment names, with `:` between them.
 public func withMaster<Result>(
     _ services: TestedLine...,
     settings: [String: String] = [:],
@@ -109,12 +109,12 @@ public func withMaster<Result>(
 public final class RunningMaster {
     /// Everything of this master is below: `etc`, `queue`, `data`, `sbin` and `log`.
     public let directory: String
-    let programs: String
+    let programs: [String]
     var ports: [String: UInt16] = [:]
     private var pid: Int32?
 
     init(_ services: [TestedLine], _ settings: [String: String], _ programs: String?) throws {
-        self.programs = try programs ?? environmentValue("QUARTERMASTER_PROGRAMS") ?? Self.ownDirectory()
+        self.programs = try programs.map { [$0] } ?? Self.usualDirectories()
         directory = try Self.makeDirectory()
         do {
             for name in ["etc", "queue", "queue/pid", "queue/private", "queue/public", "data", "sbin", "log"] {

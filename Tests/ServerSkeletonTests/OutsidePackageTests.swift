@@ -131,4 +131,16 @@ struct OutsidePackageTests {
         #expect(try client.exchange("numbers\n", 29) == "003003..7:numbers,a=numbers\n\n")
         #expect(child.isRunning)
     }
+
+    @Test("the tutorial's pipe holds its conversation")
+    func pipe() throws {
+        let programs = try OutsidePackage.ofDocuments.get().products
+        let room = try ServerRoom()
+        let talk = "printf '%%Y\\n\\nit is %%H\\nquit\\nnever read\\n' | '\(programs)/clock' -S"
+        let result = try run(["/bin/sh", "-c", talk], environment: ["MAIL_CONFIG": room.directory.path])
+        let lines = result.output.split(separator: "\n")
+        #expect(result.succeeded && lines.count == 3, "\(result)")
+        #expect(lines.first?.hasPrefix("20") == true && lines.dropFirst().first == "what?", "\(result)")
+        #expect(lines.last?.hasPrefix("it is ") == true, "\(result)")
+    }
 }

@@ -49,7 +49,7 @@ import Testing
         let missing = #expect(throws: (any Error).self) {
             try withMaster(.unix("echo", program: "no-such-program")) { _ in }
         }
-        #expect("\(missing as Any)".contains("no-such-program: build it first"))
+        #expect("\(missing as Any)".contains("/no-such-program: build it first"))
     }
 
     @Test("a setting that master refuses fails the test with master's words")

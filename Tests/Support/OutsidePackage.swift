@@ -43,7 +43,9 @@ package struct OutsidePackage: Sendable {
     }
 
     private static func swift(_ words: [String]) throws {
-        let result = try run(["/usr/bin/env", "swift"] + words, timeout: patience * 40)
+        // Its tests find our master where it lies.
+        let programs = "QUARTERMASTER_PROGRAMS=\(BuiltProducts.directory)"
+        let result = try run(["/usr/bin/env", programs, "swift"] + words, timeout: patience * 40)
         guard result.succeeded else { throw TestSupportError("swift \(words.joined(separator: " ")): \(result)") }
     }
 
@@ -74,7 +76,7 @@ package struct OutsidePackage: Sendable {
             """
         files["Package.swift"] = files["Package.swift"]?
             .replacing(#".executableTarget(name: "wordcount""#, with: strict)
-        return try OutsidePackage(files, scratch: "outside-package")
+        return try OutsidePackage(files, scratch: "outside-package", tests: true)
     }
 
     /// A copy of `examples/template` that depends on the last commit here by its address; built once.
