@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import Foundation
+import StatusPage
 import TestSupport
 import Testing
 

@@ -14,7 +14,7 @@ import Testing
 @testable import MasterDaemon
 
 /// A policy, and a page that is told of it.
-private struct Told: ~Copyable {
+private final class Told {
     private static let start = PolicyTime(milliseconds: 2)
 
     let home: TemporaryDirectory
@@ -41,20 +41,20 @@ private struct Told: ~Copyable {
 
     private func service(of pid: Int32) -> ServiceID { pid < 4 ? limited : unlimited }
 
-    mutating func start(_ pid: Int32) {
+    func start(_ pid: Int32) {
         policy.endpointReadable(service(of: pid), now: Self.start)
         let generation = Generation(rawValue: UInt32(pid))
         policy.spawned(service(of: pid), pid: pid, generation: generation, now: PolicyTime(milliseconds: 3))
         happen(pid, 0, 4)
     }
 
-    mutating func happen(_ pid: Int32, _ availability: Int32, _ time: Int64, generation: UInt32? = nil) {
+    func happen(_ pid: Int32, _ availability: Int32, _ time: Int64, generation: UInt32? = nil) {
         let report = StatusReport(pid: pid, generation: generation ?? UInt32(pid), availability: availability)
         policy.reportArrived(from: service(of: pid), report, now: PolicyTime(milliseconds: time))
     }
 
     /// As at the end of a turn in which anything may have happened.
-    mutating func tell() {
+    func tell() {
         var texts = ServiceTexts()
         (texts.life, texts.name) = (1, "some")
         board.tell(&policy) { _, _ in texts }
@@ -74,7 +74,7 @@ private struct Told: ~Copyable {
 @Suite("What a turn of reports writes into the status page") struct BoardTests {
     @Test("counters, load and processes are as the policy has them, after each turn of reports")
     func reports() throws {
-        var told = try Told()
+        let told = try Told()
         var known: [UInt32: UInt64] = [1: 1, 2: 1, 3: 1, 4: 1]
         for turn in Int64(1)...5 {
             let time = turn * 100
@@ -110,7 +110,7 @@ private struct Told: ~Copyable {
 
     @Test("what is more than reports is left to who tells everything, and not lost")
     func more() throws {
-        var told = try Told()
+        let told = try Told()
         told.happen(1, 1, 100)
         // Counted each in its own place.
         for _ in 0..<3 { told.happen(9, 0, 100) }
@@ -130,7 +130,7 @@ private struct Told: ~Copyable {
 
     @Test("chores are done in time: the clocks, a look, and a file that was cut off")
     func chores() throws {
-        var told = try Told()
+        let told = try Told()
         told.happen(1, 1, 100)
         var isAll = told.board.tellReports(&told.policy, now: 9_999)
         #expect(isAll)

@@ -300,7 +300,9 @@ private func sizeOfFile(_ path: String) -> Int {
 private var releaseDirectory: String { BuiltProducts.directory + "/../release" }
 
 private var hasReleaseBuild: Bool {
-    ["echo", "anvil", "policyd", "postlogd", "test-service"].allSatisfy { access("\(releaseDirectory)/\($0)", X_OK) == 0 }
+    ["echo", "anvil", "policyd", "postlogd", "test-service"].allSatisfy {
+        access("\(releaseDirectory)/\($0)", X_OK) == 0
+    }
 }
 
 private var hasFreshTestService: Bool {

@@ -283,7 +283,7 @@ import Testing
             let writer = try PageWriter(PageLayout(services: 4, processes: 8, events: 16), at: path)
             writer.appear(now: 1)
             raise(SIGBUS)
-            writer.beat(now: 2)
+            writer.rows.beat(2)
         }
     }
 

@@ -120,6 +120,7 @@ package final class TestConductor {
             retirementSeconds: nil,
             ipcTimeoutMilliseconds: Int64(max(context.clientTimeout, 1)) * 1000,
             inFlowDelayMilliseconds: 0,
+            transferSize: context.transferSize,
             watchdogSeconds: watchdogLimit ?? context.settings.daemonTimeout,
             conductor: self
         )
