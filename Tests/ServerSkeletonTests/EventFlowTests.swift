@@ -131,6 +131,7 @@ struct EventFlowTests {
         let client = try scene.room.connect()
         #expect(try client.exchange("half\n", 100) == "half\n")
         let other = try scene.room.connect()
+        #expect(try other.ask("here") == "here")
         try client.send("all who can hear\n")
         #expect(try other.line() == "who can hear", "a word of the client that is half closed")
         #expect(scene.room.log.count("hook left") == 0)

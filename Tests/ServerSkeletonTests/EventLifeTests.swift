@@ -41,7 +41,7 @@ struct EventLifeTests {
 
     @Test("a service that retires ends after its time: who is connected is served to the end by a child")
     func retirement() throws {
-        let scene = try EventScene(["demand-retires"], options: ["-v", "-r", "1"])
+        let scene = try EventScene(["demand-retires"], options: ["-v", "-r", "3"])
         let client = try scene.room.connect()
         #expect(try client.ask("pid") == "\(scene.child.pid)")
         #expect(scene.child.exit() == 0)
@@ -105,7 +105,7 @@ struct EventLifeTests {
         #expect(try peer.receive(5) == "early")
         #expect(try other.ask("x") == "x")
         // In the middle of a request, of a wait for a timer, and of a long reply.
-        try client.send("later 1000 a reply that was promised\npart of a req")
+        try client.send("later 3000 a reply that was promised\npart of a req")
         try other.send("big 2000000\n")
         #expect(eventually { (try? other.socket.number.unreadBytes()) ?? 0 > 10_000 })
         scene.child.closeStatus()

@@ -75,7 +75,7 @@ struct EventLineService: EventService {
         self.reason = "\(reason)"
         if case .whenTold? = decision {
             let timer = handle.makeTimer(tag: Tag.leave.rawValue)
-            handle.arm(timer, milliseconds: 300)
+            handle.arm(timer, milliseconds: 1500)
         }
         return decision ?? (reason == .terminated ? .atOnce : .whenClientsHaveLeft(withinSeconds: 60))
     }

@@ -119,7 +119,7 @@ extension EventCore {
         do throws(SystemError) {
             try life.loop.start(watch)
         } catch {
-            life.warn(.watch, "watch descriptor: \(error.reason) -- trying again in a second")
+            life.warn(.watchDescriptor, "watch descriptor: \(error.reason) -- trying again in a second")
             if !unwatchedDescriptors.contains(slot) { unwatchedDescriptors.append(slot) }
             life.tryAgainSoon()
         }

@@ -12,8 +12,9 @@
 ///
 /// In the steady state nothing is allocated. A connection costs what it has pending and no more.
 public protocol EventService: Service, ~Copyable {
-    /// What is remembered of each connection, a client's or one of the service's own: `handle[client]`. Write
-    /// `typealias ClientState = …`; default: nothing.
+    /// What is remembered of each connection, a client's or one of the service's own: `handle[client]`. Always write
+    /// `typealias ClientState = …`, with `Void` for nothing: without it the compiler does not find out what `Handle`
+    /// is.
     associatedtype ClientState = Void
 
     /// Bytes of the longest request; at least 1. A connection that sends so many without completing a request is ended
@@ -155,7 +156,7 @@ extension EventService where Self: ~Copyable {
 }
 
 extension EventService where Self: ~Copyable {
-    /// What every handler of this service gets.
+    /// What every handler of this service gets; see `ClientState`.
     public typealias Handle = EventHandle<ClientState>
 }
 

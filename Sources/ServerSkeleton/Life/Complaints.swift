@@ -10,7 +10,7 @@ import Events
 /// number of those that were held back since.
 struct Complaints {
     enum Kind: Int, CaseIterable {
-        case accept, watch, receive, lock, passedConnection, passAttributes, request, reply, drain
+        case accept, watch, watchDescriptor, receive, lock, passedConnection, passAttributes, request, reply, drain
     }
 
     private let log: Log
