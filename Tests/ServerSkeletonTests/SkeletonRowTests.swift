@@ -170,6 +170,7 @@ struct SkeletonRowTests {
             room: room,
             listeners: [listener.number]
         )
+        #expect(try eventually { try child.registration() != nil })
         guard let address = try listener.number.name(ofPeer: false) else { throw TestSupportError("no address") }
         let client = try TestPeer(to: address, .stream)
         #expect(try client.receive(6) == "hello\n")

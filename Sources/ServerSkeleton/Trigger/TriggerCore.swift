@@ -142,10 +142,21 @@ struct TriggerCore: ~Copyable {
 
     // MARK: all at once
 
+    /// Of all that wait together, in milliseconds; and of one of them.
+    private static let drainPatience: Int64 = 1000
+    private static let senderPatience: Int64 = 100
+
+    /// Nobody's bytes are needed, but a sender that has just connected should not find the door shut: it is waited for
+    /// a moment, and all of them for a second.
     private mutating func drainQueue() {
+        var left = Self.drainPatience
         while let arrival = life.acceptNext() {
             life.beginWork()
-            _ = try? read(arrival.descriptor.number)
+            let begun = Clock.monotonicNanoseconds()
+            let number = arrival.descriptor.number
+            if left > 0 { _ = try? number.waitForInput(milliseconds: Int32(min(left, Self.senderPatience))) }
+            left -= (Clock.monotonicNanoseconds() - begun) / 1_000_000
+            _ = try? read(number)
             triggers += 1
         }
     }
