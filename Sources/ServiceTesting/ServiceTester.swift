@@ -73,6 +73,30 @@ public final class ServiceTester {
         try self.init(settings, arguments, .stream, mayBlock: true) { BlockingStreamServer<S>.serve($0) }
     }
 
+    public convenience init<S: SingleService & ~Copyable>(
+        single: S.Type,
+        settings: [String: String] = [:],
+        arguments: [String] = []
+    ) throws {
+        try self.init(settings, arguments, .stream, mayBlock: true) { SingleServer<S>.serve($0) }
+    }
+
+    public convenience init<S: TriggerService & ~Copyable>(
+        trigger: S.Type,
+        settings: [String: String] = [:],
+        arguments: [String] = []
+    ) throws {
+        try self.init(settings, arguments, .stream, mayBlock: false) { TriggerServer<S>.serve($0) }
+    }
+
+    public convenience init<S: DatagramService & ~Copyable>(
+        datagram: S.Type,
+        settings: [String: String] = [:],
+        arguments: [String] = []
+    ) throws {
+        try self.init(settings, arguments, .datagram, mayBlock: false) { DatagramServer<S>.serve($0) }
+    }
+
     private init(
         _ settings: [String: String],
         _ arguments: [String],
@@ -135,6 +159,16 @@ public final class ServiceTester {
         try socket.number.bind(to: try Self.uniqueAddress(socket.number))
         try socket.number.connect(to: address)
         return TestClient(socket, self)
+    }
+
+    /// A trigger with these bytes, as `master` and other processes send them. When this returns, the work is done.
+    public func trigger(_ bytes: String = "W") throws {
+        let socket = try makeSocket(.unix, .stream)
+        try socket.number.connect(to: address)
+        // Before the service is told of it: it would wait for them.
+        _ = try socket.number.send(Array(bytes.utf8))
+        try socket.number.shutdownWriting()
+        try happened()
     }
 
     // MARK: time

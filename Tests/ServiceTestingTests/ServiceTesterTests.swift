@@ -183,6 +183,45 @@ import Testing
         #expect(tester.hasEnded)
     }
 
+    @Test("a datagram service gets what is sent to it")
+    func datagrams() throws {
+        let tester = try ServiceTester(datagram: Listener.self)
+        let sender = try tester.sender()
+        try sender.send("one")
+        try sender.send("two")
+        #expect(tester.log == ["got one", "got two"])
+        #expect(try sender.received() == "onetwo")
+        try tester.leave()
+        #expect(tester.log.last == "exit")
+    }
+
+    @Test("a service with one client a process serves the next one when it has left")
+    func single() throws {
+        let tester = try ServiceTester(single: Backwards.self)
+        let (one, two) = (try tester.connect(), try tester.connect())
+        try two.send("xy\n")
+        try one.send("ab\n", inPiecesOf: 1)
+        #expect(try one.receivedLine() == "ba")
+        try one.waitForDisconnect()
+        #expect(try two.receivedLine() == "yx")
+        try two.waitForDisconnect()
+        try tester.leave()
+        #expect(tester.log == ["exit"])
+    }
+
+    @Test("a trigger service has done its work when the trigger is over")
+    func trigger() throws {
+        let tester = try ServiceTester(trigger: Bell.self)
+        try tester.trigger()
+        try tester.trigger("")
+        try tester.trigger("now")
+        #expect(tester.log == ["rings: W", "rings: ", "rings: now"])
+        try tester.advance(seconds: 99)
+        #expect(!tester.hasEnded)
+        try tester.advance(seconds: 60)
+        #expect(tester.log.last == "exit", "idle for max_idle")
+    }
+
     @Test("many services run at the same time, each with its own clock")
     func many() throws {
         let testers = try (0..<8).map {

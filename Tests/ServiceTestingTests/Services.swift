@@ -133,3 +133,52 @@ struct ManyTurners: BlockingStreamService {
 
     mutating func serve(_ client: inout BlockingClient) { turner.serve(&client) }
 }
+
+/// Logs what comes.
+struct Listener: DatagramService {
+    private let log: ServiceLog
+
+    init(_ context: inout ServiceContext) { log = context.log }
+
+    mutating func received(_ datagrams: inout Datagrams) {
+        for index in 0..<datagrams.count {
+            log.info("got \(datagrams.text(index))")
+            _ = datagrams.reply(to: index) { $1.append($0) }
+        }
+    }
+
+    mutating func willExit() { log.info("exit") }
+}
+
+/// Answers one line with the same backwards, and is done.
+struct Backwards: SingleService {
+    private let log: ServiceLog
+
+    init(_ context: inout ServiceContext) { log = context.log }
+
+    mutating func serve(_ client: inout BlockingClient) {
+        var line: [UInt8] = []
+        var bytes: [UInt8] = [0]
+        while line.last != 0x0a {
+            var span = bytes.mutableSpan
+            var room = span.mutableBytes
+            guard let count = try? client.read(into: &room), count > 0 else { return }
+            line.append(bytes[0])
+        }
+        let answer = Array(line.dropLast().reversed()) + [0x0a]
+        try? client.write(answer.span.bytes)
+    }
+
+    mutating func willExit() { log.info("exit") }
+}
+
+/// Logs each trigger.
+struct Bell: TriggerService {
+    private let log: ServiceLog
+
+    init(_ context: inout ServiceContext) { log = context.log }
+
+    mutating func triggered(_ bytes: RawSpan) { log.info("rings: \(String(utf8: bytes))") }
+
+    mutating func willExit() { log.info("exit") }
+}

@@ -7,7 +7,7 @@ import MasterProtocol
 
 /// Runs a datagram service as a child of master(8): `DatagramServer<MyService>.main()` is the whole of a `main.swift`.
 public struct DatagramServer<S: DatagramService & ~Copyable>: ~Copyable {
-    private var service: S
+    var service: S
     private var core: DatagramCore
     private var datagrams: Datagrams
 
@@ -25,11 +25,14 @@ public struct DatagramServer<S: DatagramService & ~Copyable>: ~Copyable {
     }
 
     private init() {
+        let queueLength = DatagramCore.queueLength()
+        self.init(startServer(S.self, as: .datagram), queueLength: queueLength)
+    }
+
+    init(_ started: consuming StartedServer<S>, queueLength: Int = DatagramCore.queueLength()) {
         let (size, replySize) = (S.maximumDatagramSize, S.maximumReplySize)
         precondition((1...65_535).contains(size), "maximumDatagramSize is from 1 to 65535")
         precondition((1...65_507).contains(replySize), "maximumReplySize is from 1 to 65507")
-        let queueLength = DatagramCore.queueLength()
-        var started = startServer(S.self, as: .datagram)
         let capacity = DatagramCore.batchCapacity(
             started.circumstances.transport,
             queueLength: queueLength,
@@ -40,7 +43,7 @@ public struct DatagramServer<S: DatagramService & ~Copyable>: ~Copyable {
         service = started.service
     }
 
-    private mutating func run() {
+    mutating func run() {
         while true {
             switch core.nextStep() {
             case .turn:

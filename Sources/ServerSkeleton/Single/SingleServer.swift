@@ -10,7 +10,7 @@ import WorkerPage
 
 /// Runs a single service as a child of master(8): `SingleServer<MyService>.main()` is the whole of a `main.swift`.
 public struct SingleServer<S: SingleService & ~Copyable>: ~Copyable {
-    private var service: S
+    var service: S
     private var core: OneClientCore
 
     /// Starts, serves, and ends the process; never returns. Called from the top of `main.swift`, once.
@@ -26,8 +26,9 @@ public struct SingleServer<S: SingleService & ~Copyable>: ~Copyable {
         server.core.finish()
     }
 
-    private init() {
-        var started = startServer(S.self, as: .single)
+    private init() { self.init(startServer(S.self, as: .single)) }
+
+    init(_ started: consuming StartedServer<S>) {
         // Who is woken accepts at once: nothing that may block stands between. So one is enough.
         core = OneClientCore(
             started.circumstances,
@@ -39,7 +40,7 @@ public struct SingleServer<S: SingleService & ~Copyable>: ~Copyable {
         service = started.service
     }
 
-    private mutating func run() {
+    mutating func run() {
         core.start()
         while true {
             switch core.nextStep() {

@@ -223,6 +223,39 @@ extension EventServer where S: ~Copyable {
     }
 }
 
+extension DatagramServer where S: ~Copyable {
+    package static func serve(_ conductor: TestConductor) {
+        do {
+            var server = DatagramServer(conductor.start(S.self))
+            server.run()
+            server.service.willExit()
+        }
+        conductor.ended()
+    }
+}
+
+extension SingleServer where S: ~Copyable {
+    package static func serve(_ conductor: TestConductor) {
+        do {
+            var server = SingleServer(conductor.start(S.self))
+            server.run()
+            server.service.willExit()
+        }
+        conductor.ended()
+    }
+}
+
+extension TriggerServer where S: ~Copyable {
+    package static func serve(_ conductor: TestConductor) {
+        do {
+            var server = TriggerServer(conductor.start(S.self))
+            server.run()
+            server.service.willExit()
+        }
+        conductor.ended()
+    }
+}
+
 extension BlockingStreamServer where S: ~Copyable {
     package static func serve(_ conductor: TestConductor) {
         let started = conductor.start(S.self)

@@ -7,7 +7,7 @@ import MasterProtocol
 
 /// Runs a trigger service as a child of master(8): `TriggerServer<MyService>.main()` is the whole of a `main.swift`.
 public struct TriggerServer<S: TriggerService & ~Copyable>: ~Copyable {
-    private var service: S
+    var service: S
     private var core: TriggerCore
 
     /// Starts, serves, and ends the process; never returns. Called from the top of `main.swift`, once.
@@ -23,8 +23,9 @@ public struct TriggerServer<S: TriggerService & ~Copyable>: ~Copyable {
         server.core.finish()
     }
 
-    private init() {
-        var started = startServer(S.self, as: .trigger)
+    private init() { self.init(startServer(S.self, as: .trigger)) }
+
+    init(_ started: consuming StartedServer<S>) {
         core = TriggerCore(
             started.circumstances,
             started.counts,
@@ -34,7 +35,7 @@ public struct TriggerServer<S: TriggerService & ~Copyable>: ~Copyable {
         service = started.service
     }
 
-    private mutating func run() {
+    mutating func run() {
         core.start()
         while true {
             switch core.nextStep() {
