@@ -88,8 +88,10 @@ package final class Log {
 
     package func warning(_ text: String) { put(.warning, text) }
 
-    package func error(_ text: String) {
+    /// - Parameter counts: whether the 13th of them ends the process.
+    package func error(_ text: String, counts: Bool = true) {
         put(.error, text)
+        if !counts { return }
         errorCount += 1
         if errorCount >= Self.errorLimit { fatal("too many errors - program terminated") }
     }

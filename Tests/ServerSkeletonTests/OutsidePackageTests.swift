@@ -114,6 +114,24 @@ struct OutsidePackageTests {
         #expect(child.exit() == 0)
     }
 
+    @Test("the documents' library logs through its service, whose process outlives 30 errors")
+    func logging() throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let child = try ServerChild(
+            try OutsidePackage.ofDocuments.get().program("noted"),
+            ["-t", "unix"],
+            room: room,
+            listeners: [listener.number]
+        )
+        let client = try room.connect()
+        #expect(try client.exchange("hello\n", 3) == "ok\n")
+        #expect(room.log.contains("]: library: noted text=hello\n"), "\(room.log)")
+        for _ in 1...30 { #expect(try client.exchange("fail x\n", 3) == "ok\n") }
+        #expect(room.log.components(separatedBy: "error: library: fail x\n").count == 31, "\(room.log)")
+        #expect(child.isRunning)
+    }
+
     @Test("a package that depends on ServerSkeleton reads bytes, answers, and gets what it prepared")
     func linesService() throws {
         let room = try ServerRoom()

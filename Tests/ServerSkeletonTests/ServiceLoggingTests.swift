@@ -13,6 +13,27 @@ import Testing
 @testable import ServerSkeleton
 
 struct ServiceLoggingTests {
+    @Test("errors of a library end no process, unless that is asked for: then the 13th does")
+    func errors() async {
+        await #expect(processExitsWith: .exitCode(7)) {
+            let log = ServiceLog(Log(ident: "test", host: nil, destination: .standardError, waits: false))
+            ServiceLogHandler.bootstrap(log: log)
+            let logger = Logger(label: "library")
+            for _ in 1...30 { logger.error("it happens") }
+            logger.critical("so it does")
+            // They do not count for the service's own either.
+            for _ in 1...12 { log.error("of the service") }
+            exit(7)
+        }
+        await #expect(processExitsWith: .exitCode(1)) {
+            let log = ServiceLog(Log(ident: "test", host: nil, destination: .standardError, waits: false))
+            ServiceLogHandler.bootstrap(log: log, countsErrors: true)
+            let logger = Logger(label: "library")
+            for _ in 1...30 { logger.error("it happens") }
+            exit(7)
+        }
+    }
+
     @Test("messages arrive with their severity and metadata")
     func metadata() throws {
         let directory = try TemporaryDirectory("qm-logging")

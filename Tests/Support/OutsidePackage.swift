@@ -72,10 +72,20 @@ package struct OutsidePackage: Sendable {
                             .enableUpcomingFeature("MemberImportVisibility"),
                         ]
                     ),
+                    .executableTarget(
+                        name: "noted",
+                        dependencies: [
+                            skeleton, .product(name: "ServiceLogging", package: "\(name)"),
+                            .product(name: "Logging", package: "swift-log"),
+                        ],
+                        swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("MemberImportVisibility")]
+                    ),
                     .executableTarget(name: "wordcount"
             """
+        let log = #".package(url: "https://github.com/apple/swift-log", from: "1.6.0")"#
         files["Package.swift"] = files["Package.swift"]?
             .replacing(#".executableTarget(name: "wordcount""#, with: strict)
+            .replacing("dependencies: [.package(", with: "dependencies: [\(log), .package(")
         return try OutsidePackage(files, scratch: "outside-package", tests: true)
     }
 

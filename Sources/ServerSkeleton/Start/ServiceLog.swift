@@ -22,6 +22,9 @@ public struct ServiceLog {
     /// Something is wrong; goes on, but the 13th error of a process is fatal.
     public func error(_ text: String) { log.error(text) }
 
+    /// The same, but never fatal: for what a library calls an error, which knows nothing of that limit.
+    package func toleratedError(_ text: String) { log.error(text, counts: false) }
+
     /// The process cannot work: logs, waits a second so that a restart loop stays slow, and exits with status 1.
     public func fatal(_ text: String) -> Never { log.fatal(text) }
 
