@@ -11,8 +11,9 @@ import SystemCalls
 /// The state and its file. While the file cannot be written, decisions go on, since mail has to; then everything is
 /// written anew as soon as that works.
 struct StateKeeper: ~Copyable {
-    /// How long to wait for a process of before a reload, which leaves as soon as its turn is over.
-    private static let patienceMilliseconds = 10_000
+    /// How long to wait for a process of before a reload: the skeleton has it finish with questions that are half
+    /// asked, for ten seconds at most.
+    private static let patienceMilliseconds = 20_000
     /// Seconds until writing everything anew is tried again.
     private static let retrySeconds: Int64 = 10
 

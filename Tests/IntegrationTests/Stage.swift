@@ -9,7 +9,7 @@ import Testing
 
 /// The release build whose costs are measured.
 enum Release {
-    static let daemons = ["master", "echo", "anvil", "postlogd", "relay"]
+    static let daemons = ["master", "echo", "anvil", "postlogd", "policyd", "relay"]
 
     static let directory = ProcessInfo.processInfo.environment["QM_RELEASE_PRODUCTS"]
 

@@ -383,6 +383,30 @@ struct PolicydProcessTests {
         #expect(scene.room.log.count("fatal") == 0)
     }
 
+    @Test(
+        "a question that is half asked at a reload is answered by the process of before, and the next one knows of it"
+    )
+    func halfAsked() throws {
+        let scene = try Scene(Self.oneForEach)
+        let peer = try scene.connect()
+        #expect(try Self.ask(peer, "a@example.com") == "DUNNO")
+        let first = try #require(scene.child)
+        let question = Self.question("b@example.com")
+        try peer.send(String(question.prefix(60)))
+        // An answer to somebody else shows that the first part has been read.
+        #expect(try Self.ask(try scene.connect(), "c@example.com") == "DUNNO")
+        first.closeStatus()
+        try scene.start(Self.oneForEach)
+        try peer.send(String(question.dropFirst(60)))
+        #expect(try Self.answer(peer) == "DUNNO")
+        #expect(peer.isDisconnected())
+        #expect(first.exit() == 0)
+        let other = try scene.connect()
+        for sender in ["a@example.com", "b@example.com", "c@example.com"] {
+            #expect(try Self.ask(other, sender, ["instance": "2"]) == "450 enough")
+        }
+    }
+
     @Test("a state file of another version is set aside")
     func foreign() throws {
         let scene = try Scene(starts: false)
