@@ -83,6 +83,22 @@ struct OutsidePackageTests {
         #expect(tidy.isRunning)
     }
 
+    @Test("the service of the documents for UDP answers")
+    func documentsOverUDP() throws {
+        let programs = try OutsidePackage.ofDocuments.get().products
+        let room = try ServerRoom()
+        let udp = try makeSocket(.ipv4, .datagram).moved(atLeast: 64)
+        try udp.number.bind(to: SocketAddress(ipv4: [127, 0, 0, 1], port: 0))
+        try udp.number.setNonBlocking(true)
+        let name = try udp.number.name(ofPeer: false)
+        let sundial = try ServerChild("\(programs)/sundial", ["-t", "udp", "-l"], room: room, listeners: [udp.number])
+        let answer = try DatagramPeer(port: #require(name).port).ask("what time?")?.text.split(separator: " ") ?? []
+        try #require(answer.count == 4, "\(answer)")
+        #expect(answer[..<2] == ["what", "time?"] && answer[3] == "127.0.0.1\n")
+        #expect(try abs(#require(Double(answer[2])) - Date().timeIntervalSince1970) < 100)
+        #expect(sundial.isRunning)
+    }
+
     @Test("the tutorial's service tells the time")
     func tutorial() throws {
         let programs = try OutsidePackage.ofDocuments.get().products
