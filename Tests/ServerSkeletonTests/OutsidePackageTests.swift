@@ -142,9 +142,9 @@ struct OutsidePackageTests {
         )
         let client = try room.connect()
         #expect(try client.exchange("hello\n", 3) == "ok\n")
-        #expect(room.log.contains("]: library: noted text=hello\n"), "\(room.log)")
+        #expect(room.log.contains("]: library: noted text=hello"), "\(room.log)")
         for _ in 1...30 { #expect(try client.exchange("fail x\n", 3) == "ok\n") }
-        #expect(room.log.components(separatedBy: "error: library: fail x\n").count == 31, "\(room.log)")
+        #expect(eventually { room.log.count("error: library: fail x") == 30 })
         #expect(child.isRunning)
     }
 
