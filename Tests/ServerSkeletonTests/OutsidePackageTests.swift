@@ -118,7 +118,7 @@ struct OutsidePackageTests {
         let programs = try OutsidePackage.ofDocuments.get().products
         let room = try ServerRoom()
         let listener = try room.unixListener()
-        let child = try ServerChild("\(programs)/remind", ["-t", "unix"], room: room, listeners: [listener.number])
+        let child = try ServerChild("\(programs)/promise", ["-t", "unix"], room: room, listeners: [listener.number])
         let client = try room.connect()
         #expect(try client.ask("0.3 tea") == "tea, and 0 more to come")
         #expect(try client.ask("soon") == "seconds, up to 3600, and a text")

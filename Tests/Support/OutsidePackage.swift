@@ -89,7 +89,7 @@ package struct OutsidePackage: Sendable {
         return try OutsidePackage(files, scratch: "outside-package", tests: true)
     }
 
-    /// A copy of `examples/template` that depends on the last commit here by its address; built once.
+    /// A copy of `examples/template` that depends on the last commit here by its address; built and tested once.
     package static let ofTemplate = Result {
         let template = "\(repository)/examples/template"
         var files: [String: String] = [:]
@@ -102,7 +102,7 @@ package struct OutsidePackage: Sendable {
         files["Package.swift"] = files["Package.swift"]?
             .replacing(#"path: "../quartermaster""#, with: address)
             .replacing(#"package: "quartermaster""#, with: "package: \"\(name)\"")
-        return try OutsidePackage(files, scratch: "outside-template")
+        return try OutsidePackage(files, scratch: "outside-template", tests: true)
     }
 
     /// The files of the documents, by their paths: each block of code behind `<!-- file: PATH -->`. Depends on this

@@ -13,6 +13,10 @@ let package = Package(
         .executableTarget(
             name: "hello",
             dependencies: [.product(name: "ServerSkeleton", package: "quartermaster")]
-        )
+        ),
+        .testTarget(
+            name: "HelloTests",
+            dependencies: ["hello", .product(name: "ServiceTesting", package: "quartermaster")]
+        ),
     ]
 )

@@ -12,12 +12,13 @@ struct Hello: StreamService {
     }
 
     mutating func received(_ input: RawSpan, from client: inout Void, reply: inout Reply) -> Int {
+        var lines = input.lines
         // Not a whole line yet: call again when there is more.
-        guard let end = input.firstIndex(of: UInt8(ascii: "\n")) else { return 0 }
+        guard let name = lines.next() else { return 0 }
         reply.append(utf8: greeting)
         reply.append(", ")
-        reply.append(input.extracting(0..<end))
+        reply.append(name)
         reply.append("\n")
-        return end + 1
+        return lines.consumed
     }
 }
