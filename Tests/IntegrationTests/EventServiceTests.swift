@@ -58,10 +58,14 @@ import Testing
         try system.start()
         let place = Place.path(system.queueDirectory + "/public/talk")
         let client = try Caller(place)
+        let other = try Caller(place)
         let before = try #require(ask(client, "pid"))
+        #expect(ask(other, "pid") == before)
         #expect(client.send("later 1500 promised before\npart of a req"))
         try system.setMain(["max_idle": "77s"])
         #expect(try system.reload())
+        // Who comes before that is accepted by the old process.
+        #expect(eventually { ask(other, "pid") != before })
         // With a process limit of one: master takes the old process for ended.
         let next = try Caller(place)
         let fresh = try #require(ask(next, "pid"))
@@ -72,7 +76,7 @@ import Testing
         #expect(ask(client, "reason") == "replaced\n")
         let heir = try #require(ask(client, "pid"))
         #expect(heir != before && heir != fresh)
-        #expect(client.finish())
+        #expect(client.finish() && other.finish())
         let pid = try #require(Int32(heir.dropLast()))
         #expect(eventually { !ProcessTable.exists(pid) })
         #expect(next.finish())
