@@ -68,7 +68,10 @@ extension Interoperation {
 
         @Test("single: processes retire by time, and clients notice nothing", arguments: masters)
         func singleRetirement(_ master: MasterUnderTest) throws {
-            let sandbox = try sandbox(master, ["talk unix n - n - 2 test-service -r 1 -v serve=single-retires"])
+            let sandbox = try sandbox(
+                master,
+                ["talk unix n - n - 2 test-service -r 1 -m 1000000 -v serve=single-retires"]
+            )
             defer { sandbox.destroy() }
             try sandbox.start()
             let begin = ContinuousClock.now
@@ -89,6 +92,8 @@ extension Interoperation {
             let sandbox = try sandbox(master, ["127.0.0.1:\(port) inet n - n - 2 test-service serve=single"])
             defer { sandbox.destroy() }
             try sandbox.start()
+            // It is the process that asks the kernel to look after clients, so not for the one that it is started for.
+            #expect(try Caller(.port(port)).readLine() == "hello\n")
             let caller = try Caller(.port(port))
             #expect(caller.send("kept alive\nquit\n"))
             #expect(caller.readAll() == "hello\ntrue\n")
