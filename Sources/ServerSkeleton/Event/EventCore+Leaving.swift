@@ -48,7 +48,7 @@ extension EventCore {
         return false
     }
 
-    @usableFromInline var isLeaving: Bool { isFinishing || life.isLeaving }
+    @usableFromInline var isLeaving: Bool { mutating get { isFinishing || life.isLeaving } }
 
     @usableFromInline mutating func nextStep() -> LifeStep {
         if isOneShot, !hasClients, case .serving = life.stage { life.isToLeave(.usedUp) }

@@ -105,8 +105,9 @@ import WorkerPage
     }
 
     @usableFromInline var isOneShot: Bool { life.circumstances.isOneShot }
-    @usableFromInline var time: ServiceTime { life.time }
-    @usableFromInline var mayAccept: Bool { life.mayAccept }
+    // A getter that does not mutate gets a copy of the whole core when it is called from another module.
+    @usableFromInline var time: ServiceTime { mutating get { life.time } }
+    @usableFromInline var mayAccept: Bool { mutating get { life.mayAccept } }
 
     var clientCount: Int { connections.count - outgoing }
     var hasClients: Bool { clientCount > 0 || passed.count > 0 }
@@ -333,7 +334,7 @@ import WorkerPage
     @usableFromInline func contains(_ id: ClientID) -> Bool { connections.contains(id.slot) }
 
     /// Whether it is connected, and is not to be disconnected.
-    @usableFromInline func isConnected(_ id: ClientID) -> Bool {
+    @usableFromInline mutating func isConnected(_ id: ClientID) -> Bool {
         connections.contains(id.slot) && !connections[id.slot].isOver
     }
 

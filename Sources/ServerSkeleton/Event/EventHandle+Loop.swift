@@ -53,7 +53,7 @@ extension EventHandle {
     public mutating func turnAgain() { core.turnAgain() }
 
     /// The watchdog is told that work which takes long makes progress.
-    public func pat() { core.pat() }
+    public mutating func pat() { core.pat() }
 
     // MARK: the end of the process
 
@@ -71,5 +71,5 @@ extension EventHandle {
     public mutating func leave() { core.leave() }
 
     /// The process is to end, or finishes: it accepts nobody any more.
-    public var isLeaving: Bool { core.isLeaving }
+    public var isLeaving: Bool { mutating get { core.isLeaving } }
 }

@@ -17,18 +17,20 @@ public struct EventHandle<State>: ~Copyable {
         self.replySize = replySize
     }
 
+    // All of it mutates: what does not is handed a copy of the whole handle when it is called from another module.
+
     /// When the present turn began.
-    public var time: ServiceTime { core.time }
+    public var time: ServiceTime { mutating get { core.time } }
 
     /// Serving one client on stdin and stdout, without master (`-S`).
-    public var isOneShot: Bool { core.isOneShot }
+    public var isOneShot: Bool { mutating get { core.isOneShot } }
 
     // MARK: who is connected
 
     /// Clients that are connected; connections of the service's own do not count.
-    public var clientCount: Int { core.clientCount }
+    public var clientCount: Int { mutating get { core.clientCount } }
 
-    public func isConnected(_ client: ClientID) -> Bool { core.isConnected(client) }
+    public mutating func isConnected(_ client: ClientID) -> Bool { core.isConnected(client) }
 
     /// The client that stands behind `client` in the table, nil for the first one; nil at the end. The way to reach all
     /// of them:
@@ -38,14 +40,14 @@ public struct EventHandle<State>: ~Copyable {
     ///         handle[to: client].append("hello\n")
     ///         next = handle.client(after: client)
     ///     }
-    public func client(after client: ClientID?) -> ClientID? { core.client(after: client) }
+    public mutating func client(after client: ClientID?) -> ClientID? { core.client(after: client) }
 
     /// The address of the peer, such as `192.0.2.1`; nil on a UNIX socket. A system call.
-    public func peerAddress(of client: ClientID) -> String? { core.peerAddress(client) }
+    public mutating func peerAddress(of client: ClientID) -> String? { core.peerAddress(client) }
 
     /// Lends the addresses of a connection to `body`, as the kernel gives them: bytes of two `sockaddr`, none at all
     /// for one that is over or has none. Two system calls.
-    package func withAddresses<Result>(
+    package mutating func withAddresses<Result>(
         of client: ClientID,
         _ body: (_ peer: RawSpan, _ own: RawSpan) -> Result
     ) -> Result {
@@ -54,7 +56,7 @@ public struct EventHandle<State>: ~Copyable {
 
     /// What the service remembers of a connection. Traps when it is over: `isConnected` tells.
     @inlinable public subscript(client: ClientID) -> State {
-        get {
+        mutating get {
             guard core.isConnected(client), let state = states[client.place] else {
                 preconditionFailure("the state of a connection that is over")
             }
@@ -104,10 +106,10 @@ public struct EventHandle<State>: ~Copyable {
     public mutating func sendPart(_ bytes: RawSpan, to client: ClientID) -> Int { core.sendPart(bytes, to: client) }
 
     /// Bytes that the connection has room for now; 0 for one that is over.
-    public func room(of client: ClientID) -> Int { core.room(of: client) }
+    public mutating func room(of client: ClientID) -> Int { core.room(of: client) }
 
     /// Bytes that wait for the connection to take them, beyond what the kernel holds.
-    public func pendingOutput(of client: ClientID) -> Int { core.pendingOutput(of: client) }
+    public mutating func pendingOutput(of client: ClientID) -> Int { core.pendingOutput(of: client) }
 
     /// Ends our direction once everything is sent: the peer reads an end of file, and may go on sending.
     public mutating func finishOutput(_ client: ClientID) { core.finishOutput(client) }

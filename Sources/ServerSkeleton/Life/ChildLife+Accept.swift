@@ -27,8 +27,11 @@ extension ChildLife {
                 switch try listener.accept(blocking: blocking) {
                 case .client(let descriptor):
                     acceptedWork()
+                    if acceptsEarlierClients { try? descriptor.number.setOption(.keepAlive, 1) }
                     return Arrival(descriptor: descriptor, reserve: reserve)
-                case .nothing: listeners.wasEmpty()
+                case .nothing:
+                    listeners.wasEmpty()
+                    acceptsEarlierClients = false
                 }
             } catch {
                 pause(error)

@@ -72,6 +72,8 @@ struct ChildLife: ~Copyable {
     var complaints: Complaints
     var counts: WorkerRow
     private var masterWatch: WatchID?
+    /// Whether clients may be in the queue who connected before this process had a listener to mark.
+    var acceptsEarlierClients: Bool
 
     /// - Parameters:
     ///   - counts: where to count.
@@ -89,6 +91,7 @@ struct ChildLife: ~Copyable {
         self.counts = counts
         log = circumstances.log
         complaints = Complaints(circumstances.log)
+        acceptsEarlierClients = circumstances.transport == .inet
         do throws(SystemError) {
             loop = try EventLoop(capacity: capacity)
         } catch {
@@ -151,7 +154,7 @@ struct ChildLife: ~Copyable {
         }
     }
 
-    /// Accepted sockets inherit the option from their listener.
+    /// Accepted sockets inherit the option from their listener, but for those that were in its queue before.
     private func keepConnectionsAlive() {
         for index in 0..<Int32(circumstances.socketCount) {
             try? DescriptorNumber(InheritedDescriptor.firstListener + index).setOption(.keepAlive, 1)

@@ -86,8 +86,9 @@ import WorkerPage
     }
 
     @usableFromInline var isOneShot: Bool { life.circumstances.isOneShot }
-    @usableFromInline var time: ServiceTime { life.time }
-    @usableFromInline var mayAccept: Bool { life.mayAccept }
+    // A getter that does not mutate gets a copy of the whole core when it is called from another module.
+    @usableFromInline var time: ServiceTime { mutating get { life.time } }
+    @usableFromInline var mayAccept: Bool { mutating get { life.mayAccept } }
 
     var hasClients: Bool { connections.count > 0 || passed.count > 0 }
 
