@@ -183,6 +183,9 @@ static void say_errors(void) {
     size_t size = (size_t)count, place = first_error(text, size);
     for (int line = 0; line < ERROR_LINES && place < size; line++) {
         size_t line_size = line_end(text, place, size) - place;
+        // Addresses, which say little without the program.
+        if (begins_with(text + place, size - place, "Current stack trace"))
+            break;
         if (line_size > 0)
             say_error(text + place, line_size);
         place += line_size + 1;
