@@ -91,7 +91,7 @@ struct Relay: EventService {
         handle[peer].peer = nil
         switch reason {
         // Both directions are over here, and there as soon as everything is sent.
-        case .ended: if isConnecting(peer, handle) { handle.disconnect(peer) } else { handle.disconnectWhenSent(peer) }
+        case .ended: if isConnecting(peer, &handle) { handle.disconnect(peer) } else { handle.disconnectWhenSent(peer) }
         case .lost(let error):
             log.verbose(1, "connection lost: \(error.reason)")
             handle.reset(peer)
@@ -114,7 +114,7 @@ struct Relay: EventService {
         if ends == 0, handle.isLeaving { handle.leave() }
     }
 
-    private func isConnecting(_ id: ClientID, _ handle: borrowing EventHandle<End>) -> Bool {
+    private func isConnecting(_ id: ClientID, _ handle: inout EventHandle<End>) -> Bool {
         if case .upstream(_, .some) = handle[id].role { return true }
         return false
     }

@@ -216,7 +216,8 @@ struct CostTests {
         func connect(_ count: Int) throws {
             for _ in 0..<count {
                 let client = try scene.room.connect()
-                try client.send("W")
+                // It may have hung up already.
+                try? client.send("W")
                 #expect(client.isDisconnected())
                 try scene.drain()
             }

@@ -287,7 +287,7 @@ extension EventCore {
 
     private func roomInQueue(_ id: ClientID) -> Int { max(wishes.pendingLimit - connections[id.slot].pending.count, 0) }
 
-    func room(of id: ClientID) -> Int {
+    mutating func room(of id: ClientID) -> Int {
         guard isConnected(id), connections[id.slot].takesOutput else { return 0 }
         return max(roomInQueue(id) - (corkOwner == id ? cork.count : 0), 0)
     }

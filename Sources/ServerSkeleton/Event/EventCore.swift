@@ -178,7 +178,7 @@ import WorkerPage
         }
     }
 
-    private func isStillDue(_ deed: LoopEvent) -> Bool {
+    private mutating func isStillDue(_ deed: LoopEvent) -> Bool {
         switch deed {
         case .over(let id): connections.contains(id.slot)
         case .input(let id), .heardAgain(let id), .hasRoom(let id), .arrived(let id), .connected(let id):
