@@ -10,10 +10,16 @@ import Testing
 @Suite("Async services under our master", .timeLimit(.minutes(60))) struct AsyncServiceTests {
     private static let program = "test-async-service"
 
+    /// A mail system with that one service, and a log that its processes reach.
+    private func system(_ service: String) throws -> MailSystem {
+        let lines = ["\(service) \(Self.program)", "postlog unix-dgram n - n - 1 postlogd"]
+        return try MailSystem(lines, programs: [Self.program, "postlogd"])
+    }
+
     @Test("reloads under load: every line that was sent on a connection came back, also across a reload")
     func reloads() throws {
         let port = try FreePort.next()
-        let system = try MailSystem(["127.0.0.1:\(port) inet n - n - 3 \(Self.program)"], programs: [Self.program])
+        let system = try system("127.0.0.1:\(port) inet n - n - 3")
         defer { system.end() }
         try system.start()
         let clients = LineClients(.port(port), count: 6)
@@ -30,27 +36,27 @@ import Testing
         #expect(system.logLines.allSatisfy { !$0.contains("warning") && !$0.contains("fatal") }, "\(system.log)")
     }
 
-    @Test("many connections a process, used up after some of them: nothing is lost")
+    @Test("processes that are used up after a few clients: nothing is lost")
     func usedUp() throws {
         let port = try FreePort.next()
-        let service = "127.0.0.1:\(port) inet n - n - 2 \(Self.program) -m 7"
-        let system = try MailSystem([service], programs: [Self.program])
+        let system = try system("127.0.0.1:\(port) inet n - n - 1")
+        try system.setMain(["max_use": "3"])
         defer { system.end() }
         try system.start()
-        let clients = LineClients(.port(port), count: 8, lines: 2)
+        // One after the other, so that there are moments without a client.
+        let clients = LineClients(.port(port), count: 1, lines: 1)
         defer { clients.finish() }
-        #expect(clients.answered(600))
+        #expect(clients.answered(60))
         let ledger = clients.finish()
         #expect(ledger.losses == [], "\(ledger)")
         #expect(ledger.sent == ledger.answered)
-        let lives = system.count("hook exit")
-        #expect(lives > 5, "\(lives)")
+        #expect(system.wait(for: "hook exit", count: 6), "\(system.log)")
     }
 
     @Test("master is killed in the middle of a request: it is answered, and the process leaves")
     func killed() throws {
         let port = try FreePort.next()
-        let system = try MailSystem(["127.0.0.1:\(port) inet n - n - 3 \(Self.program)"], programs: [Self.program])
+        let system = try system("127.0.0.1:\(port) inet n - n - 3")
         defer { system.end() }
         let master = try system.start()
         let client = try Caller(.port(port))
@@ -70,7 +76,7 @@ import Testing
         .enabled(if: geteuid() == 0, "SKIPPED: only root can give up privileges")
     )
     func privileges() throws {
-        let system = try MailSystem(["jailed unix n y y - 1 \(Self.program)"], programs: [Self.program])
+        let system = try system("jailed unix n y y - 1")
         defer { system.end() }
         try system.start()
         let client = try Caller(.path(system.queueDirectory + "/public/jailed"))
