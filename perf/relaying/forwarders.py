@@ -25,8 +25,12 @@ class Forwarder:
     # Connections that there will be at once.
     most = 1000
 
+    # Not ours to mend.
+    is_of_others = False
+
     def __init__(self, server_port: int) -> None:
         self.server_port = server_port
+        self.remarks: list[str] = []
         (self.port,) = peers.free_ports(1)
 
     def start(self, scratch: stage.Scratch) -> None:
@@ -101,6 +105,7 @@ class Ours(Forwarder):
 class Launched(Forwarder):
     """One that is a program of its own."""
 
+    is_of_others = True
     leader: subprocess.Popen[bytes] | None = None
 
     def launch(self, scratch: stage.Scratch, command: list[str]) -> None:
