@@ -161,7 +161,7 @@ package import SystemCalls
     }
 
     /// Whether this turn has brought anything that was not handed out yet.
-    package var hasNext: Bool { unsafe nextReady < Int(ready.pointee.count) }
+    package var hasNext: Bool { mutating get { unsafe nextReady < Int(ready.pointee.count) } }
 
     /// The next thing that happened this turn; nil at the end.
     package mutating func next() -> Occurrence? {
