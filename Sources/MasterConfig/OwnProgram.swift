@@ -59,6 +59,9 @@ struct OwnProgram {
 }
 
 extension ServiceEntry {
+    /// Whether it is a program of ours that works for nobody but root.
+    package var isForRootOnly: Bool { OwnProgram.named(command)?.isPrivileged ?? false }
+
     /// Warnings about what the service's processes will refuse as they start: values of the parameters that every
     /// process reads, and what a program of ours asks of its line. None is a reason for `master` not to start.
     ///

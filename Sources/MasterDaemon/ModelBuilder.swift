@@ -287,7 +287,8 @@ struct ModelBuilder {
             add(.fatal("service \(entry.nameAsWritten): chroot needs root privileges", at: place, cure: cure))
         }
         if !entry.isUnprivileged {
-            let cure = "Put y in the fourth field, \"unpriv\", or start master as root."
+            let other = entry.isForRootOnly ? "Remove the line" : "Put y in the fourth field, \"unpriv\""
+            let cure = "\(other), or start master as root."
             let text = "service \(entry.nameAsWritten): a privileged service needs root privileges"
             add(.fatal(text, at: place, cure: cure))
         }

@@ -27,7 +27,7 @@ private final class Told {
 
     init() throws {
         home = try TemporaryDirectory("qm-board")
-        limited = policy.addService(ServiceRules(processLimit: 3), now: Self.start)
+        limited = policy.addService(ServiceRules(processLimit: 3, isLocalOnly: true), now: Self.start)
         unlimited = policy.addService(ServiceRules(processLimit: 0), now: Self.start)
         board = StatusBoard(path: home.file("status"))
         try board.makePage(services: 2, processes: 4, now: 0).get()

@@ -105,7 +105,9 @@ struct SpawnTests {
             #expect(found["Groups"] == "\(gid)")
             for name in ["CapInh", "CapPrm", "CapEff", "CapAmb"] { #expect(found[name] == "0000000000000000") }
             #expect(found["SigBlk"] == "0000000000000000" && found["SigCgt"] == "0000000000000000")
-            #expect(found["SigIgn"] == "0000000001001000", "SIGPIPE and SIGXFSZ, as of every child of master")
+            // The C library's own signals are as whoever runs the test has them.
+            let ignored = UInt64(found["SigIgn"] ?? "", radix: 16).map { $0 & 0x7fff_ffff }
+            #expect(ignored == 0x0100_1000, "SIGPIPE and SIGXFSZ, as of every child of master")
             let lines = said.split(separator: "\n").map(String.init)
             let descriptors = lines.filter { $0.contains(" -> ") }
             #expect(
