@@ -190,7 +190,11 @@ struct CostTests {
         try socket.number.setNonBlocking(true)
         let name = try socket.number.name(ofPeer: false)
         let port = try #require(name).port
-        let scene = try Scene("test-service", ["-t", "udp", "-l", "serve=udp-echo"], endpoint: consume socket)
+        let scene = try Scene(
+            "test-service",
+            ["-t", "udp", "-l", "-m", "1000000", "serve=udp-echo"],
+            endpoint: consume socket
+        )
         let peers = try (0..<4).map { _ in try DatagramPeer(port: port) }
         func ask(_ count: Int) throws {
             for index in 0..<count {
