@@ -65,7 +65,8 @@ struct Chat: EventService {
         let nick = handle[speaker].nick
         var next = handle.client(after: nil)
         while let guest = next {
-            next = handle.client(after: guest)
+            // To say something to one sends what was collected for another, who may be gone by then.
+            defer { next = handle.client(after: guest) }
             if guest == speaker || handle[guest].isGoing { continue }
             if handle.room(of: guest) < line.byteCount + Self.lastWordSize {
                 slow.log(log, at: handle.time, "\(handle[guest].nick) is too slow -- disconnecting")

@@ -11,7 +11,6 @@ import SystemCalls
 struct Destination {
     let address: NetworkAddress
     let name: String
-    let isUnix: Bool
     var complaint = RepeatedWarning()
 }
 
@@ -44,7 +43,7 @@ struct Resolver {
             guard let address = NetworkAddress(unixPath: path) else {
                 log.fatal("relay_upstreams: unix:\(path): the path is too long (Give a shorter one.)")
             }
-            return [Destination(address: address, name: "unix:\(path)", isUnix: true)]
+            return [Destination(address: address, name: "unix:\(path)")]
         case .inet(let host, let portName):
             let port = number(of: portName, host)
             let numeric = NumericAddress(host)
@@ -52,7 +51,7 @@ struct Resolver {
                 return try addresses(ofHost: numeric?.text ?? host, numericOnly: numeric != nil).map {
                     let address = NetworkAddress($0.withPort(port))
                     let name = numeric == nil ? "\(host)[\($0.hostText)]:\(port)" : address.description
-                    return Destination(address: address, name: name, isUnix: false)
+                    return Destination(address: address, name: name)
                 }
             } catch {
                 log.fatal(

@@ -41,7 +41,9 @@ extension Relay {
         if upstreams.connected(attempt) { log.info("upstream \(destinations[place].name) is there again") }
         handle[connection].role = .upstream(place: place, nil)
         // The client has left in this very turn.
-        guard let client = handle[connection].peer else { return handle.disconnect(connection) }
+        guard let client = handle[connection].peer, handle.isConnected(client) else {
+            return handle.disconnect(connection)
+        }
         handle[client].active = handle.time.milliseconds
         handle.countRequest()
         if let version = settings.header {

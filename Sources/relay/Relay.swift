@@ -122,7 +122,7 @@ struct Relay: EventService {
     private func noteActivity(of source: ClientID, _ peer: ClientID, _ handle: inout EventHandle<End>) {
         if case .client = handle[source].role {
             handle[source].active = handle.time.milliseconds
-        } else {
+        } else if handle.isConnected(peer) {
             handle[peer].active = handle.time.milliseconds
         }
     }

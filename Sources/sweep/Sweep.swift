@@ -48,6 +48,9 @@ struct Sweep: TriggerService {
         }
     }
 
+    /// More than a pipe holds: who goes on writing is not waited for.
+    private static var lastReads: Int { 64 }
+
     private func run() throws(SystemError) {
         let null = try openFile("/dev/null", .readOnly)
         let pipe = try makePipe(nonBlocking: false)
@@ -60,7 +63,8 @@ struct Sweep: TriggerService {
         var lines = OutputLines(limit: outputLimit, name: command.name, log)
         let end = run.wait(orFor: output, reading: { lines.read(reader.number) })
         // What it has written last; what its own children write later, nobody waits for.
-        while lines.read(reader.number, isLast: true) {}
+        var reads = Self.lastReads
+        while reads > 0, lines.read(reader.number, isLast: true) { reads -= 1 }
         lines.finish()
         command.log(end, to: log)
     }

@@ -74,6 +74,30 @@ struct AsyncLeavingTests {
         #expect(scene.child.exit() == 0)
     }
 
+    @Test("a reply that waits for its client when the handler has returned is sent to its end")
+    func replyBehindItsHandler() throws {
+        let scene = try AsyncScene()
+        let client = try scene.connect()
+        let size = 3_000_000
+        try client.send("big \(size)\nquit\n")
+        #expect(try client.receive(1) == "x")
+        scene.child.closeStatus()
+        // What is left is more than the kernel holds and less than the handler has to wait for.
+        var left = size
+        func take(downTo rest: Int) throws {
+            while left > rest {
+                let text = try client.receive(min(left - rest, 100_000))
+                if text.isEmpty { break }
+                left -= text.utf8.count
+            }
+        }
+        try take(downTo: 250_000)
+        rest(.milliseconds(500))
+        try take(downTo: 0)
+        #expect(left == 0)
+        #expect(scene.child.exit() == 0)
+    }
+
     @Test("clients that wait for a request are dismissed; what they had sent is answered before")
     func dismissal() throws {
         let scene = try AsyncScene(serve: "polite")

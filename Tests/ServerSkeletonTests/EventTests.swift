@@ -150,6 +150,18 @@ struct EventTests {
 
     // MARK: connections of its own
 
+    @Test("a connection that is given up before it is there costs nobody anything")
+    func connectionGivenUp() throws {
+        let scene = try EventScene()
+        let upstream = try scene.room.inetListener()
+        let port = try #require(try upstream.number.name(ofPeer: false)).port
+        let client = try scene.room.connect()
+        #expect(try client.ask("connect-closing 10000 127.0.0.1:\(port)") == "gone ended")
+        #expect(try client.ask("connect-closing 10000 127.0.0.1:\(port) sent early") == "gone ended")
+        #expect(try client.ask("hello") == "hello")
+        #expect(scene.child.isRunning)
+    }
+
     @Test("an outgoing connection is like a client's, and what was sent to it before it was there is not lost")
     func outgoing() throws {
         let scene = try EventScene()

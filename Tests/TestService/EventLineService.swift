@@ -156,7 +156,7 @@ struct EventLineService: EventService {
             handle.pauseReading(client)
             let timer = handle.makeTimer(tag: Tag.resume.rawValue | client.number << 8)
             handle.arm(timer, milliseconds: Int64(number))
-        case "connect": connect(words, number, client, &handle)
+        case "connect", "connect-closing": connect(words, number, client, &handle)
         case "pipe": watchPipe(client, &handle)
         case "uid": say("\(getuid())", client, &handle)
         case "reason": say(reason, client, &handle)
@@ -295,6 +295,7 @@ struct EventLineService: EventService {
             let connection = try handle.connect(to: address, within: Int64(limit), state: Peer(asker: client))
             let text = Array(words.dropFirst(3).joined(separator: " ").utf8)
             if !text.isEmpty { _ = handle.send(text.span.bytes, to: connection) }
+            if words[0] == "connect-closing" { handle.disconnectWhenSent(connection) }
         } catch {
             say("cannot: \(error.reason)", client, &handle)
         }

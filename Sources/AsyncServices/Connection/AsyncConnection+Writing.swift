@@ -52,11 +52,15 @@ extension AsyncConnection {
 
     /// Ends our direction once everything is sent: the peer reads an end of file, and may go on sending. Nothing can be
     /// written after it.
-    @LoopActor public func finishOutput() { TaskLoop.shared.withHandle { $0.finishOutput(id) } }
+    @LoopActor public func finishOutput() {
+        outputHasEnded = true
+        TaskLoop.shared.withHandle { $0.finishOutput(id) }
+    }
 
     /// Sends what there is room for, unless others are in the middle of it: how many bytes.
     @LoopActor private func begin(_ bytes: RawSpan) throws -> Int {
         if let end { throw end }
+        if outputHasEnded { throw ConnectionError.closed }
         if isWriting { return 0 }
         return TaskLoop.shared.withHandle { handle in
             // Small pieces are collected, and go out together.
@@ -78,6 +82,7 @@ extension AsyncConnection {
             let rest = unsafe bytes.span.bytes.extracting(sent...)
             sent += TaskLoop.shared.withHandle { $0.sendPart(rest, to: id) } ?? 0
             if sent == bytes.count { return }
+            if outputHasEnded { throw ConnectionError.closed }
             let wait = LoopExecutor.shared.waits.begin(until: nil)
             writer = wait
             let why = await Waits.suspend(wait)

@@ -50,6 +50,8 @@ public final class AsyncConnection: @unchecked Sendable {
     var nextWriters: [WaitID] = []
     /// Those that wait until everything is sent.
     var flushers: [WaitID] = []
+    /// Nothing can be written any more.
+    var outputHasEnded = false
 
     // MARK: life
 

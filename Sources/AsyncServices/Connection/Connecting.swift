@@ -20,7 +20,8 @@ extension AsyncConnection {
         let wait = LoopExecutor.shared.waits.begin(until: nil)
         connection.connecting = wait
         let why = await Waits.suspend(wait)
-        connection.connecting = nil
+        // Until the end of this, `close` knows that it is not there yet.
+        defer { connection.connecting = nil }
         if let end = connection.end { throw end }
         if why == .cancelled {
             connection.close()

@@ -65,7 +65,17 @@ import SystemCalls
         TaskLoop.shared.runTasks(&handle)
         if LoopExecutor.shared.hasJobs { handle.turnAgain() }
         armSleepers(&handle)
-        if TaskLoop.shared.taskCount == 0 { handle.leave() }
+        if TaskLoop.shared.taskCount == 0 { leave(&handle) }
+    }
+
+    /// Who has had its answer may not have taken all of it yet.
+    private func leave(_ handle: inout EventHandle<AsyncConnection>) {
+        var next = handle.client(after: nil)
+        while let client = next {
+            if handle.pendingOutput(of: client) > 0 { return handle.pauseAccepting() }
+            next = handle.client(after: client)
+        }
+        handle.leave()
     }
 
     private mutating func armSleepers(_ handle: inout EventHandle<AsyncConnection>) {

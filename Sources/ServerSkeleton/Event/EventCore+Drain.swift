@@ -63,11 +63,10 @@ extension ChildLife {
                 return true
             }
             let child = pipe.keepingFirst()
-            if try child.number.waitForInput(milliseconds: Self.patienceMilliseconds),
-                try child.number.read(atMost: 1)?.isEmpty == false
-            {
-                exitAtOnce(0)
-            }
+            let isComing = try? child.number.waitForInput(milliseconds: Self.patienceMilliseconds)
+            let word = isComing == true ? try? child.number.read(atMost: 1) : nil
+            if word?.isEmpty == false { exitAtOnce(0) }
+            // Never both of them.
             try? sendSignal(.kill, to: pid)
             _ = try? waitForChild(pid)
             throw SystemError(.fork, .noMemory)

@@ -52,7 +52,10 @@ extension EventCore {
 
     @usableFromInline mutating func nextStep() -> LifeStep {
         if isOneShot, !hasClients, case .serving = life.stage { life.isToLeave(.usedUp) }
-        return life.nextStep(hasClients: leaving.looksForMaster || mustGoOn)
+        let step = life.nextStep(hasClients: leaving.looksForMaster || mustGoOn)
+        // After the last look of an idle process it accepts again; the service may still want nobody.
+        if acceptsNobody, case .serving = life.stage { life.pause() }
+        return step
     }
 
     private var mustGoOn: Bool { isFinishing && leaving.until == .told ? true : hasClients }
@@ -102,7 +105,13 @@ extension EventCore {
 
     /// What the service has decided.
     @usableFromInline mutating func decide(_ decision: LeaveDecision) {
-        guard case .leaving(let reason) = life.stage else { return }
+        let reason: ChildLife.Reason
+        switch life.stage {
+        case .leaving(let why): reason = why
+        // It has drained when it was asked: what it finishes has a limit all the same.
+        case .finishing(let why): reason = why
+        case .serving, .paused, .looking, .lastClients: return
+        }
         let seconds: Int
         switch decision {
         case .atOnce: return
@@ -115,14 +124,14 @@ extension EventCore {
         }
         if leaving.until == .clientsHaveLeft, !hasClients { return }
         // What the service does not want to accept is for the next process.
-        life.finishSlowly(reason, looks: reason != .retired)
+        if case .leaving = life.stage { life.finishSlowly(reason, looks: reason != .retired) }
         let timer = leaving.timer ?? life.loop.makeTimer(token: EventToken(.finishLimit))
         leaving.timer = timer
         life.loop.arm(timer, milliseconds: Int64(max(seconds, 0)) * 1000)
         // A master that lives may wait for this process before it starts another.
         switch reason {
-        case .masterGone: leaving.wantsToDrain = leaving.isReplaced == true
-        case .retired, .timeToRetire: leaving.wantsToDrain = true
+        case .masterGone: leaving.wantsToDrain = leaving.isReplaced == true && !leaving.isDrained
+        case .retired, .timeToRetire: leaving.wantsToDrain = !leaving.isDrained
         case .idle, .usedUp, .terminated: break
         }
     }

@@ -108,7 +108,8 @@ extension EventCore {
         do throws(SystemError) {
             if let failure = try connections[id.slot].output.pendingError() { throw failure }
             isThere(id.slot)
-            return .connected(id)
+            // One that was to be closed as soon as it is there is over by now.
+            return isConnected(id) ? .connected(id) : nil
         } catch {
             end(id.slot, .notConnected(.refused(ServiceError(error))))
             return nil

@@ -19,9 +19,9 @@ extension EventCore {
 
     /// Reads once. Input that was kept comes first.
     @usableFromInline mutating func receive(from id: ClientID, into input: inout InputBuffer) -> Reception {
-        guard isConnected(id), connections[id.slot].isReading || connections[id.slot].isAlwaysReadable else {
-            return .nothing
-        }
+        guard isConnected(id), !connections[id.slot].inputEnded,
+            connections[id.slot].isReading || connections[id.slot].isAlwaysReadable
+        else { return .nothing }
         input.buffer.removeAll()
         let hadToWait = connections[id.slot].isStalled
         restoreKeptBytes(id.slot, into: &input)

@@ -61,7 +61,8 @@ extension EventHandle {
     /// another one when a client comes: a child goes on with all that is connected, and the process itself ends. The
     /// child finishes: it ends when its last client has left.
     ///
-    /// Everything stays as it is, but for the process ID and locks of fcntl(2), which a child does not inherit.
+    /// Everything stays as it is, but for the process ID, locks of fcntl(2) and threads that libraries have started,
+    /// which a child does not inherit.
     ///
     /// - Returns: false when there is no memory for a child: nothing has changed, and it may be tried later.
     public mutating func drain() -> Bool { core.drain() }

@@ -4,7 +4,8 @@
 //===----------------------------------------------------------------------===//
 
 /// What an event service has in hand: its connections, timers and descriptors, and the life of its process. Names of
-/// connections, timers and watches that are over may be used without harm: nothing happens.
+/// connections, timers and watches that are over may be used without harm, and nothing happens. But `handle[client]`
+/// traps where there is no such connection, and of a client that is just arriving.
 public struct EventHandle<State>: ~Copyable {
     // First, so that its place does not depend on what a service remembers.
     @usableFromInline var core: EventCore
