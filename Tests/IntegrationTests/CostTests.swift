@@ -155,9 +155,14 @@ struct CostTests {
 
     // MARK: memory
 
-    @Test("an idle worker has at most 6.0 MB resident and 0.6 MB private", arguments: Stage.Daemon.allCases)
+    @Test(
+        "an idle worker has at most 6.0 MB resident and 0.6 MB private, or 0.7 where it has more to do",
+        arguments: Stage.Daemon.allCases
+    )
     func memory(_ daemon: Stage.Daemon) throws {
-        let written = try least(notAbove: 614) {
+        // A service of events has a core that is larger, and relay its upstreams.
+        let limit = daemon == .relay ? 700 : 614
+        let written = try least(notAbove: limit) {
             let stage = try Stage(daemon)
             defer { stage.end() }
             let memory = try MemoryUse(of: stage.worker)
@@ -165,7 +170,7 @@ struct CostTests {
             print("memory of an idle \(daemon) in kB: \(memory)")
             return memory.written
         }
-        #expect(written <= 614 && written > 100, "0.6 MB are 614 kB: \(written)")
+        #expect(written <= limit && written > 100, "0.6 MB are 614 kB: \(written)")
     }
 
     /// The least of a few measurements, as soon as it is good enough. Whatever else happens on the machine only adds to
