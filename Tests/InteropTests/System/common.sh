@@ -72,6 +72,12 @@ delivered() { grep -c '^From ' /var/mail/letters 2>/dev/null || true; }
 
 has_delivered() { [ "$(delivered)" = "$1" ]; }
 
+# Shows what a log should not have. That the kernel gives files a time of a second's turn ago is Postfix's own trouble.
+unexpected() {
+    grep -vE 'file system clock is|resetting file time stamps' "$1" |
+        grep -E 'fatal|panic|warning|error:|status=deferred'
+}
+
 # Mail from the network and from a program of this machine arrives, each message once, and nothing is left behind.
 carries_mail() {
     smtp-source -s 2 -m 20 -f sender@whole.example -t letters@whole.example inet:127.0.0.1:25 || fail "$1: smtp-source"
@@ -79,7 +85,7 @@ carries_mail() {
     mails=$((mails + 21))
     eventually has_delivered $mails || fail "$1: $(delivered) of $mails messages were delivered"
     postqueue -p | grep -q 'Mail queue is empty' || fail "$1: mail is left in the queue"
-    ! grep -E 'fatal|panic|warning' /var/log/mail.log || fail "$1: unexpected words in the log"
+    ! unexpected /var/log/mail.log || fail "$1: unexpected words in the log"
     echo "   $1: 21 messages delivered by $(running_master)"
 }
 
@@ -109,7 +115,7 @@ carried_steadily() {
     mails=$((mails + 20 * $(batches)))
     eventually has_delivered $mails || fail "$1: $(delivered) of $mails messages were delivered"
     tail -n +$(($(cat /tmp/log.lines) + 1)) /var/log/mail.log >/tmp/log.since
-    ! grep -E 'fatal|panic|warning|error:|status=deferred' /tmp/log.since || fail "$1: unexpected words in the log"
+    ! unexpected /tmp/log.since || fail "$1: unexpected words in the log"
     echo "   $1: $((20 * $(batches))) messages delivered meanwhile"
 }
 
