@@ -13,7 +13,7 @@ struct ChatTests {
     func goneGuest(_ lines: Int) throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
-        let child = try ServerChild("chat", ["-t", "unix"], room: room, listeners: [listener.number])
+        let child = try ServerChild("chat", ["-t", "unix", "-l"], room: room, listeners: [listener.number])
         let first = try room.connect()
         var second: TestPeer? = try room.connect()
         let speaker = try room.connect()
