@@ -160,8 +160,9 @@ struct CostTests {
         arguments: Stage.Daemon.allCases
     )
     func memory(_ daemon: Stage.Daemon) throws {
-        // A service of events has a core that is larger, and relay its upstreams.
-        let limit = daemon == .relay ? 700 : 614
+        // 0.6 MB are 614 kB, and up to four pages are where the kernel happens to put heap and stack. A service of
+        // events has a core that is larger, and relay its upstreams.
+        let limit = daemon == .relay ? 700 : 630
         let written = try least(notAbove: limit) {
             let stage = try Stage(daemon)
             defer { stage.end() }
@@ -170,7 +171,7 @@ struct CostTests {
             print("memory of an idle \(daemon) in kB: \(memory)")
             return memory.written
         }
-        #expect(written <= limit && written > 100, "0.6 MB are 614 kB: \(written)")
+        #expect(written <= limit && written > 100, "\(written) kB")
     }
 
     /// The least of a few measurements, as soon as it is good enough. Whatever else happens on the machine only adds to
