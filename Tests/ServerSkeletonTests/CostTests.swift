@@ -256,9 +256,15 @@ struct CostTests {
             try scene.drain()
         }
         for index in 0..<40 { try round(clients[index % 20]) }
-        let before = try scene.allocations()
-        for index in 0..<100 { try round(clients[index % 20]) }
-        #expect(try scene.allocations() == before)
+        // How much comes to be ready at once, and so how large libevent's lists become, is the machine's affair: they
+        // grow a few times and are kept. What a round needs would be seen in every hundred of them.
+        var grown: [UInt64] = []
+        repeat {
+            let before = try scene.allocations()
+            for index in 0..<100 { try round(clients[index % 20]) }
+            grown.append(try scene.allocations() - before)
+        } while grown.last != 0 && grown.count < 4
+        #expect(grown.last == 0, "\(grown)")
     }
 
     @Test("datagrams allocate nothing")
