@@ -71,7 +71,7 @@ struct ChildLife: ~Copyable {
     var waitsForStatusRoom = false
     var complaints: Complaints
     var counts: WorkerRow
-    private var masterWatch: WatchID?
+    var masterWatch: WatchID?
     /// Whether clients may be in the queue who connected before this process had a listener to mark.
     var acceptsEarlierClients: Bool
 
@@ -108,65 +108,6 @@ struct ChildLife: ~Copyable {
     }
 
     var time: ServiceTime { ServiceTime(loop.now) }
-
-    // MARK: start
-
-    /// Starts watching. From here on master may go away at any moment.
-    ///
-    /// - Parameter handlesTermination: whether what was received is dealt with before SIGTERM is obeyed.
-    mutating func start(handlesTermination: Bool = false) {
-        if circumstances.conductor == nil { startUnderMaster(handlesTermination) } else { startInTest() }
-        limits.startIdleTimer(&loop, token: EventToken(.idleLimit))
-        startRetirementTimer()
-    }
-
-    private mutating func startInTest() {
-        do throws(SystemError) {
-            try listeners.register(&loop)
-        } catch {
-            log.fatal(error.call.rawValue, error)
-        }
-    }
-
-    private mutating func startUnderMaster(_ handlesTermination: Bool) {
-        do throws(SystemError) {
-            let channel = DescriptorNumber(InheritedDescriptor.status)
-            masterWatch = try loop.watch(channel, for: .readable, token: EventToken(.master))
-            if handlesTermination { _ = try loop.watchSignal(.terminate, token: EventToken(.terminate)) }
-            if circumstances.parent == .ours { _ = try loop.watchSignal(.urgent, token: EventToken(.look)) }
-            if circumstances.transport == .inet { keepConnectionsAlive() }
-            try listeners.register(&loop)
-            try closeInheritedOnExec(listeners: circumstances.socketCount)
-            try Watchdog.start(seconds: UInt32(max(circumstances.watchdogSeconds, 3)))
-        } catch {
-            log.fatal(error.call.rawValue, error)
-        }
-        log.prepareLastWords("watchdog timeout")
-        forgetStart()
-    }
-
-    /// Without a master, and for one client.
-    mutating func startAlone() {
-        do throws(SystemError) {
-            _ = try loop.watchSignal(.terminate, token: EventToken(.terminate))
-        } catch {
-            log.fatal(error.call.rawValue, error)
-        }
-    }
-
-    /// Accepted sockets inherit the option from their listener, but for those that were in its queue before.
-    private func keepConnectionsAlive() {
-        for index in 0..<Int32(circumstances.socketCount) {
-            try? DescriptorNumber(InheritedDescriptor.firstListener + index).setOption(.keepAlive, 1)
-        }
-    }
-
-    /// Rings once: from then on the process leaves as soon as its owner asks for the next step. A client that is served
-    /// while the loop stands still is served to its end.
-    private mutating func startRetirementTimer() {
-        guard let seconds = circumstances.retirementSeconds else { return }
-        loop.arm(loop.makeTimer(token: EventToken(.retirement)), milliseconds: Int64(seconds) * 1000)
-    }
 
     // MARK: turns
 
@@ -306,67 +247,4 @@ struct ChildLife: ~Copyable {
 
     /// No client is connected from `moment` on.
     mutating func becameIdle(_ moment: LoopTime) { limits.becameIdle(moment) }
-
-    // MARK: the end
-
-    /// The process goes on for a while without being woken for anybody. There may still be a client that we were woken
-    /// for before.
-    ///
-    /// - Parameter looks: whether that one is accepted, because it can be served to its end.
-    mutating func finishSlowly(_ reason: Reason, looks: Bool) {
-        listeners.unregister(&loop)
-        if looks { listeners.areAllReady() }
-        stage = .finishing(reason)
-        status.becomeBusy()
-        ignoreMaster()
-    }
-
-    /// Gives the endpoints up for good: a socket that is open here, and from which nobody accepts, would keep clients
-    /// that could go elsewhere.
-    mutating func abandonListeners() {
-        do throws(SystemError) {
-            try listeners.abandon(&loop)
-        } catch {
-            log.verbose(1, "close endpoints: \(error.reason)")
-        }
-    }
-
-    /// The channel says nothing new any more, and would say so each turn.
-    mutating func ignoreMaster() {
-        if let watch = masterWatch.take() { loop.remove(watch) }
-    }
-
-    /// The service wants a fresh process to go on in place of this one. Clients that wait are left to that one.
-    mutating func retire(_ why: String) {
-        log.info(why)
-        stage = .leaving(.retired)
-    }
-
-    /// The last act, before the process exits with status 0.
-    mutating func finish() {
-        _ = status.becomeIdle()
-        guard case .leaving(let reason) = stage else { return log.finish() }
-        switch reason {
-        case .masterGone: log.verbose(1, "master disconnect -- exiting")
-        case .idle: log.verbose(1, "idle timeout -- exiting")
-        case .timeToRetire: log.verbose(1, "time to retire -- exiting")
-        case .usedUp, .retired, .terminated: break
-        }
-        log.finish()
-        if reason == .terminated, circumstances.conductor == nil {
-            // The exit status is that of the signal.
-            try? Signal.terminate.restoreDefault()
-            try? sendSignal(.terminate, to: processID())
-        }
-    }
-}
-
-/// Ends the process as one that did its work.
-@usableFromInline func endServer() -> Never { exitProcess(ExitCode.success) }
-
-/// Programs that a service starts have no business with our channels.
-private func closeInheritedOnExec(listeners: Int) throws(SystemError) {
-    for number in InheritedDescriptor.flowRead..<InheritedDescriptor.firstListener + Int32(listeners) {
-        try DescriptorNumber(number).setCloseOnExec(true)
-    }
 }
