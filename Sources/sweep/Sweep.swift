@@ -42,9 +42,30 @@ struct Sweep: TriggerService {
         guard turn.begin(waitingAtMost: command.timeLimit, log) else { return }
         defer { turn.end() }
         do throws(SystemError) {
-            try run()
+            try runWhenPossible()
         } catch {
             command.log(error, to: log)
+        }
+    }
+
+    private static let pauseMilliseconds: UInt32 = 1000
+
+    /// The wake-up has been taken, and nobody repeats it: what the machine is short of is waited for, as long as a run
+    /// may last.
+    private func runWhenPossible() throws(SystemError) {
+        let end = Clock.monotonicNanoseconds() + Int64(command.timeLimit) * 1_000_000_000
+        var isFirst = true
+        while true {
+            do throws(SystemError) {
+                return try run()
+            } catch {
+                guard error.isShortage, Clock.monotonicNanoseconds() < end else { throw error }
+                if isFirst { log.warning("command \(command.name) cannot be run yet: \(error.reason) -- trying again") }
+                isFirst = false
+                Watchdog.waitBegins()
+                pause(milliseconds: Self.pauseMilliseconds)
+                Watchdog.waitEnded()
+            }
         }
     }
 

@@ -140,6 +140,22 @@ struct SweepTests {
         #expect(child.isRunning)
     }
 
+    @Test("a wake-up is not lost when the machine is short of something", arguments: ["pipe2", "openat", "clone"])
+    func shortage(_ call: String) throws {
+        let room = try room()
+        let listener = try room.unixListener()
+        let child = try start(room, listener.number)
+        // A fork is tried five times, a second apart, before it counts as failed.
+        let fault = call == "clone" ? "error=EAGAIN:when=1..5" : "error=EMFILE:when=1"
+        let trace = try Traced(child.pid, "-e", "trace=\(call)", "-e", "inject=\(call):\(fault)")
+        defer { trace.end() }
+        _ = try wake(room)
+        #expect(room.log.contains("warning: command /bin/sh cannot be run yet: "))
+        #expect(room.log.contains("end it"), "\(room.log.text)")
+        #expect(room.log.count("cannot be run") == 1)
+        #expect(child.isRunning)
+    }
+
     @Test("a command that leaves something running has ended when it has ended")
     func leftovers() throws {
         let room = try room()
