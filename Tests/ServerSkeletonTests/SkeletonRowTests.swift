@@ -232,6 +232,26 @@ struct SkeletonRowTests {
         #expect(ContinuousClock.now - next > .milliseconds(1950), "without one")
     }
 
+    @Test(
+        "an in-flow delay without a token pipe is fatal, whatever has its numbers; without a delay none is needed",
+        arguments: OneByOne.both,
+        ["3<&- 4<&-", "4<&-", "3<&-"]
+    )
+    func noTokenPipe(_ kind: OneByOne, _ closing: String) throws {
+        let room = try ServerRoom("in_flow_delay = 1s")
+        let listener = try room.unixListener()
+        func start(_ options: [String]) throws -> ServerChild {
+            let server = [BuiltProducts.path("test-service"), "-t", "unix"] + options + ["serve=\(kind.rawValue)-flow"]
+            let shell = ["-c", "exec \"$@\" \(closing)", "sh"]
+            return try ServerChild("/bin/sh", shell + server, room: room, listeners: [listener.number])
+        }
+        #expect(try start([]).exit() == 1)
+        #expect(room.log.contains("fatal: fstat flow pipe write descriptor: Bad file descriptor"), "\(room.log.text)")
+        let child = try start(["-o", "in_flow_delay=0"])
+        try kind.use(room)
+        #expect(child.isRunning)
+    }
+
     @Test("hooks: prepare, init, then wait, accept and exit, in this order", arguments: OneByOne.both)
     func hooks(_ kind: OneByOne) throws {
         let room = try ServerRoom()

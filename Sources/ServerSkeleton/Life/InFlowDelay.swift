@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import Diagnostics
 import Events
 import FixedMemory
 import MasterProtocol
@@ -13,12 +12,16 @@ import SystemCalls
 enum TokenPipe {
     enum Answer { case token, empty }
 
-    /// Whether there is a pipe at all: of a start, which is fatal without.
-    static func prove(_ log: Log) {
+    /// What is wrong with it, if anything is. To be asked before anything is opened: another file may have got the
+    /// numbers of a pipe that is not there.
+    static func problem() -> SystemError? {
         do throws(SystemError) {
-            _ = try DescriptorNumber(InheritedDescriptor.flowWrite).facts()
+            for number in [InheritedDescriptor.flowWrite, InheritedDescriptor.flowRead] {
+                _ = try DescriptorNumber(number).facts()
+            }
+            return nil
         } catch {
-            log.fatal("fstat flow pipe write descriptor", error)
+            return error
         }
     }
 
@@ -37,7 +40,6 @@ struct InFlowDelay {
 
     init(_ circumstances: Circumstances) {
         milliseconds = circumstances.isOneShot ? 0 : circumstances.inFlowDelayMilliseconds
-        if milliseconds > 0 { TokenPipe.prove(circumstances.log) }
     }
 
     /// Whether a client may be heard at once; costs a token.

@@ -23,6 +23,7 @@ struct StartedServer<S: Service & ~Copyable>: ~Copyable {
 /// may need what an earlier one did and must not need what a later one takes away. Every failure is fatal.
 func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOptions.Skeleton) -> StartedServer<S> {
     ignoreSignals()
+    let tokenPipeProblem = S.demands.contains(.inFlowDelay) ? TokenPipe.problem() : nil
     let processName = StartStep.processName()
     StartStep.answerQuestions(processName, skeleton)
     let log = StartStep.openLog(processName, demands: S.demands)
@@ -70,7 +71,7 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
         idleLimit: context.idleLimit,
         retirementSeconds: StartStep.retirementSeconds(S.demands, skeleton, options, settings),
         ipcTimeoutMilliseconds: Int64(max(context.clientTimeout, 1)) * 1000,
-        inFlowDelayMilliseconds: S.demands.contains(.inFlowDelay) ? Int64(settings.inFlowDelay) * 1000 : 0,
+        inFlowDelayMilliseconds: StartStep.inFlowDelay(S.demands, options, settings, tokenPipeProblem, log),
         transferSize: context.transferSize,
         watchdogSeconds: evaluated.watchdogSeconds ?? StartStep.watchdogSeconds(skeleton, settings)
     )

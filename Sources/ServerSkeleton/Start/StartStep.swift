@@ -238,6 +238,19 @@ enum StartStep {
         )
     }
 
+    /// Milliseconds; 0 where nobody waits. Who is to wait for tokens needs the pipe that they come from.
+    static func inFlowDelay(
+        _ demands: ServiceDemands,
+        _ options: DaemonOptions,
+        _ settings: MainSettings,
+        _ tokenPipeProblem: SystemError?,
+        _ log: Log
+    ) -> Int64 {
+        guard demands.contains(.inFlowDelay), !options.isOneShot, settings.inFlowDelay > 0 else { return 0 }
+        if let tokenPipeProblem { log.fatal("fstat flow pipe write descriptor", tokenPipeProblem) }
+        return Int64(settings.inFlowDelay) * 1000
+    }
+
     /// Of servers that wait for no client in the middle of their work.
     private static let shortWatchdogSeconds = 1000
 
