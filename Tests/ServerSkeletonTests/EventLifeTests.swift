@@ -175,6 +175,19 @@ struct EventLifeTests {
     }
     #endif
 
+    @Test("the child serves when its parent has ended, and not beside it")
+    func oneAtATime() throws {
+        let scene = try EventScene()
+        let client = try scene.room.connect()
+        #expect(try client.ask("pid") == "\(scene.child.pid)")
+        let trace = try Traced(scene.child.pid, "-e", "trace=exit_group", "-e", "inject=exit_group:delay_enter=1000000")
+        defer { trace.end() }
+        try client.send("drain\n")
+        #expect(try client.socket.number.waitForInput(milliseconds: 400) == false)
+        #expect(scene.child.exit() == 0)
+        #expect(try client.line().hasPrefix("drained true "))
+    }
+
     @Test("a service may leave its clients to a child by itself; master hears nothing of it")
     func drain() throws {
         let scene = try EventScene()

@@ -14,7 +14,8 @@ import WorkerPage
 //
 // The child is a copy, connections, timers and what this turn has brought included. Only what belongs to the process
 // and not to its memory has to be made anew: the kernel's part of the event loop, which a fork shares, and the
-// watchdog's timer. The parent ends when the child has done that, and goes on as before when it cannot.
+// watchdog's timer. The parent ends when the child has done that, and goes on as before when it cannot; the child goes
+// on when the parent has ended.
 extension EventCore {
     @usableFromInline mutating func drain() -> Bool {
         if leaving.isDrained || !life.circumstances.hasMaster { return true }
@@ -56,13 +57,13 @@ extension ChildLife {
         let wasRegistered = listeners.registration == .on
         listeners.unregister(&loop)
         do throws(SystemError) {
-            let pipe = try makePipe(nonBlocking: false)
+            let pair = try makeSocketPair()
             let pid = try forkProcess()
             if pid == 0 {
-                becomeChild(telling: pipe.keepingSecond())
+                becomeChild(after: pair.keepingSecond())
                 return true
             }
-            let child = pipe.keepingFirst()
+            let child = pair.keepingFirst()
             let isComing = try? child.number.waitForInput(milliseconds: Self.patienceMilliseconds)
             let word = isComing == true ? try? child.number.read(atMost: 1) : nil
             if word?.isEmpty == false { exitAtOnce(0) }
@@ -84,7 +85,8 @@ extension ChildLife {
         }
     }
 
-    private mutating func becomeChild(telling parent: consuming Descriptor) {
+    /// Returns when the parent has ended: never do both of them serve, and one that is given up has done nothing yet.
+    private mutating func becomeChild(after parent: consuming Descriptor) {
         do throws(SystemError) {
             try loop.continueInChild()
             try Watchdog.start(seconds: UInt32(max(circumstances.watchdogSeconds, 3)))
@@ -101,7 +103,8 @@ extension ChildLife {
         } catch {
             exitAtOnce(1)
         }
-        // A parent that has been killed meanwhile is not in the way.
+        // A parent that has been killed meanwhile is not in the way: then there is an error, or the end as well.
         _ = try? parent.number.write([0])
+        _ = try? parent.number.read(atMost: 1)
     }
 }
