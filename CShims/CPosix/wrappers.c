@@ -107,6 +107,9 @@ long cposix_write_at(int fd, const void *_Nonnull buffer, size_t size, int64_t o
     CPOSIX_VALUE(long, pwrite(fd, buffer, size, offset));
 }
 int cposix_synchronize(int fd, int data_only) { return CPOSIX_RESULT(data_only ? fdatasync(fd) : fsync(fd)); }
+int cposix_begin_writing(int fd, int64_t offset, int64_t size) {
+    return CPOSIX_RESULT(sync_file_range(fd, offset, size, SYNC_FILE_RANGE_WRITE));
+}
 int cposix_allocate_file(int fd, int64_t size) { return -posix_fallocate(fd, 0, size); }
 
 int cposix_pipe(int *_Nonnull pair, int flags) { return CPOSIX_RESULT(pipe2(pair, flags)); }

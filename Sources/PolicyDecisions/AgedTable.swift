@@ -41,6 +41,9 @@ package struct AgedTable: ~Copyable {
     private var heads = InlineArray<3, Slot>(repeating: 0)
     private var tails = InlineArray<3, Slot>(repeating: 0)
     private var counts = InlineArray<3, Int>(repeating: 0)
+    /// The next entry of the walk, and the queue that it goes through.
+    private var walker: Slot = 0
+    private var walkedQueue = AgedTable.queues
 
     /// - Parameter capacity: entries that there may be at a time, at least 1.
     package init(capacity: Int) {
@@ -63,6 +66,26 @@ package struct AgedTable: ~Copyable {
     package func next(after slot: Slot) -> Slot { entries[Int(slot)].later }
 
     package subscript(slot: Slot) -> Entry { entries[Int(slot)] }
+
+    // MARK: a walk over everything
+
+    /// Begins at the oldest entry of the first queue. The table may change while the walk goes on: an entry that is
+    /// not met was added or renewed after its queue was done, and one that is renewed meanwhile may be met twice.
+    package mutating func beginWalk() {
+        walkedQueue = 0
+        walker = heads[0]
+    }
+
+    /// 0 at the end.
+    package mutating func nextInWalk() -> Slot {
+        while walker == 0 {
+            if walkedQueue + 1 >= Self.queues { return 0 }
+            walkedQueue += 1
+            walker = heads[walkedQueue]
+        }
+        defer { walker = entries[Int(walker)].later }
+        return walker
+    }
 
     // MARK: finding
 
@@ -115,9 +138,6 @@ package struct AgedTable: ~Copyable {
         append(slot, queue)
     }
 
-    /// Changes what its owner keeps in an entry, which stays where it is.
-    package mutating func setValue(_ slot: Slot, _ value: UInt64) { entries[Int(slot)].value = value }
-
     package mutating func remove(_ slot: Slot) {
         precondition(entries[Int(slot)].isTaken == 1, "an entry that is gone was removed")
         unlink(slot)
@@ -159,6 +179,7 @@ package struct AgedTable: ~Copyable {
     private mutating func unlink(_ slot: Slot) {
         let queue = Int(entries[Int(slot)].queue)
         let (earlier, later) = (entries[Int(slot)].earlier, entries[Int(slot)].later)
+        if slot == walker { walker = later }
         if earlier == 0 { heads[queue] = later } else { entries[Int(earlier)].later = later }
         if later == 0 { tails[queue] = earlier } else { entries[Int(later)].earlier = earlier }
         counts[queue] -= 1

@@ -72,8 +72,9 @@ struct Greylist: ~Copyable {
             record(table.insert(triplet, queue: Kind.pending.rawValue, time: now), &changes)
             return rules.delay
         }
-        if isOver(slot, now) { return begin(slot, now, &changes) }
-        if table[slot].queue == UInt8(Kind.passed.rawValue) {
+        let isPassed = table[slot].queue == UInt8(Kind.passed.rawValue)
+        if isOver(slot, now) || !isPassed && table[slot].time > now { return begin(slot, now, &changes) }
+        if isPassed {
             touch(slot, now, &changes)
             return 0
         }
@@ -84,7 +85,7 @@ struct Greylist: ~Copyable {
         return 0
     }
 
-    /// Its time is over: as if it had never been seen.
+    /// Its time is over, or has not come: as if it had never been seen.
     private mutating func begin(_ slot: AgedTable.Slot, _ now: UInt32, _ changes: inout StateChanges) -> Int {
         table.renew(slot, queue: Kind.pending.rawValue, value: 0, time: now, count: 0)
         record(slot, &changes)
@@ -104,7 +105,8 @@ struct Greylist: ~Copyable {
 
     // MARK: time
 
-    /// A clock that was set back is taken for one that stood still.
+    /// A clock that was set back is taken for one that stood still. What then has a time to come gets that of now as
+    /// soon as somebody looks: else a triplet would wait for as long as the clock was ahead.
     private func elapsed(_ time: UInt32, _ now: UInt32) -> Int { now > time ? Int(now - time) : 0 }
 
     private func isOver(_ slot: AgedTable.Slot, _ now: UInt32) -> Bool {
@@ -113,7 +115,8 @@ struct Greylist: ~Copyable {
     }
 
     private mutating func touch(_ slot: AgedTable.Slot, _ now: UInt32, _ changes: inout StateChanges) {
-        guard elapsed(table[slot].time, now) > rules.lifetime / Self.precision else { return }
+        let time = table[slot].time
+        guard time > now || elapsed(time, now) > rules.lifetime / Self.precision else { return }
         let kind = Kind(rawValue: Int(table[slot].queue)) ?? .passed
         renew(slot, kind, now, count: table[slot].count, &changes)
     }
@@ -140,8 +143,15 @@ struct Greylist: ~Copyable {
         for kind in 0..<AgedTable.queues {
             for _ in 0..<Self.expiriesAtOnce {
                 let slot = table.oldest(ofQueue: kind)
-                guard slot != 0, isOver(slot, now) else { break }
-                table.remove(slot)
+                if slot == 0 { break }
+                if isOver(slot, now) {
+                    table.remove(slot)
+                } else if table[slot].time > now {
+                    // It would keep those behind it from being forgotten.
+                    table.renew(slot, queue: kind, value: 0, time: now, count: table[slot].count)
+                } else {
+                    break
+                }
             }
         }
     }

@@ -223,22 +223,19 @@ extension PolicyState {
         }
     }
 
-    /// Every entry, in an order in which they can be put in again.
-    package func forEachRecord<Failure: Error>(
-        _ body: (StateRecord) throws(Failure) -> Void
-    ) throws(Failure) {
-        for queue in 0..<AgedTable.queues {
-            var slot = greylist.table.oldest(ofQueue: queue)
-            while slot != 0 {
-                try body(StateRecord(.greylist, greylist.table[slot]))
-                slot = greylist.table.next(after: slot)
-            }
-        }
-        var slot = buckets.table.oldest(ofQueue: 0)
-        while slot != 0 {
-            try body(StateRecord(.rates, buckets.table[slot]))
-            slot = buckets.table.next(after: slot)
-        }
+    /// Begins a walk over every entry, which decisions may come between: what one of them changes after the walk was
+    /// there is in `changes` then.
+    package mutating func beginWalk() {
+        greylist.table.beginWalk()
+        buckets.table.beginWalk()
+    }
+
+    /// The next entry, in an order in which they can be put in again; nil at the end.
+    package mutating func nextRecord() -> StateRecord? {
+        var slot = greylist.table.nextInWalk()
+        if slot != 0 { return StateRecord(.greylist, greylist.table[slot]) }
+        slot = buckets.table.nextInWalk()
+        return slot == 0 ? nil : StateRecord(.rates, buckets.table[slot])
     }
 
     /// Entries of both tables.

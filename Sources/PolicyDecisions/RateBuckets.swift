@@ -69,12 +69,13 @@ struct RateBuckets: ~Copyable {
 
     /// How many seconds it takes until there are `tokens` in the bucket; 0: they are there. More than the limit never
     /// are: then it is a unit of time.
-    func secondsToWait(for tokens: Int, _ limit: RateLimit, _ key: UInt64, now: Int64) -> Int {
+    mutating func secondsToWait(for tokens: Int, _ limit: RateLimit, _ key: UInt64, now: Int64) -> Int {
         if tokens > rules[limit] { return rules.timeUnit }
         let interval = interval(limit)
         let whole = interval * Int64(rules[limit])
         let slot = table.find(key)
-        // What a clock that was set back, or an earlier and larger limit, has left is a bucket that is empty now.
+        if slot != 0 { bringBack(slot, now: now) }
+        // What an earlier and larger limit has left is a bucket that is empty now.
         let full = slot == 0 ? now : min(Int64(bitPattern: table[slot].value), now + whole)
         let excess = max(full, now) + interval * Int64(tokens) - whole - now
         return excess <= 0 ? 0 : Int((excess + 999_999) / 1_000_000)
@@ -104,6 +105,19 @@ struct RateBuckets: ~Copyable {
         changes.append(StateRecord(.rates, table[slot]))
     }
 
+    /// A clock that was set back is taken for one that stood still: what was used at a time to come was used now.
+    private mutating func bringBack(_ slot: AgedTable.Slot, now: Int64) {
+        let seconds = UInt32(clamping: now / 1_000_000)
+        let (value, time) = (table[slot].value, table[slot].time)
+        if time <= seconds { return }
+        table.renew(slot, queue: 0, value: Self.full(value, time, now), time: seconds, count: 0)
+    }
+
+    /// When a bucket is full that was used at `time`.
+    private static func full(_ value: UInt64, _ time: UInt32, _ now: Int64) -> UInt64 {
+        UInt64(max(Int64(bitPattern: value) - max(Int64(time) * 1_000_000 - now, 0), 0))
+    }
+
     private func isOver(_ slot: AgedTable.Slot, _ now: UInt32) -> Bool {
         now > table[slot].time && Int(now - table[slot].time) > rules.timeUnit
     }
@@ -111,8 +125,15 @@ struct RateBuckets: ~Copyable {
     private mutating func expire(now: UInt32) {
         for _ in 0..<Self.expiriesAtOnce {
             let slot = table.oldest(ofQueue: 0)
-            guard slot != 0, isOver(slot, now) else { break }
-            table.remove(slot)
+            if slot == 0 { break }
+            if isOver(slot, now) {
+                table.remove(slot)
+            } else if table[slot].time > now {
+                // It would keep those behind it from being forgotten.
+                bringBack(slot, now: Int64(now) * 1_000_000)
+            } else {
+                break
+            }
         }
     }
 
@@ -127,7 +148,8 @@ struct RateBuckets: ~Copyable {
             }
             slot = table.insert(saved.key, queue: 0, time: 0)
         }
-        table.renew(slot, queue: 0, value: saved.value, time: min(saved.time, now), count: 0)
+        let full = Self.full(saved.value, saved.time, Int64(now) * 1_000_000)
+        table.renew(slot, queue: 0, value: full, time: min(saved.time, now), count: 0)
         if isOver(slot, now) { table.remove(slot) }
     }
 }

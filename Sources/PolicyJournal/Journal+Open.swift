@@ -57,6 +57,7 @@ extension Journal {
         self.findings = findings
         self.file = file
         buffer = AppendBuffer(capacity: Self.chunk)
+        next = nil
     }
 
     /// The file that bears the name, with its lock; nil when it has lost the name meanwhile.
@@ -105,7 +106,7 @@ extension Journal {
             if bytes.count > 0 { return JournalFormat.head(bytes.bytes) }
             let key = HashKey.random()
             let head = JournalFormat.head(key)
-            for _ in 0..<2 { _ = bytes.append(unsafe head.bytes.span.bytes) }
+            for _ in 0..<2 { head.append(to: &bytes) }
             _ = try writeAll(bytes.bytes, to: file, at: 0)
             return .ours(key)
         }

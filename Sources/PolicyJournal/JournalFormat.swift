@@ -10,9 +10,14 @@ import PolicyDecisions
 ///
 ///     head      0  "QMPOLICY"  8  version (4)  12  checksum of the rest (4)  16  key of hashes (16)
 ///     record    0  checksum of the rest (4)  4  table (1)  5  queue (1)  6  count (2)
-///               8  key (8)  16  value (8)  24  time (4)  28  zero (4)
+///               8  key (8)  16  value (8)  24  time (4)  28  attempt (4)
 ///
 /// All have 32 bytes, and numbers are little-endian. A byte that is wrong costs the record that it is in, and no other.
+///
+/// An attempt is one write, whether it comes to its end or not; its records have its number, from 1 on. What one that
+/// was cut off has left behind the next one's end is older than that, and so are pages that the disk had before those
+/// in front of them: a record whose number is smaller than one before it does not count. Records of programs that did
+/// not number them have 0, and count where they stand.
 enum JournalFormat {
     static let version: UInt32 = 1
     static let headSize = 2 * Block.size
@@ -27,7 +32,8 @@ enum JournalFormat {
 
     static func head(_ key: HashKey, version: UInt32 = version) -> Block {
         var block = Block()
-        for index in 0..<8 { block.bytes[index] = unsafe magic.utf8Start[index] }
+        // It has eight bytes.
+        for index in 0..<8 { block.set(index, unsafe magic.utf8Start[index]) }
         block.set(8, version)
         block.set(16, key.first)
         block.set(24, key.second)
@@ -50,10 +56,10 @@ enum JournalFormat {
     private static func headSum(_ block: Block) -> UInt32 {
         var rest = block
         rest.set(12, UInt32(0))
-        return Checksum.of(rest, from: 0, to: Block.size)
+        return Checksum.of(rest, leavingOutFirst: false)
     }
 
-    static func block(_ record: StateRecord) -> Block {
+    static func block(_ record: StateRecord, attempt: UInt32) -> Block {
         var block = Block()
         block.set(4, record.table.rawValue)
         block.set(5, record.queue)
@@ -61,16 +67,17 @@ enum JournalFormat {
         block.set(8, record.key)
         block.set(16, record.value)
         block.set(24, record.time)
-        block.set(0, Checksum.of(block, from: 4, to: Block.size))
+        block.set(28, attempt)
+        block.set(0, Checksum.of(block, leavingOutFirst: true))
         return block
     }
 
     /// Nil for bytes that are no whole record.
-    static func record(_ block: Block) -> StateRecord? {
-        guard Checksum.of(block, from: 4, to: Block.size) == block.number(0),
+    static func record(_ block: Block) -> (StateRecord, attempt: UInt32)? {
+        guard Checksum.of(block, leavingOutFirst: true) == block.number(0),
             let table = StateRecord.Table(rawValue: block[4])
         else { return nil }
-        return StateRecord(
+        let record = StateRecord(
             table: table,
             queue: block[5],
             count: block.number(6),
@@ -78,5 +85,6 @@ enum JournalFormat {
             value: block.number(16),
             time: block.number(24)
         )
+        return (record, block.number(28))
     }
 }

@@ -65,6 +65,13 @@ extension DescriptorNumber {
         }
     }
 
+    /// sync_file_range(2) SYNC_FILE_RANGE_WRITE: has the kernel begin to write these bytes to the disk, and does not
+    /// wait for it. A hint: it says nothing of what the disk has.
+    package func beginWriting(from offset: Int, count: Int) throws(SystemError) {
+        if count == 0 { return }
+        _ = try calling(.syncFileRange) { cposix_begin_writing(rawValue, Int64(offset), Int64(count)) }
+    }
+
     /// fdatasync(2): waits until the disk has what was written.
     package func synchronizeData() throws(SystemError) {
         _ = try calling(.fdatasync) { cposix_synchronize(rawValue, 1) }

@@ -99,7 +99,10 @@ struct Policyd: StreamService, ~Copyable {
         }
     }
 
-    mutating func willExit() { statistics.reportNow(keeper.state.greylistCount, keeper.state.rateCount, log) }
+    mutating func willExit() {
+        statistics.reportNow(keeper.state.greylistCount, keeper.state.rateCount, log)
+        keeper.leave()
+    }
 }
 
 /// The three lists, looked at now and then.

@@ -9,13 +9,22 @@ import ServerSkeleton
 import SystemCalls
 
 /// The state and its file. While the file cannot be written, decisions go on, since mail has to; then everything is
-/// written anew as soon as that works.
+/// written anew as soon as that works, and so it is when somebody has taken the file away. Writing anew and waiting for
+/// the disk are done in pieces and in good time, so that no client waits for long.
 struct StateKeeper: ~Copyable {
     /// How long to wait for a process of before a reload: the skeleton has it finish with questions that are half
     /// asked, for ten seconds at most.
     private static let patienceMilliseconds = 20_000
     /// Seconds until writing everything anew is tried again.
     private static let retrySeconds: Int64 = 10
+    /// How long the kernel has for what it was asked to write, before anybody waits for it.
+    private static let settlingSeconds: Int64 = 1
+
+    /// How far writing everything anew has come.
+    private enum Rewriting {
+        case no, writing
+        case settling(until: Int64)
+    }
 
     private(set) var state: PolicyState
     private var journal: Journal
@@ -23,12 +32,16 @@ struct StateKeeper: ~Copyable {
     private let log: ServiceLog
     private let syncSeconds: Int64
     private var nextSync: Int64?
-    /// Something that was answered is not in the file.
+    /// The kernel was asked to write what the next synchronization waits for.
+    private var isAnnounced = false
+    private var rewriting = Rewriting.no
+    /// Something that was answered is not in the file, or may be no longer.
     private var isBehind = false
     private var nextRewrite: Int64 = .min
     private var unsaved = RepeatedWarning()
     private var unwritten = RepeatedWarning()
     private var unsynchronized = RepeatedWarning()
+    private var displaced = RepeatedWarning()
     private var forgottenTriplets = RepeatedWarning(intervalSeconds: 600)
     private var forgottenRates = RepeatedWarning(intervalSeconds: 600)
     private var greylistEvictions = 0
@@ -55,7 +68,7 @@ struct StateKeeper: ~Copyable {
             log.fatal("policyd_state_file: cannot read \(settings.stateFile): \(error.reason)")
         }
         tellFindings()
-        if journal.findings.damaged > 0 { rewrite(ServiceTime(milliseconds: 0)) }
+        isBehind = journal.findings.damaged > 0
     }
 
     private func tellFindings() {
@@ -64,6 +77,9 @@ struct StateKeeper: ~Copyable {
             log.warning("\(path): \(why) -- keeping it as \(path).set-aside, and beginning with nothing")
         }
         if found.damaged > 0 { log.warning("\(path): \(found.damaged) damaged records are left out") }
+        if found.outdated > 0 {
+            log.info("\(path): \(found.outdated) records of a write that was cut off are out of date, and are left out")
+        }
         if found.torn > 0 { log.info("\(path): the last \(found.torn) bytes are no whole record, and are left out") }
         log.verbose(1, "\(path): \(found.records) records, \(state.count) entries")
     }
@@ -88,43 +104,95 @@ struct StateKeeper: ~Copyable {
 
     /// What is due between turns.
     ///
-    /// - Returns: seconds until something is due again; nil when nothing will be.
+    /// - Returns: seconds until something is due again, 0 for at once; nil when nothing will be.
     mutating func work(_ time: ServiceTime) -> Int? {
         tellEvictions(time)
+        synchronize(time)
+        rewrite(time)
         let now = time.seconds
-        if isBehind || journal.isLong(entries: state.count), now >= nextRewrite { rewrite(time) }
-        var due = isBehind ? nextRewrite : nil
-        if !journal.isUnsynchronized {
-            nextSync = nil
-        } else if let next = nextSync, next <= now {
-            synchronize(time)
-            nextSync = journal.isUnsynchronized ? now + syncSeconds : nil
-        } else if nextSync == nil {
-            nextSync = now + syncSeconds
+        var due = Int64.max
+        if let nextSync { due = isAnnounced ? nextSync : nextSync - Self.settlingSeconds }
+        switch rewriting {
+        case .no: if isBehind { due = min(due, nextRewrite) }
+        case .writing: return 0
+        case .settling(let end): due = min(due, end)
         }
-        if let nextSync { due = min(due ?? nextSync, nextSync) }
-        return due.map { Int(max($0 - now, 1)) }
+        return due == .max ? nil : Int(max(due - now, 1))
     }
 
+    /// The process ends. What could not be saved before gets another chance; anything else is in the file already.
+    mutating func leave() {
+        if !isBehind { return journal.abandonRewrite() }
+        do throws(SystemError) {
+            try journal.beginRewrite(&state)
+            while try !journal.continueRewrite(&state) {}
+            try journal.finishRewrite()
+            log.info("\(path): all decisions are saved again")
+        } catch {
+            log.warning("cannot write \(path) anew: \(error.reason) -- some decisions are lost")
+        }
+    }
+
+    // MARK: the disk
+
     private mutating func synchronize(_ time: ServiceTime) {
+        let now = time.seconds
+        if !journal.isUnsynchronized {
+            nextSync = nil
+        } else if nextSync == nil {
+            nextSync = now + syncSeconds
+            isAnnounced = false
+        }
+        guard let next = nextSync else { return }
+        if !isAnnounced, next - Self.settlingSeconds <= now {
+            journal.announceSynchronization()
+            isAnnounced = true
+        }
+        if next > now { return }
+        nextSync = nil
         do throws(SystemError) {
             try journal.synchronize()
         } catch {
+            // Another attempt may be told that all is well, although the kernel has let go of what it could not write.
+            isBehind = true
             unsynchronized.log(
                 log,
                 at: time,
-                "fdatasync \(path): \(error.reason) -- a power failure may undo decisions"
+                "fdatasync \(path): \(error.reason) -- a power failure may undo decisions; writing them anew"
             )
         }
+        if !isBehind, !journal.isInPlace() {
+            isBehind = true
+            displaced.log(
+                log,
+                at: time,
+                "\(path) is gone, or is no longer the file that was written to -- writing all decisions anew"
+            )
+        }
+        if journal.isUnsynchronized { nextSync = now + syncSeconds }
     }
 
+    /// Takes the next step of writing everything anew, when there is one.
     private mutating func rewrite(_ time: ServiceTime) {
-        nextRewrite = time.seconds + Self.retrySeconds
+        let now = time.seconds
         do throws(SystemError) {
-            try journal.rewrite(state)
-            if isBehind { log.info("\(path): all decisions are saved again") }
-            isBehind = false
+            switch rewriting {
+            case .no:
+                guard isBehind || journal.isLong(entries: state.count), now >= nextRewrite else { return }
+                nextRewrite = now + Self.retrySeconds
+                try journal.beginRewrite(&state)
+                rewriting = .writing
+            case .writing:
+                if try journal.continueRewrite(&state) { rewriting = .settling(until: now + Self.settlingSeconds) }
+            case .settling(let end):
+                guard now >= end else { return }
+                try journal.finishRewrite()
+                rewriting = .no
+                if isBehind { log.info("\(path): all decisions are saved again") }
+                isBehind = false
+            }
         } catch {
+            rewriting = .no
             unwritten.log(log, at: time, "cannot write \(path) anew: \(error.reason) -- trying again in 10 seconds")
         }
     }

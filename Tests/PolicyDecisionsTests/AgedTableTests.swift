@@ -69,14 +69,52 @@ struct AgedTableTests {
                 table.remove(slot)
                 if let (queue, index) = model.place(key) { model.queues[queue].remove(at: index) }
             case (1, _):
-                table.setValue(slot, value)
-                if let (queue, index) = model.place(key) { model.queues[queue][index].value = value }
+                table.renew(slot, queue: 2 - queue, value: value, time: UInt32(step), count: 1)
+                if let (queue, index) = model.place(key) { model.queues[queue].remove(at: index) }
+                model.queues[2 - queue].append(Model.Entry(key: key, value: value, time: UInt32(step), count: 1))
             default:
                 table.renew(slot, queue: queue, value: value, time: UInt32(step), count: 9)
                 if let (queue, index) = model.place(key) { model.queues[queue].remove(at: index) }
                 model.queues[queue].append(Model.Entry(key: key, value: value, time: UInt32(step), count: 9))
             }
             if step % 50 == 0 || step > 2950 { expectSame(table, model, keys) }
+        }
+    }
+
+    @Test("a walk meets all that nobody touches meanwhile, and ends", arguments: [1, 2, 7, 40])
+    func walk(_ capacity: Int) {
+        var table = AgedTable(capacity: capacity)
+        var random = Numbers(seed: UInt64(capacity))
+        for round in 0..<300 {
+            var seen: Set<UInt64> = []
+            var touched: Set<UInt64> = []
+            table.beginWalk()
+            while true {
+                // As often as not, something changes between two steps.
+                let key = random.next() % UInt64(2 * capacity)
+                let slot = table.find(key)
+                switch random.next() % 6 {
+                case 0 where slot == 0 && !table.isFull:
+                    table.insert(key, queue: Int(random.next() % 3), time: UInt32(round))
+                    touched.insert(key)
+                case 1 where slot != 0:
+                    table.renew(slot, queue: Int(random.next() % 3), value: 0, time: UInt32(round), count: 0)
+                    touched.insert(key)
+                case 2 where slot != 0: table.remove(slot)
+                default: break
+                }
+                let next = table.nextInWalk()
+                if next == 0 { break }
+                seen.insert(table[next].key)
+            }
+            for queue in 0..<AgedTable.queues {
+                var slot = table.oldest(ofQueue: queue)
+                while slot != 0 {
+                    let key = table[slot].key
+                    #expect(seen.contains(key) || touched.contains(key), "round \(round), \(key)")
+                    slot = table.next(after: slot)
+                }
+            }
         }
     }
 }

@@ -126,7 +126,7 @@ struct CostTests {
                     "sasl_username": kind == 1 ? "joe" : "", "instance": "\(count).\(index)",
                     "client_name": "host\(index).example.org", "protocol_state": kind == 2 ? "END-OF-MESSAGE" : "RCPT",
                 ]
-                let action = try PolicydProcessTests.ask(client, "\(index % 1500)@example.com", changes)
+                let action = try Policyd.ask(client, "\(index % 1500)@example.com", changes)
                 answers.insert(String((action ?? "none").prefix(25)))
                 if index % 50 == 0 { try scene.drain() }
             }

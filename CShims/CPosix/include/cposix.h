@@ -78,6 +78,8 @@ long cposix_read_at(int fd, void *_Nonnull buffer, size_t size, int64_t offset);
 long cposix_write_at(int fd, const void *_Nonnull buffer, size_t size, int64_t offset);
 /// fdatasync(2), or fsync(2) for a directory.
 int cposix_synchronize(int fd, int data_only);
+/// sync_file_range(2) with SYNC_FILE_RANGE_WRITE.
+int cposix_begin_writing(int fd, int64_t offset, int64_t size);
 /// posix_fallocate(3) from the start of the file.
 int cposix_allocate_file(int fd, int64_t size);
 
