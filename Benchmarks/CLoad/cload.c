@@ -31,6 +31,11 @@ int cload_reset_on_close(int fd) {
     return (int)value_of(setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none));
 }
 
+int cload_take_any_name(int fd) {
+    sa_family_t family = AF_UNIX;
+    return (int)value_of(bind(fd, (const struct sockaddr *)&family, sizeof family));
+}
+
 long cload_receive(int fd, void *buffer, size_t size) { return value_of(recv(fd, buffer, size, MSG_DONTWAIT)); }
 
 long cload_send(int fd, const void *buffer, size_t size) {
@@ -45,7 +50,8 @@ long cload_receive_and_return(int fd, void *buffer, size_t size, int back) {
     ssize_t count = recvfrom(fd, buffer, size, MSG_DONTWAIT, (struct sockaddr *)&from, &length);
     if (count == -1)
         return -errno;
-    if (back && length > 0)
+    // A UNIX socket without a name has a family only, and nothing could come back.
+    if (back && length > sizeof(sa_family_t))
         sendto(fd, buffer, (size_t)count, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&from, length);
     return count;
 }

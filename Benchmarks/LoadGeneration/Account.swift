@@ -32,6 +32,14 @@ struct Account: Sendable {
         recent.record(nanoseconds: now - client.intended)
     }
 
+    /// How long a datagram's reply took.
+    @inline(__always)
+    mutating func noteRoundTrip(_ intended: Int64, _ began: Int64, _ now: Int64) {
+        phases.exchange.record(nanoseconds: now - began)
+        phases.total.record(nanoseconds: now - intended)
+        recent.record(nanoseconds: now - intended)
+    }
+
     @inline(__always)
     mutating func settle(_ outcome: Outcome, at now: Int64) {
         ledger.settle(outcome)

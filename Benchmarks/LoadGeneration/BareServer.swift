@@ -153,7 +153,7 @@ package struct BareServer: ~Copyable {
         _ = Descriptor(owning: client)
     }
 
-    /// UNIX datagrams are dropped; those of UDP go back where they came from.
+    /// Datagrams go back where they came from, but those of UNIX sockets without a name, which are dropped.
     private mutating func receive() throws(SystemError) {
         for _ in 0..<Self.acceptsPerTurn {
             let transfer = try socket.number.receiveAndReturn(into: &buffer, returning: !plan.target.isOneWay)

@@ -26,6 +26,9 @@ extension DescriptorNumber {
         try bind(to: address)
     }
 
+    /// bind(2) of a UNIX socket to a name that the kernel chooses (unix(7), autobind), for replies to come to.
+    func takeAnyName() throws(SystemError) { _ = try value(.bind, Int(cload_take_any_name(rawValue))) }
+
     /// recv(2) with MSG_DONTWAIT of at most `count` bytes into an array that exists already, from `offset` on.
     @inline(__always)
     func receive(into buffer: inout [UInt8], at offset: Int, atMost count: Int) throws(SystemError) -> Transfer {

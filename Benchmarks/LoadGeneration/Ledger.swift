@@ -7,7 +7,7 @@ package import LoadReports
 
 /// How one exchange ended. The names are the ones of the report.
 package enum Outcome: Int, CaseIterable, Sendable {
-    case answered, refused, reset, timedOut, shortReply, wrongReply, closedEarly
+    case answered, refused, reset, timedOut, lost, shortReply, wrongReply, closedEarly
     case outOfDescriptors, outOfPorts, noSuchSocket, notBegun, abandoned, other
 
     package var name: String {
@@ -16,6 +16,7 @@ package enum Outcome: Int, CaseIterable, Sendable {
         case .refused: "refused"
         case .reset: "reset"
         case .timedOut: "timed out"
+        case .lost: "lost"
         case .shortReply: "short reply"
         case .wrongReply: "wrong reply"
         case .closedEarly: "closed early"
@@ -35,7 +36,7 @@ package enum Outcome: Int, CaseIterable, Sendable {
     var wantsRest: Bool {
         switch self {
         case .refused, .outOfDescriptors, .outOfPorts, .noSuchSocket, .other: true
-        case .answered, .reset, .timedOut, .shortReply, .wrongReply, .closedEarly, .notBegun, .abandoned: false
+        case .answered, .reset, .timedOut, .lost, .shortReply, .wrongReply, .closedEarly, .notBegun, .abandoned: false
         }
     }
 }
@@ -48,6 +49,8 @@ package struct Ledger: Sendable {
     package var connections = 0
     /// Times that a full queue of the peer made us try again. Not an outcome: the exchange goes on.
     package var retries = 0
+    /// Replies to datagrams that answered nothing; nil: none are awaited.
+    package var strays: StrayReplies?
     private var counts = [Int](repeating: 0, count: Outcome.allCases.count)
 
     package init() {}
@@ -66,6 +69,7 @@ package struct Ledger: Sendable {
         opened += other.opened
         connections += other.connections
         retries += other.retries
+        if let more = other.strays { strays = (strays ?? StrayReplies()) + more }
         for index in counts.indices { counts[index] += other.counts[index] }
     }
 
@@ -82,7 +86,8 @@ package struct Ledger: Sendable {
             answered: self[.answered],
             refused: self[.refused],
             failed: Dictionary(uniqueKeysWithValues: failures.map { ($0.name, self[$0]) }),
-            retries: retries
+            retries: retries,
+            strays: strays
         )
     }
 }

@@ -28,6 +28,8 @@ package struct LoadPlan: Sendable {
     /// How long one exchange may take, from its real start; for a slow client, from its last byte.
     package var timeoutNanoseconds: Int64 = 10_000_000_000
     package var threads = 1
+    /// Datagrams that one sender may have under way, when they are numbered and answered.
+    package var outstanding = 1
     /// Nil: a closed loop, in which every client begins its next exchange when the last is over.
     package var pace: RateProfile?
     /// What happens before this time has passed is left out of everything reported.
@@ -48,6 +50,9 @@ package struct LoadPlan: Sendable {
         self.limit = limit
         sources = SourceAddresses.standard(for: target)
     }
+
+    /// Datagrams that are answered.
+    package var isRoundTrips: Bool { shape == .datagrams && script.awaitsAnything }
 
     /// What thread `index` does of it: its clients, exchanges and its place among the intended starts.
     func share(of index: Int) -> LoadShare {

@@ -47,10 +47,17 @@ package struct LoadRun {
         Thread.detachNewThread {
             // A byte before the work, one after it; the pipe holds more than all of them.
             do throws(SystemError) {
-                var worker = try Worker(plan, share: share, link: link)
-                _ = try news.write([0])
-                _ = try go.waitForInput(milliseconds: -1)
-                link.finish(.success(try worker.run(from: link.startTime)))
+                if plan.isRoundTrips {
+                    var trips = try RoundTrips(plan, share: share, link: link)
+                    _ = try news.write([0])
+                    _ = try go.waitForInput(milliseconds: -1)
+                    link.finish(.success(try trips.run(from: link.startTime)))
+                } else {
+                    var worker = try Worker(plan, share: share, link: link)
+                    _ = try news.write([0])
+                    _ = try go.waitForInput(milliseconds: -1)
+                    link.finish(.success(try worker.run(from: link.startTime)))
+                }
             } catch {
                 link.finish(.failure(error))
                 if link.startTime == 0 { _ = try? news.write([0]) }

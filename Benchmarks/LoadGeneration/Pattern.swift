@@ -34,6 +34,11 @@ package struct Pattern: Equatable, Sendable {
         elements.compactMap { if case .byte(let byte) = $0 { byte } else { nil } }
     }
 
+    /// Nothing but these bytes: without a `*`.
+    package var isFixed: Bool { end == nil }
+    /// Bytes before the `*`.
+    package var fixedCount: Int { beginning.count }
+
     /// No byte at all is expected.
     package var isEmpty: Bool { beginning.isEmpty && end == nil }
 }

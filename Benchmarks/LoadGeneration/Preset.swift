@@ -43,6 +43,15 @@ package enum Preset: String, CaseIterable, Sendable {
         }
     }
 
+    /// Datagrams that are to come back as they are, each with a number where there is room.
+    package static func echoedDatagram(size: Int) -> Script {
+        if size <= DatagramNumbers.digits { return Preset.echo.script(size: size) }
+        let line = DatagramNumbers.blank + filler(size - DatagramNumbers.digits - 1) + [UInt8(ascii: "\n")]
+        var script = Script(request: line, reply: Pattern(exactly: line))
+        script.numbers = DatagramNumbers(requestPlace: 0, replyPlace: 0)
+        return script
+    }
+
     /// One question at RCPT time, as Postfix's smtpd asks a policy server; any action will do.
     private static var policyQuestion: Script {
         let attributes = [

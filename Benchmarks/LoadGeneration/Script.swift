@@ -34,6 +34,8 @@ package struct Script: Equatable, Sendable {
     package var opening: [ScriptStep]
     package var exchange: [ScriptStep]
     package var closing: [ScriptStep]
+    /// Datagrams and their replies are numbered.
+    package var numbers: DatagramNumbers?
 
     package init(opening: [ScriptStep] = [], exchange: [ScriptStep], closing: [ScriptStep] = []) {
         self.opening = opening

@@ -74,10 +74,7 @@ package struct Target: Equatable, Sendable {
 
     /// There is no way back for a reply.
     package var isOneWay: Bool {
-        switch place {
-        case .socket(let address, let kind): kind == .datagram && address.family == .unix
-        case .fifo: true
-        }
+        if case .fifo = place { true } else { false }
     }
 
     package static func address(of text: String) throws(Problem) -> SocketAddress {

@@ -104,20 +104,6 @@ extension Worker {
             disconnect(slot)
         }
     }
-
-    func result() -> WorkerResult {
-        let now = Clock.monotonicNanoseconds()
-        let spent = ProcessorTime.ofThisThread()
-        // Who was interrupted during the warm-up has measured nothing.
-        let before = time.isMeasuring ? time.spentBefore : spent
-        return WorkerResult(
-            account: account,
-            end: account.lastAnswer == 0 ? now : max(time.stoppedAt, account.lastAnswer),
-            userNanoseconds: spent.userNanoseconds - before.userNanoseconds,
-            systemNanoseconds: spent.systemNanoseconds - before.systemNanoseconds,
-            nanoseconds: time.isMeasuring ? now - time.spentFrom : 0
-        )
-    }
 }
 
 extension Outcome {

@@ -114,7 +114,7 @@ struct Worker: ~Copyable {
                 break
             }
         }
-        return result()
+        return WorkerResult(account: account, time)
     }
 
     // MARK: steps

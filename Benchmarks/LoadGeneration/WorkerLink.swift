@@ -27,6 +27,19 @@ struct WorkerResult: Sendable {
     let systemNanoseconds: Int64
     /// How long the thread measured.
     let nanoseconds: Int64
+
+    /// Of the calling thread, which is done.
+    init(account: Account, _ time: RunTime) {
+        let now = Clock.monotonicNanoseconds()
+        let spent = ProcessorTime.ofThisThread()
+        // Who was interrupted during the warm-up has measured nothing.
+        let before = time.isMeasuring ? time.spentBefore : spent
+        self.account = account
+        end = account.lastAnswer == 0 ? now : max(time.stoppedAt, account.lastAnswer)
+        userNanoseconds = spent.userNanoseconds - before.userNanoseconds
+        systemNanoseconds = spent.systemNanoseconds - before.systemNanoseconds
+        nanoseconds = time.isMeasuring ? now - time.spentFrom : 0
+    }
 }
 
 /// One worker's orders and deliveries. Both sides look at it when they have time; neither waits for the other.

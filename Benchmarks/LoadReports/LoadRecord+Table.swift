@@ -13,7 +13,7 @@ extension LoadRecord {
         if runs.count > 1 { lines += overview + [""] }
         if let (index, run) = medianRun {
             if runs.count > 1 { lines += ["run \(index + 1), the one with the median rate:", ""] }
-            lines += run.details(sending: setup.isDatagrams)
+            lines += run.details(sending: setup.isDatagrams && run.ledger.strays == nil)
         } else {
             lines.append("no run")
         }

@@ -20,6 +20,11 @@ extension RunReport {
         }
         lines.append(TableRow.text("connections", [String(ledger.connections)]))
         lines.append(TableRow.text("queue full, retried", [String(ledger.retries)]))
+        if let strays = ledger.strays {
+            lines.append(TableRow.text("late replies", [String(strays.late)]))
+            lines.append(TableRow.text("duplicate replies", [String(strays.duplicate)]))
+            lines.append(TableRow.text("unexpected replies", [String(strays.unexpected)]))
+        }
         return lines + [TableRow.text("seconds", [fixed(seconds, 3)])]
     }
 

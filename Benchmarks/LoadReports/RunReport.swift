@@ -56,6 +56,8 @@ package struct LedgerReport: Codable, Equatable, Sendable {
     package var failed: [String: Int]
     /// Times that a full queue of the peer made us try again; not an outcome.
     package var retries: Int
+    /// Replies to datagrams that answered nothing; nil: none were awaited.
+    package var strays: StrayReplies?
 
     package init(
         opened: Int,
@@ -63,7 +65,8 @@ package struct LedgerReport: Codable, Equatable, Sendable {
         answered: Int,
         refused: Int,
         failed: [String: Int] = [:],
-        retries: Int = 0
+        retries: Int = 0,
+        strays: StrayReplies? = nil
     ) {
         self.opened = opened
         self.connections = connections
@@ -71,6 +74,7 @@ package struct LedgerReport: Codable, Equatable, Sendable {
         self.refused = refused
         self.failed = failed
         self.retries = retries
+        self.strays = strays
     }
 
     package var errors: Int { failed.values.reduce(0, +) }
@@ -79,6 +83,36 @@ package struct LedgerReport: Codable, Equatable, Sendable {
     package var addsUp: Bool { unaccounted == 0 }
     /// Everything ended, nothing failed, and a client was answered.
     package var isClean: Bool { addsUp && errors == 0 && answered > 0 }
+}
+
+/// Replies to datagrams that are no end of an exchange.
+package struct StrayReplies: Codable, Equatable, Sendable {
+    package enum Kind { case late, duplicate, unexpected }
+
+    /// To a datagram that was given up as lost.
+    package var late = 0
+    /// To one that was answered before.
+    package var duplicate = 0
+    /// To nothing that was sent, as far as can be told.
+    package var unexpected = 0
+
+    package init() {}
+
+    package mutating func count(_ kind: Kind) {
+        switch kind {
+        case .late: late += 1
+        case .duplicate: duplicate += 1
+        case .unexpected: unexpected += 1
+        }
+    }
+
+    package static func + (one: StrayReplies, other: StrayReplies) -> StrayReplies {
+        var sum = one
+        sum.late += other.late
+        sum.duplicate += other.duplicate
+        sum.unexpected += other.unexpected
+        return sum
+    }
 }
 
 /// How long one part of the exchanges took.

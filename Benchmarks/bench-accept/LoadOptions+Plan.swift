@@ -20,6 +20,8 @@ extension LoadOptions {
             clients: try amount.makeClients(),
             limit: try amount.makeLimit(usualSeconds: usualSeconds)
         )
+        if plan.isRoundTrips { plan.timeoutNanoseconds = 1_000_000_000 }
+        plan.outstanding = try amount.makeOutstanding(of: plan)
         plan.timeoutNanoseconds = try manner.timeout?.nanoseconds("--timeout") ?? plan.timeoutNanoseconds
         plan.warmUpNanoseconds = try amount.warmUp?.nanoseconds("--warm-up") ?? 0
         plan.pace = try amount.makePace()
@@ -108,6 +110,22 @@ extension AmountOptions {
         if Kind.connects, senders != nil { throw ValidationError("--senders is for datagrams; use --clients") }
         return Kind.connects
             ? try clients?.count("--clients", 1...100_000) ?? 50 : try senders?.count("--senders", 1...100_000) ?? 2
+    }
+
+    func makeOutstanding(of plan: LoadPlan) throws -> Int {
+        guard let outstanding else { return 1 }
+        if Kind.connects { throw ValidationError("--outstanding is for datagrams") }
+        let number = try outstanding.count("--outstanding", 1...1000)
+        if number > 1, plan.script.numbers == nil || !plan.isRoundTrips {
+            let word = DatagramNumbers.word
+            throw ValidationError(
+                "--outstanding wants replies that can be told apart: --preset echo, or \(word) in --send and --expect"
+            )
+        }
+        if number * plan.clients > DatagramNumbers.mostPlaces {
+            throw ValidationError("--outstanding times --senders is \(DatagramNumbers.mostPlaces) at most")
+        }
+        return number
     }
 
     func makeLimit(usualSeconds: Int64) throws -> LoadLimit {

@@ -41,7 +41,13 @@ struct WordOptions<Kind: LoadKind>: ParsableArguments {
     @Option(help: Kind.help("What each client says; for HTTP, the body.", "text", if: Kind.speaks))
     var send: String?
 
-    @Option(help: Kind.help("The reply (default: any); '' awaits none.", "text", if: Kind.speaks))
+    @Option(
+        help: Kind.help(
+            "The reply (default: \(Kind.connects ? "any" : "none")); '' awaits none.",
+            "text",
+            if: Kind.speaks
+        )
+    )
     var expect: String?
 
     @Option(
@@ -62,6 +68,15 @@ struct AmountOptions<Kind: LoadKind>: ParsableArguments {
 
     @Option(help: Kind.help("Datagram sockets at a time (default: 2).", "number", if: !Kind.connects))
     var senders: Quantity?
+
+    @Option(
+        help: Kind.help(
+            "Numbered datagrams of a socket under way at a time (default: 1).",
+            "number",
+            if: !Kind.connects
+        )
+    )
+    var outstanding: Quantity?
 
     @Option(help: Kind.help("Exchanges in all.", "number", if: Kind.repeats))
     var count: Quantity?
@@ -101,7 +116,9 @@ struct MannerOptions<Kind: LoadKind>: ParsableArguments {
     @Option(help: Kind.help("Threads that make the load (default: 1).", "number"))
     var threads: Quantity?
 
-    @Option(help: Kind.help("Limit of one exchange (default: 10s).", "time"))
+    @Option(
+        help: Kind.help("Limit of one exchange (default: 10s\(Kind.connects ? "" : "; 1s for a reply")).", "time")
+    )
     var timeout: Quantity?
 
     @Option(help: Kind.help("Between two bytes of slow clients (default: 100ms).", "time", if: Kind.dribbles))

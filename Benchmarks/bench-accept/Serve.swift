@@ -20,7 +20,7 @@ struct Serve: ParsableCommand {
     @Option(help: ArgumentHelp("Listen on a TCP end point.", valueName: "host:port"))
     var tcp: String?
 
-    @Option(help: ArgumentHelp("Take UNIX datagrams, and drop them.", valueName: "path"))
+    @Option(help: ArgumentHelp("Take UNIX datagrams, and send them back.", valueName: "path"))
     var unixDatagrams: String?
 
     @Option(help: ArgumentHelp("Take UDP datagrams, and send them back.", valueName: "host:port"))

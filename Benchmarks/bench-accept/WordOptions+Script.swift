@@ -22,10 +22,13 @@ extension WordOptions {
         if size != nil, send != nil { throw ValidationError("--size and --send exclude each other") }
         var script = try makePresetScript(target, size ?? Preset.defaultSize)
         let reply = try makeReply(target)
-        if let send {
+        if let send, !Kind.connects, let expect, try isNumbered(send, expect) {
+            script = try makeNumberedScript(send, expect)
+        } else if let send {
             script.exchange = [ScriptStep(send: try bytes(send), expect: reply)]
         } else if expect != nil, !script.exchange.isEmpty {
             script.exchange[script.exchange.count - 1].expect = reply
+            script.numbers = nil
         } else if preset == nil, let size {
             script.exchange = [ScriptStep(send: Preset.filler(size), expect: reply)]
         }
@@ -71,6 +74,7 @@ extension WordOptions {
         if preset == .smtp, send != nil || expect != nil || expectGreeting != nil {
             throw ValidationError("--preset smtp has its own words: leave out --send, --expect and --expect-greeting")
         }
+        if preset == .echo, !Kind.connects { return Preset.echoedDatagram(size: size) }
         return preset.script(size: size, keepsConnections: Kind.shape.traits.keepsConnection)
     }
 
@@ -80,10 +84,39 @@ extension WordOptions {
         return target.isOneWay || !Kind.connects ? nil : .text(.anything)
     }
 
+    // MARK: datagrams with numbers
+
+    private func isNumbered(_ send: String, _ expect: String) throws -> Bool {
+        let word = DatagramNumbers.word
+        let (inSend, inExpect) = (!send.hasPrefix("@") && send.contains(word), expect.contains(word))
+        if inSend != inExpect { throw ValidationError("\(word) belongs into both --send and --expect") }
+        return inSend
+    }
+
+    private func makeNumberedScript(_ send: String, _ expect: String) throws -> Script {
+        let (request, reply) = (try numbered(send, "--send"), try numbered(expect, "--expect"))
+        let pattern = try reading("--expect") { try Pattern(text: reply.text) }
+        var script = Script(request: try bytes(request.text), reply: pattern)
+        script.numbers = DatagramNumbers(requestPlace: request.place, replyPlace: reply.place)
+        return script
+    }
+
+    /// The text with zeros for the number, and at which byte that stands.
+    private func numbered(_ text: String, _ option: String) throws -> (text: String, place: Int) {
+        let word = DatagramNumbers.word
+        guard let place = text.firstRange(of: word) else { return (text, 0) }
+        let (before, behind) = (String(text[..<place.lowerBound]), String(text[place.upperBound...]))
+        if behind.contains(word) { throw ValidationError("\(option): \(word) may be there once") }
+        let start = try reading(option) { try Pattern(text: before) }
+        if !start.isFixed { throw ValidationError("\(option): \(word) stands before the *") }
+        let blank = String(decoding: DatagramNumbers.blank, as: UTF8.self)
+        return (before + blank + behind, start.fixedCount)
+    }
+
     private func check(_ script: Script, _ target: Target) throws {
         if target.isOneWay, script.awaitsAnything {
             throw ValidationError(
-                "no reply comes to UNIX datagrams or on a FIFO: leave out --expect and --expect-greeting"
+                "no reply comes on a FIFO: leave out --expect and --expect-greeting"
             )
         }
         if !Kind.connects, !script.opening.isEmpty {

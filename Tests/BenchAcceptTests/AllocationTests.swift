@@ -78,6 +78,18 @@ struct AllocationTests {
         withExtendedLifetime(server) {}
     }
 
+    @Test(
+        "no allocation for a datagram that is answered",
+        arguments: ["unix", "udp"],
+        [["1"], ["8", "--rate", "20000"]]
+    )
+    func roundTrips(kind: String, outstanding: [String]) throws {
+        let place = kind == "unix" ? directory.file("s") : "127.0.0.1:\(try FreePort.next())"
+        let server = try Served(kind == "unix" ? "--unix-datagrams" : "--udp", place)
+        try expectNone(["datagrams", "--" + kind, place, "--preset", "echo", "--outstanding"] + outstanding)
+        withExtendedLifetime(server) {}
+    }
+
     @Test("no allocation for a datagram")
     func datagrams() throws {
         let server = try Served("--unix-datagrams", directory.file("s"))

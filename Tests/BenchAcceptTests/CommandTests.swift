@@ -38,7 +38,7 @@ struct CommandTests {
         "slow": "tcp expect-greeting send expect size method header clients count duration warm-up rate profile "
             + "dribble sources close",
         "idle": "tcp expect-greeting clients duration sources close",
-        "datagrams": "udp fifo send expect size senders count duration warm-up rate profile",
+        "datagrams": "udp fifo send expect size senders outstanding count duration warm-up rate profile",
     ]
 
     @Test("the help of a kind of load shows what applies to it, and nothing else", arguments: special.keys.sorted())

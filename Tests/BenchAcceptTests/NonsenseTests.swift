@@ -68,10 +68,29 @@ struct NonsenseTests {
             (["kept", "--udp", "127.0.0.1:1", "--preset", "echo"], "kept wants connections"),
             (["datagrams", "--tcp", "127.0.0.1:25", "--preset", "postlog"], "give --unix"),
             (["datagrams", "--unix", "/a", "--preset", "postlog", "--clients", "2"], "use --senders"),
-            (["datagrams", "--unix", "/a", "--send", "a", "--expect", "b"], "no reply comes to UNIX datagrams"),
+            (["datagrams", "--fifo", "/a", "--send", "a", "--expect", "b"], "no reply comes on a FIFO"),
+            (["storm", "--fifo", "/a", "--send", "a", "--expect", "b"], "no reply comes on a FIFO"),
+            (["kept", "--unix", "/a", "--preset", "echo", "--outstanding", "2"], "--outstanding is for datagrams"),
+            (["datagrams", "--unix", "/a", "--preset", "postlog", "--outstanding", "2"], "can be told apart"),
             (
-                ["storm", "--fifo", "/a", "--send", "a", "--expect", "b"],
-                "no reply comes to UNIX datagrams or on a FIFO"
+                ["datagrams", "--unix", "/a", "--send", "a", "--expect", "a", "--outstanding", "2"],
+                "--preset echo, or {number} in --send and --expect"
+            ),
+            (
+                ["datagrams", "--unix", "/a", "--send", "{number}", "--expect", "a"],
+                "{number} belongs into both --send and --expect"
+            ),
+            (
+                ["datagrams", "--unix", "/a", "--send", "{number}", "--expect", "*{number}"],
+                "--expect: {number} stands before the *"
+            ),
+            (
+                ["datagrams", "--unix", "/a", "--send", "{number}{number}", "--expect", "{number}"],
+                "--send: {number} may be there once"
+            ),
+            (
+                ["datagrams", "--unix", "/a", "--preset", "echo", "--senders", "100k", "--outstanding", "1000"],
+                "--outstanding times --senders is 1048576 at most"
             ),
             (
                 ["storm", "--unix", "/a", "--preset", "echo", "--json", "-", "--csv", "-"],

@@ -121,7 +121,7 @@ func closeOnExecSocket(_ domain: Int32, _ type: __socket_type) -> Int32 {
     socket(domain, Int32(type.rawValue | SOCK_CLOEXEC.rawValue), 0)
 }
 
-private func bindPath(_ descriptor: Int32, _ path: String) {
+func bindPath(_ descriptor: Int32, _ path: String) {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }

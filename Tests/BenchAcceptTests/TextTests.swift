@@ -120,7 +120,7 @@ struct TargetTests {
 
     @Test("on a target without replies, and what resets")
     func kinds() throws {
-        #expect(try Target(unixPath: "/x", .datagram).isOneWay)
+        #expect(try !Target(unixPath: "/x", .datagram).isOneWay)
         #expect(try Target(fifo: "/x").isOneWay)
         #expect(try !Target(udp: "127.0.0.1:1").isOneWay)
         #expect(try !Target(unixPath: "/x").isOneWay)

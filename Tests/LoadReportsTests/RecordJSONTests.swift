@@ -15,6 +15,7 @@ struct RecordJSONTests {
 
     private static var everything: [LoadRecord] {
         var full = Sample.record([Sample.run(failed: ["reset": 2]), Sample.run(server: nil), Sample.emptyRun])
+        full.runs[1].ledger.strays = StrayReplies()
         full.setup.intendedRate = 1e5
         full.setup.profile = "ramp 1000..50000"
         return [full, Sample.record([]), Sample.hostile, Sample.huge]

@@ -19,6 +19,8 @@ int cload_socket(enum cload_family family, int is_stream);
 int cload_choose_port_late(int fd);
 /// SO_LINGER with no time: close(2) resets.
 int cload_reset_on_close(int fd);
+/// bind(2) with a family only: a UNIX socket gets an abstract name that nobody else has.
+int cload_take_any_name(int fd);
 /// recv(2) with MSG_DONTWAIT.
 long cload_receive(int fd, void *_Nonnull buffer, size_t size);
 /// send(2) with MSG_DONTWAIT and MSG_NOSIGNAL.
