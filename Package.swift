@@ -277,7 +277,7 @@ var microBenchmarks: [Target] {
             name: "MicroOperations",
             dependencies: [
                 "CPeers", "Events", "FixedMemory", "MasterDaemon", "MasterPolicy", "MasterProtocol",
-                "SystemCalls",
+                "PolicyDecisions", "SystemCalls",
             ],
             path: "Benchmarks/MicroOperations",
             swiftSettings: spanSettings

@@ -21,7 +21,8 @@ struct cpeers_kind {
 extern const struct cpeers_kind cpeers_loop_turn, cpeers_timer_add_cancel, cpeers_timer_fire, cpeers_accept,
     cpeers_connection, cpeers_datagrams, cpeers_datagram_lines, cpeers_status_encode, cpeers_status_decode,
     cpeers_status_net_effect, cpeers_slab_churn,
-    cpeers_slab_lookup;
+    cpeers_slab_lookup, cpeers_policy_parse, cpeers_policy_list, cpeers_policy_stranger, cpeers_policy_evicting,
+    cpeers_policy_known, cpeers_policy_rate;
 
 /// calloc(3) that does not fail.
 void *cpeers_zeroed(size_t count, size_t size);

@@ -23,6 +23,12 @@ static const struct cpeers_kind *const kinds[] = {
     [CPEERS_STATUS_NET_EFFECT] = &cpeers_status_net_effect,
     [CPEERS_SLAB_CHURN] = &cpeers_slab_churn,
     [CPEERS_SLAB_LOOKUP] = &cpeers_slab_lookup,
+    [CPEERS_POLICY_PARSE] = &cpeers_policy_parse,
+    [CPEERS_POLICY_LIST] = &cpeers_policy_list,
+    [CPEERS_POLICY_STRANGER] = &cpeers_policy_stranger,
+    [CPEERS_POLICY_EVICTING] = &cpeers_policy_evicting,
+    [CPEERS_POLICY_KNOWN] = &cpeers_policy_known,
+    [CPEERS_POLICY_RATE] = &cpeers_policy_rate,
 };
 
 struct cpeers_peer *cpeers_make(enum cpeers_operation operation, const void *input, int64_t size) {

@@ -30,7 +30,7 @@ package struct Comparison: Sendable {
     }
 
     /// Every comparison there is, in the order of the rooms.
-    package static var all: [Comparison] { loop + sockets + status + memory }
+    package static var all: [Comparison] { loop + sockets + status + memory + policy }
 
     /// Runs `workload` once, prepared, so that what happens only the first time is over.
     package func warmUp(_ workload: any Workload) throws {

@@ -26,11 +26,17 @@ enum cpeers_operation {
     CPEERS_STATUS_NET_EFFECT,
     CPEERS_SLAB_CHURN,
     CPEERS_SLAB_LOOKUP,
+    CPEERS_POLICY_PARSE,
+    CPEERS_POLICY_LIST,
+    CPEERS_POLICY_STRANGER,
+    CPEERS_POLICY_EVICTING,
+    CPEERS_POLICY_KNOWN,
+    CPEERS_POLICY_RATE,
 };
 
 struct cpeers_peer;
 
-/// `input` is records for the status peers, and stays the caller's. `size` is its
+/// `input` is records for the status peers, a question for those of policies, and stays the caller's. `size` is its
 /// length in bytes, and for all others the number of watchers, timers, clients, datagrams or elements.
 struct cpeers_peer *_Nonnull cpeers_make(enum cpeers_operation operation, const void *_Nullable input, int64_t size);
 /// What has to be there before each single run (clients that wait, datagrams); not a part of what is measured.
