@@ -59,6 +59,10 @@ struct OwnProgram {
 }
 
 extension ServiceEntry {
+    /// Clients that may wait at least, of a program of ours whose processes serve thousands at a time: the number of
+    /// processes, which is Postfix's measure, says nothing about those. nil for all others.
+    package var usualQueue: Int? { OwnProgram.named(command)?.skeleton == .event ? 4096 : nil }
+
     /// Whether it is a program of ours that works for nobody but root.
     package var isForRootOnly: Bool { OwnProgram.named(command)?.isPrivileged ?? false }
 

@@ -265,12 +265,12 @@ struct ModelBuilder {
         }
         if Identity.effectiveUser != 0 { refusePrivileges(entry, settings) }
         let own = ServiceSettings(of: entry, in: dictionary, general: settings, problems: &problems)
-        let processes = max(entry.processLimit, settings.defaultProcessLimit)
+        let usual = max(entry.processLimit, settings.defaultProcessLimit, entry.usualQueue ?? 0)
         return ServicePlan(
             entry: entry,
             identity: .canonicalIdentity(of: entry, ports: ports),
             endpoint: endpoint,
-            backlog: own.listenBacklog > 0 ? own.listenBacklog : processes,
+            backlog: own.listenBacklog > 0 ? own.listenBacklog : usual,
             settings: own
         )
     }

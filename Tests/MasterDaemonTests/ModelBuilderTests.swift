@@ -82,6 +82,13 @@ import Testing
         #expect(services.map(\.backlog) == [50, 50, 50, 50])
         #expect(services[0].endpoint == .inet([SocketAddress(ipv4: [127, 0, 0, 1], port: 2525)]))
         #expect(services[1].endpoint == .path("private/b", .unix))
+        #expect(
+            try build(
+                main: "default_process_limit = 50\nnext_master_listen_backlog = 7\n",
+                master: "2525 inet n - n - 1 relay\nnext unix n - n - 1 relay\nold unix n - n - 1 /usr/bin/relay\n"
+            ).model?.services.map(\.backlog) == [4096, 7, 50],
+            "a program of ours whose processes have thousands of clients"
+        )
         let rules = services[1].rules(processors: 3)
         #expect(rules.processLimit == 50)
         #expect(rules.throttleSeconds == 60)

@@ -84,9 +84,6 @@ class Ours(Forwarder):
     def start(self, scratch: stage.Scratch) -> None:
         line = f"127.0.0.1:{self.port} inet n - n - 1 relay -o relay_upstreams=127.0.0.1:{self.server_port}"
         self.peer = scratch.ours(self.products, lines=[f"{line} -o max_idle=1h"])
-        # As long a queue as the others have: thousands come at once.
-        with open(f"{self.peer.root}/etc/main.cf", "a", encoding="ascii") as file:
-            file.write("master_listen_backlog = 4096\n")
         stage.install(self.peer, f"{self.products}/relay")
         stage.start(self.peer)
         # The first client has master start the process.
