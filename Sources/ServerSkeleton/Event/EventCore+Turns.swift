@@ -16,6 +16,8 @@ extension EventCore {
     @inlinable static var readsAtOnce: Int { 4 }
     /// Deeds of one turn; the others wait for the next one, so that no service keeps a turn going for ever.
     private static var deedsAtOnce: Int { 1024 }
+    /// Events of one turn after which those who come get theirs, too: where thousands send, turns are long.
+    private static var eventsBeforeArrivals: Int { 256 }
 
     /// After a crowd we look first whether more of it waits: until none does, we are busy, and master hears nothing.
     @usableFromInline mutating func wait(atMost seconds: Int?) {
@@ -32,6 +34,7 @@ extension EventCore {
 
     private mutating func beginTurn(isStillBusy: Bool) {
         isToTurnAgain = false
+        eventsTold = 0
         deedBudget = Self.deedsAtOnce
         cork.begin(time)
         if isStillBusy { life.staysBusy() }
@@ -65,6 +68,15 @@ extension EventCore {
             isConnected(id)
         case .timer, .descriptor: true
         }
+    }
+
+    /// To be asked after each event of a turn: whether it is time to accept in the middle of it.
+    @usableFromInline mutating func isTimeToAccept() -> Bool {
+        eventsTold += 1
+        if eventsTold < Self.eventsBeforeArrivals { return false }
+        eventsTold = 0
+        life.listeners.beginBatch()
+        return mayAccept
     }
 
     mutating func tell(_ event: LoopEvent) { deeds.append(event) }

@@ -70,6 +70,8 @@ import WorkerPage
     var deeds: [LoopEvent] = []
     var nextDeed = 0
     var deedBudget = 0
+    /// In this turn, since somebody was accepted.
+    var eventsTold = 0
     var isToTurnAgain = false
     /// Connections, and descriptors of the service, that the kernel had no memory to watch.
     var unwatched: [SlotID] = []

@@ -75,7 +75,10 @@ import MasterProtocol
         service.turnEnded(&handle)
         handle.core.flush()
         handle.core.wait(atMost: service.willWait(handle.core.time))
-        while let event = handle.core.nextEvent() { tell(event) }
+        while let event = handle.core.nextEvent() {
+            tell(event)
+            if handle.core.isTimeToAccept() { acceptClients() }
+        }
         handle.core.finishRequests()
         if handle.core.mayAccept { acceptClients() }
     }

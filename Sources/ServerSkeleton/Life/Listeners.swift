@@ -22,6 +22,8 @@ struct Listeners: ~Copyable {
     /// Which of the ready ones is next: one after the other, so that none starves another.
     private var place = 0
     private var budget = 0
+    /// The batch ended before an endpoint was empty.
+    private var hasMore = false
     private(set) var registration = Registration.off
 
     /// - Parameter isExclusive: whether of all processes that wait one is woken; right where master looks after
@@ -55,7 +57,7 @@ struct Listeners: ~Copyable {
     /// more, or leave it to master.
     mutating func unregister(_ loop: inout EventLoop) {
         for watch in watches { loop.stop(watch) }
-        ready.removeAll(keepingCapacity: true)
+        forgetReady()
         registration = .off
     }
 
@@ -63,7 +65,7 @@ struct Listeners: ~Copyable {
     mutating func abandon(_ loop: inout EventLoop) throws(SystemError) {
         for watch in watches { loop.remove(watch) }
         watches.removeAll()
-        ready.removeAll(keepingCapacity: true)
+        forgetReady()
         registration = .off
         let abandoned = numbers
         numbers.removeAll()
@@ -73,12 +75,18 @@ struct Listeners: ~Copyable {
         }
     }
 
+    private mutating func forgetReady() {
+        ready.removeAll(keepingCapacity: true)
+        hasMore = false
+    }
+
     // MARK: one after the other
 
     var hasReady: Bool { !ready.isEmpty }
 
     mutating func becameReady(_ index: UInt32) {
         if ready.isEmpty { budget = batch }
+        hasMore = false
         if !ready.contains(Int(index)) { ready.append(Int(index)) }
     }
 
@@ -97,7 +105,14 @@ struct Listeners: ~Copyable {
     /// The last one tried had something.
     mutating func gaveSomething() {
         budget -= 1
-        if budget <= 0 { ready.removeAll(keepingCapacity: true) }
+        if budget > 0 { return }
+        ready.removeAll(keepingCapacity: true)
+        hasMore = true
+    }
+
+    /// Another batch in the same turn, if the last one was cut off.
+    mutating func beginBatch() {
+        if hasMore, registration == .on { areAllReady() }
     }
 
     /// The last one tried had nothing.
