@@ -29,13 +29,14 @@ package enum RelayParameters {
     package static let idleTimeout = TimeParameter("relay_idle_timeout", default: "3600s", min: 1)
     package static let drainTime = TimeParameter("relay_drain_time", default: "3600s", min: 1)
     package static let bufferSize = IntegerParameter("relay_buffer_size", default: 16_384, min: 4096, max: 1_048_576)
+    package static let unsentLimit = IntegerParameter("relay_unsent_limit", default: 131_072, max: 1_073_741_824)
     package static let retryTime = TimeParameter("relay_retry_time", default: "1s", min: 1, max: 86_400)
     package static let retryLimit = TimeParameter("relay_retry_limit", default: "30s", min: 1, max: 86_400)
     package static let clientLimit = IntegerParameter("relay_client_limit", default: 0, max: 1_000_000)
 
     static let all: [any ConfigParameter] = [
-        upstreams, balance, proxyProtocol, connectTimeout, idleTimeout, drainTime, bufferSize, retryTime, retryLimit,
-        clientLimit,
+        upstreams, balance, proxyProtocol, connectTimeout, idleTimeout, drainTime, bufferSize, unsentLimit, retryTime,
+        retryLimit, clientLimit,
     ]
 }
 

@@ -82,6 +82,8 @@ package enum SocketOption: Sendable {
     case reuseAddress, reusePort, keepAlive, sendBuffer, receiveBuffer, ipv6Only, priority
     /// Of TCP: what is written goes out at once.
     case noDelay
+    /// Of TCP: nothing more is taken while so many bytes have not been sent yet.
+    case unsentLimit
     /// Beyond what net.core.rmem_max allows to who is not root.
     case receiveBufferByForce
     /// The number of the network interface that packets have to come from; 0 for any.
@@ -103,6 +105,7 @@ package enum SocketOption: Sendable {
         case .kind: (SOL_SOCKET, SO_TYPE)
         case .ipv6Only: (CInt(IPPROTO_IPV6), IPV6_V6ONLY)
         case .noDelay: (CInt(IPPROTO_TCP), TCP_NODELAY)
+        case .unsentLimit: (CInt(IPPROTO_TCP), TCP_NOTSENT_LOWAT)
         }
     }
 }

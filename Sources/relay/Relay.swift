@@ -43,6 +43,7 @@ struct Relay: EventService {
         // Nothing here grows stale with use, and connections that last are not to be moved.
         context.useLimit = 0
         context.transferSize = settings.bufferSize
+        context.unsentLimit = settings.unsentLimit
         // An end that does not take what waits for it is given up as one that says nothing is.
         context.clientTimeout = settings.idleSeconds
     }

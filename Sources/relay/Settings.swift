@@ -18,15 +18,15 @@ struct Settings: Preparation {
     static let idleTimeout = Parameter(RelayParameters.idleTimeout)
     static let drainTime = Parameter(RelayParameters.drainTime)
     static let bufferSize = Parameter(RelayParameters.bufferSize)
+    static let unsentLimit = Parameter(RelayParameters.unsentLimit)
     static let retryTime = Parameter(RelayParameters.retryTime)
     static let retryLimit = Parameter(RelayParameters.retryLimit)
     static let clientLimit = Parameter(RelayParameters.clientLimit)
 
     static var all: [any ServiceParameter] {
         [
-            upstreams, balance, proxyProtocol, connectTimeout, idleTimeout, drainTime, bufferSize, retryTime,
-            retryLimit,
-            clientLimit,
+            upstreams, balance, proxyProtocol, connectTimeout, idleTimeout, drainTime, bufferSize, unsentLimit,
+            retryTime, retryLimit, clientLimit,
         ]
     }
 
@@ -39,6 +39,8 @@ struct Settings: Preparation {
     let idleSeconds: Int
     let drainSeconds: Int
     let bufferSize: Int
+    /// Of a TCP connection: bytes that the kernel has and that are not sent; nil for as many as it takes.
+    let unsentLimit: Int?
     /// Clients at once; each takes two descriptors.
     let clientLimit: Int
 
@@ -67,6 +69,8 @@ struct Settings: Preparation {
         idleSeconds = context.value(of: Self.idleTimeout)
         drainSeconds = context.value(of: Self.drainTime)
         bufferSize = context.value(of: Self.bufferSize)
+        let unsent = context.value(of: Self.unsentLimit)
+        unsentLimit = unsent > 0 ? unsent : nil
         let limit = context.value(of: Self.clientLimit)
         clientLimit = limit > 0 ? limit : Self.clientsThatFit
     }

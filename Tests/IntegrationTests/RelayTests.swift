@@ -9,21 +9,24 @@ import Testing
 import WorkerPage
 
 @Suite("Relay", .timeLimit(.minutes(60))) struct RelayTests {
-    /// A mail system with one relay on a UNIX socket, and the path of its upstream.
+    /// A mail system with one relay on a UNIX socket or a port of TCP, and the path of its upstream.
     private final class Scene {
         let system: MailSystem
         let upstream: String
+        private let place: Place
         private(set) var master: RunningProcess?
 
         /// - Parameter options: `BEHIND` is replaced by the upstream's path.
-        init(maxproc: Int = 1, _ options: [String] = [], programs: [String] = []) throws {
+        init(port: UInt16? = nil, maxproc: Int = 1, _ options: [String] = [], programs: [String] = []) throws {
             system = try MailSystem([], programs: ["relay", "masterctl", "postlogd"] + programs)
             upstream = system.directory + "/behind"
+            place = port.map { .port($0) } ?? .path(system.queueDirectory + "/public/relay")
+            let line = port.map { "127.0.0.1:\($0) inet n" } ?? "relay unix n"
             let words = (["relay_upstreams=unix:BEHIND"] + options).map {
                 "-o " + $0.replacing("BEHIND", with: upstream)
             }
             try system.setServices([
-                "relay unix n - n - \(maxproc) relay " + words.joined(separator: " "),
+                "\(line) - n - \(maxproc) relay " + words.joined(separator: " "),
                 "postlog unix-dgram n - n - 1 postlogd",
             ])
             master = try system.start()
@@ -35,7 +38,7 @@ import WorkerPage
             try StreamServerEnd(.path(upstream), backlog: backlog)
         }
 
-        func client() throws -> StreamEnd { try StreamEnd(.path(system.queueDirectory + "/public/relay")) }
+        func client() throws -> StreamEnd { try StreamEnd(place) }
 
         func pair(_ server: StreamServerEnd) throws -> (client: StreamEnd, server: StreamEnd) {
             let client = try client()
@@ -243,6 +246,46 @@ import WorkerPage
             #expect(sent != nil && sink.finish() == sent)
         }
         withExtendedLifetime(warm) {}
+    }
+
+    @Test("what a TCP client does not read takes little of the kernel's memory, and new clients are served beside it")
+    func unread() throws {
+        let port = try FreePort.next()
+        let scene = try Scene(port: port, ["relay_unsent_limit=16384"])
+        let server = try scene.server()
+        let pairs = try (0..<3).map { _ in try scene.pair(server) }
+        let pumps = pairs.enumerated().map { StreamPump($1.server, seed: UInt64($0 + 1)) }
+        var last = 0
+        #expect(
+            eventually(every: .milliseconds(300)) {
+                let waiting = unsent(from: port)
+                defer { last = waiting }
+                return waiting > 0 && waiting == last
+            },
+            "the senders are made to wait"
+        )
+        // What a client's window lets through is on its way; the kernel alone would keep 2.5 MB for each.
+        #expect(last < 3 * 400_000, "\(last) bytes")
+        let (client, behind) = try scene.pair(server)
+        #expect(behind.send("hello"))
+        #expect(client.read(exactly: 5) == "hello")
+        let sinks = pairs.map { StreamSink($0.client) }
+        for (pump, sink) in zip(pumps, sinks) {
+            let sent = pump.stop()
+            #expect(sent != nil && sink.finish() == sent)
+        }
+    }
+
+    /// Bytes that the kernel has for the peers of connections that were accepted on a port of loopback.
+    private func unsent(from port: UInt16) -> Int {
+        let table = (try? String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)) ?? ""
+        let own = "0100007F:" + String(format: "%04X", Int(port))
+        return table.split(separator: "\n").reduce(0) { sum, line in
+            let words = line.split(separator: " ")
+            // Established ones; the queue to send is the first of two numbers.
+            guard words.count > 4, words[1] == own, words[3] == "01" else { return sum }
+            return sum + (Int(words[4].prefix(8), radix: 16) ?? 0)
+        }
     }
 
     private func privateKilobytes(_ pid: Int32) throws -> Int {

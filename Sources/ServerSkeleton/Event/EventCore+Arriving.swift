@@ -39,6 +39,7 @@ extension EventCore {
 
     /// Puts a client into the table.
     private mutating func admit(_ descriptor: consuming Descriptor) -> ClientID? {
+        if life.circumstances.transport != .unix { limitUnsent(descriptor.number) }
         guard let slot = insert(EventConnection(descriptor, isClient: true)) else { return nil }
         life.counts.count(.accepted)
         owesNothing(slot)

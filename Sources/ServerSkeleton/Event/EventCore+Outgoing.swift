@@ -18,7 +18,10 @@ extension EventCore {
         do throws(SystemError) {
             let socket = try makeSocket(address.address.family, .stream)
             try socket.number.setNonBlocking(true)
-            if address.address.family != .unix { try socket.number.setOption(.noDelay, 1) }
+            if address.address.family != .unix {
+                try socket.number.setOption(.noDelay, 1)
+                limitUnsent(socket.number)
+            }
             let (way, failure) = try begin(socket.number, address)
             var connection = EventConnection(socket, isClient: false)
             connection.way = way

@@ -12,6 +12,13 @@ extension EventCore {
     /// Blocks that are written for one connection in one turn at most.
     private static var blocksAtOnce: Int { 16 }
 
+    /// What a TCP peer does not read fills the kernel's memory for all connections: by default megabytes for each.
+    mutating func limitUnsent(_ number: DescriptorNumber) {
+        guard let limit = life.circumstances.unsentLimit else { return }
+        // A passed connection may be none of TCP.
+        try? number.setOption(.unsentLimit, CInt(clamping: limit))
+    }
+
     /// The peer has to take what we have.
     mutating func waitForRoom(_ slot: SlotID) {
         updateReading(slot)

@@ -37,6 +37,7 @@ struct Circumstances {
     let inFlowDelayMilliseconds: Int64
     /// See `ServiceContext`.
     let transferSize: Int?
+    let unsentLimit: Int?
     let watchdogSeconds: Int
     /// Of a server that a test moves.
     var conductor: TestConductor?

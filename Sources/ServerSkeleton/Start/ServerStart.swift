@@ -73,6 +73,7 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
         ipcTimeoutMilliseconds: Int64(max(context.clientTimeout, 1)) * 1000,
         inFlowDelayMilliseconds: StartStep.inFlowDelay(S.demands, options, settings, tokenPipeProblem, log),
         transferSize: context.transferSize,
+        unsentLimit: context.unsentLimit,
         watchdogSeconds: evaluated.watchdogSeconds ?? StartStep.watchdogSeconds(skeleton, settings)
     )
     return StartedServer(circumstances: circumstances, service: service, lock: lock, counts: counts)

@@ -30,6 +30,9 @@ public struct ServiceContext {
 
     /// Bytes that an event service reads at once, and that may wait for one connection; nil: as its type says.
     package var transferSize: Int?
+    /// Bytes that an event service leaves unsent with the kernel for one TCP connection; nil: as many as the kernel
+    /// takes.
+    package var unsentLimit: Int?
 
     package let settings: MainSettings
     var dictionary: MainDictionary

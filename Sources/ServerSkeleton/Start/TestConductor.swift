@@ -121,6 +121,7 @@ package final class TestConductor {
             ipcTimeoutMilliseconds: Int64(max(context.clientTimeout, 1)) * 1000,
             inFlowDelayMilliseconds: 0,
             transferSize: context.transferSize,
+            unsentLimit: context.unsentLimit,
             watchdogSeconds: watchdogLimit ?? context.settings.daemonTimeout,
             conductor: self
         )
