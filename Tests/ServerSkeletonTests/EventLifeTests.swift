@@ -188,6 +188,21 @@ struct EventLifeTests {
         #expect(try client.line().hasPrefix("drained true "))
     }
 
+    @Test("while a library has threads there is no child: the process finishes itself, until they have ended")
+    func threads() throws {
+        let scene = try EventScene(["finish=300"])
+        let client = try scene.room.connect()
+        #expect(try client.ask("thread") == "begun")
+        scene.child.closeStatus()
+        let text = "threads of a library keep clients from being left to a child -- serving them here to their end"
+        #expect(scene.room.log.contains(text))
+        #expect(try client.ask("drain") == "drained false \(scene.child.pid)")
+        #expect(try client.ask("join") == "ended")
+        #expect(scene.child.exit() == 0, "it worked the second time")
+        #expect(try client.ask("pid") != "\(scene.child.pid)")
+        #expect(scene.room.log.count(text) == 1)
+    }
+
     @Test("a service may leave its clients to a child by itself; master hears nothing of it")
     func drain() throws {
         let scene = try EventScene()

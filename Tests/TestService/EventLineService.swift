@@ -52,6 +52,7 @@ struct EventLineService: EventService {
     private var arrivals = 0
     private var reason = "none"
     private var filled: (client: ClientID, text: String)?
+    private var thread: LibraryThread?
 
     static func prepare(_ context: inout ServiceContext) { context.log.info("hook prepare uid=\(getuid())") }
 
@@ -163,6 +164,12 @@ struct EventLineService: EventService {
         case "pid": say("\(getpid())", client, &handle)
         case "clients": say("\(handle.clientCount)", client, &handle)
         case "drain": say("drained \(handle.drain()) \(getpid())", client, &handle)
+        case "thread":
+            thread = LibraryThread()
+            say("begun", client, &handle)
+        case "join":
+            thread = nil
+            say("ended", client, &handle)
         case "leave": handle.leave()
         case "block": block(number, &handle, pats: false)
         case "pat":
@@ -376,5 +383,34 @@ struct EventLineService: EventService {
         default: break
         }
         #endif
+    }
+}
+
+/// A thread such as a library may have, from its beginning to the end of this object.
+private final class LibraryThread {
+    private var thread = pthread_t()
+    private var ends: [Int32] = [0, 0]
+
+    init() {
+        guard Glibc.pipe(&ends) == 0 else { return }
+        // The thread waits until the other end is closed.
+        let argument = UnsafeMutableRawPointer(bitPattern: UInt(ends[0]))
+        let result = pthread_create(
+            &thread,
+            nil,
+            { argument in
+                var byte: UInt8 = 0
+                _ = read(Int32(UInt(bitPattern: argument)), &byte, 1)
+                return nil
+            },
+            argument
+        )
+        precondition(result == 0)
+    }
+
+    deinit {
+        close(ends[1])
+        pthread_join(thread, nil)
+        close(ends[0])
     }
 }

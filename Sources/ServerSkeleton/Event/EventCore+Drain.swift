@@ -16,10 +16,17 @@ import WorkerPage
 // and not to its memory has to be made anew: the kernel's part of the event loop, which a fork shares, and the
 // watchdog's timer. The parent ends when the child has done that, and goes on as before when it cannot; the child goes
 // on when the parent has ended.
+//
+// A child has the thread that forked and no other: what a library does in threads of its own would be missing there,
+// and its locks may be held for ever. So there is no child while there are such threads: the process finishes itself.
 extension EventCore {
     @usableFromInline mutating func drain() -> Bool {
         if leaving.isDrained || !life.circumstances.hasMaster { return true }
         flush()
+        if hasOtherThreads() {
+            sayOnceThatThreadsStay()
+            return false
+        }
         // The copy of what waits here would be sent twice.
         if life.log.hasPending { life.log.flush() }
         do throws(SystemError) {
@@ -34,6 +41,12 @@ extension EventCore {
         if !isFinishing { life.stage = .finishing(.retired) }
         log.verbose(1, "draining")
         return true
+    }
+
+    private mutating func sayOnceThatThreadsStay() {
+        if leaving.hasToldOfThreads { return }
+        leaving.hasToldOfThreads = true
+        log.warning("threads of a library keep clients from being left to a child -- serving them here to their end")
     }
 
     /// After the last look at the endpoints.

@@ -29,6 +29,8 @@ struct Leaving {
     var isDrained = false
     /// A child for what is left to do is wanted.
     var wantsToDrain = false
+    /// It was said that threads stand in the way of that.
+    var hasToldOfThreads = false
 }
 
 /// What comes next for a process that has a reason to leave.

@@ -61,10 +61,11 @@ extension EventHandle {
     /// another one when a client comes: a child goes on with all that is connected, and the process itself ends. The
     /// child finishes: it ends when its last client has left.
     ///
-    /// Everything stays as it is, but for the process ID, locks of fcntl(2) and threads that libraries have started,
-    /// which a child does not inherit.
+    /// Everything stays as it is, but for the process ID and locks of fcntl(2), which a child does not inherit. Nor
+    /// would it have threads: while a library has some in this process, there is no child.
     ///
-    /// - Returns: false when there is no memory for a child: nothing has changed, and it may be tried later.
+    /// - Returns: false when there is no memory for a child, or there are threads: nothing has changed, and it may be
+    ///   tried later.
     public mutating func drain() -> Bool { core.drain() }
 
     /// Ends the process when this handler has returned; who is connected is cut off. The way out after
