@@ -18,7 +18,8 @@ OURS = "relay"
 class Results:
     # By load and peer, one for each round.
     outcomes: dict[tuple[str, str], list[Outcome]] = dataclasses.field(default_factory=dict)
-    held: dict[str, Held] = dataclasses.field(default_factory=dict)
+    # By peer, one for each round.
+    held: dict[str, list[Held]] = dataclasses.field(default_factory=dict)
 
 
 def _ratio(results: Results, load: Load, peer: str) -> str:
@@ -54,12 +55,17 @@ def _holding(results: Results) -> str:
     heads = ["Through", "Connections", "of them not reading", "Memory before", "while held", "for a connection",
              "TCP memory of the kernel", "MB/s to the others", "Bytes sent", "received", "Sums"]
     rows = []
-    for name, held in results.held.items():
+    for name, rounds in results.held.items():
+        # Of the round in the middle, but for the rate, which is of all.
+        held = sorted(rounds, key=lambda each: each.rate)[len(rounds) // 2]
+        rates = [each.rate for each in rounds]
+        spread = f"{held.rate:,.0f} ({min(rates):,.0f} to {max(rates):,.0f})"
         sent, received = sum(held.ledger["sent"]), sum(held.ledger["received"])
-        sums = "equal" if held.ledger["sums_sent"] == held.ledger["sums_received"] else "**differ**"
+        is_equal = all(each.ledger["sums_sent"] == each.ledger["sums_received"] for each in rounds)
+        sums = "equal" if is_equal else "**differ**"
         each = (held.full - held.empty) / held.connections
         rows.append([name, f"{held.connections:,}", f"{held.slow:,}", f"{held.empty / 1024:.1f} MB",
-                     f"{held.full / 1024:.1f} MB", f"{each:.1f} KB", f"{held.kernel:,.0f} MB", f"{held.rate:,.0f}",
+                     f"{held.full / 1024:.1f} MB", f"{each:.1f} KB", f"{held.kernel:,.0f} MB", spread,
                      f"{sent:,}", f"{received:,}", sums])
     return command.as_table(heads, rows)
 
