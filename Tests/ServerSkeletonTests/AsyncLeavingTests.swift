@@ -161,6 +161,20 @@ struct AsyncLeavingTests {
         #expect(scene.room.log.contains("hook exit"))
     }
 
+    @Test("a process that is replaced while another thread works for it answers, and goes on in a child after that")
+    func threadAtWork() throws {
+        let scene = try AsyncScene()
+        let client = try scene.connect()
+        try client.send("outside 700\n")
+        #expect(try scene.ask("hello", "hello"))
+        scene.child.closeStatus()
+        #expect(try client.line() == "back")
+        #expect(scene.child.exit() == 0, "master waits for its end")
+        #expect(try client.ask("still here") == "still here")
+        try client.send("quit\n")
+        #expect(try client.line() == "bye")
+    }
+
     @Test("a handler that does not heed its cancellation does not keep the process")
     func stubborn() throws {
         let scene = try AsyncScene(["-o", "test_finish_seconds=0"])

@@ -74,7 +74,7 @@ final class CommandService: AsyncService {
                 return "silence"
             }
         case "spread": return try await Spread.run(number)
-        case "outside": return await resumedOutside()
+        case "outside": return await resumedOutside(after: UInt32(words.count > 1 ? number : 20))
         case "big": return try await big(number, connection)
         case "both": return try await both(number, connection)
         case "count": return try await count(number, connection)

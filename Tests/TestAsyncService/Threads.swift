@@ -70,10 +70,10 @@ enum Spread {
 }
 
 /// A continuation that a thread of somebody else's resumes.
-func resumedOutside() async -> String {
+func resumedOutside(after milliseconds: UInt32) async -> String {
     let isOutside: Bool = await withUnsafeContinuation { continuation in
         let caller = pthread_self()
-        let box = Unmanaged.passRetained(Box(continuation, caller))
+        let box = Unmanaged.passRetained(Box(continuation, caller, milliseconds))
         var thread = pthread_t()
         let result = pthread_create(
             &thread,
@@ -81,7 +81,7 @@ func resumedOutside() async -> String {
             { argument in
                 guard let argument else { return nil }
                 let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-                usleep(20_000)
+                usleep(box.milliseconds * 1000)
                 box.continuation.resume(returning: pthread_equal(pthread_self(), box.caller) == 0)
                 return nil
             },
@@ -96,9 +96,11 @@ func resumedOutside() async -> String {
 private final class Box: @unchecked Sendable {
     let continuation: UnsafeContinuation<Bool, Never>
     let caller: pthread_t
+    let milliseconds: UInt32
 
-    init(_ continuation: UnsafeContinuation<Bool, Never>, _ caller: pthread_t) {
+    init(_ continuation: UnsafeContinuation<Bool, Never>, _ caller: pthread_t, _ milliseconds: UInt32) {
         self.continuation = continuation
         self.caller = caller
+        self.milliseconds = milliseconds
     }
 }
