@@ -8,11 +8,12 @@ import TestSupport
 import Testing
 
 /// A client that was accepted and has not asked yet, one in the middle of its second request, and one that has its
-/// answer; and then a reload, a retirement, a drain, an upgrade, or the death of master.
+/// answer; and then a reload, a retirement, a drain, an upgrade, the death of master, or a limit that is reached.
 @Suite("Clients of every skeleton", .timeLimit(.minutes(60))) struct SkeletonLifeTests {
-    /// Echoes; test-service has it.
+    /// Echoes; test-service or test-async-service has it.
     struct Skeleton: Sendable, CustomTestStringConvertible {
         let name: String
+        var program = "test-service"
         /// What its clients are greeted with.
         let greeting: String
         /// A request in two pieces, and its answer.
@@ -29,11 +30,12 @@ import Testing
             Skeleton(name: "blocking", greeting: "hello\n", halves: ("wait", "rest\n", "rest\n"), hasOneClient: true),
             Skeleton(name: "blocking-crowd", greeting: "hello\n"),
             Skeleton(name: "single", greeting: "hello\n", hasOneClient: true),
+            Skeleton(name: "async", program: "test-async-service", greeting: ""),
         ]
     }
 
     enum Incident: String, CaseIterable, Sendable, CustomTestStringConvertible {
-        case reload, retire, drain, upgrade, killed
+        case reload, retire, drain, upgrade, killed, usedUp
         var testDescription: String { rawValue }
     }
 
@@ -43,17 +45,18 @@ import Testing
         let master: RunningProcess
         let place: Place
 
-        init(_ skeleton: Skeleton) throws {
+        init(_ skeleton: Skeleton, _ incident: Incident) throws {
             self.skeleton = skeleton
             // Many clients of one process, or one of each: who connects is accepted in order.
             let limit = skeleton.hasOneClient ? 10 : 1
-            let line = "talk unix n - n - \(limit) test-service serve=\(skeleton.name)"
-            system = try MailSystem([line], programs: ["test-service", "masterctl"])
+            let line = "talk unix n - n - \(limit) \(skeleton.program) serve=\(skeleton.name)"
+            system = try MailSystem([line], programs: [skeleton.program, "masterctl"])
             place = .path(system.queueDirectory + "/public/talk")
+            if incident == .usedUp { try system.setMain(["max_use": "1"]) }
             master = try system.start()
         }
 
-        var processes: [ProcessSnapshot] { system.processes("test-service") }
+        var processes: [ProcessSnapshot] { system.processes(skeleton.program) }
 
         func connect() throws -> Caller {
             let client = try Caller(place)
@@ -74,7 +77,7 @@ import Testing
 
     @Test("nobody loses a byte", arguments: Skeleton.all, Incident.allCases)
     func noByteIsLost(_ skeleton: Skeleton, _ incident: Incident) throws {
-        let scene = try Scene(skeleton)
+        let scene = try Scene(skeleton, incident)
         let system = scene.system
         defer { system.end() }
         let new = try scene.connect()
@@ -101,6 +104,10 @@ import Testing
         case .killed:
             scene.master.send(SIGKILL)
             _ = scene.master.finish()
+        case .usedUp:
+            let other = try scene.connect()
+            #expect(scene.asks(other, "other"))
+            _ = other.finish()
         }
 
         #expect(middle.send(skeleton.halves.second))
