@@ -31,6 +31,7 @@ let package = Package(
         .library(name: "AsyncServices", targets: ["AsyncServices"]),
         .library(name: "ServiceLogging", targets: ["ServiceLogging"]),
         .library(name: "ServiceTesting", targets: ["ServiceTesting"]),
+        .library(name: "AsyncServiceTesting", targets: ["AsyncServiceTesting"]),
         .executable(name: "master", targets: ["master"]),
         .executable(name: "anvil", targets: ["anvil"]),
         .executable(name: "postlogd", targets: ["postlogd"]),
@@ -157,6 +158,11 @@ var skeletons: [Target] {
         .target(
             name: "ServiceTesting",
             dependencies: ["MasterProtocol", "ServerSkeleton", "SystemCalls"],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "AsyncServiceTesting",
+            dependencies: ["AsyncServices", "ServerSkeleton", "ServiceTesting"],
             swiftSettings: settings
         ),
         .target(name: "HTTPRequests", dependencies: ["ServerSkeleton"], swiftSettings: settings),
@@ -317,7 +323,7 @@ var tests: [Target] {
             swiftSettings: testSettings
         ),
         test("FixedMemoryTests", ["FixedMemory"]),
-        test("AsyncServicesTests", ["AsyncServices"]),
+        test("AsyncServicesTests", ["AsyncServiceTesting", "AsyncServices", "ServerSkeleton", "ServiceTesting"]),
         test("SystemCallsTests", ["SystemCalls", "TestSupport"]),
         test("EventsTests", ["Events", "FixedMemory", "SystemCalls"]),
         test("DiagnosticsTests", ["Diagnostics", "SystemCalls", "TestSupport"]),

@@ -26,7 +26,7 @@ package import SystemCalls
     /// Whether there may be timers that libevent had no memory for: `EventLoop+Timers.swift`.
     var holdsTimers = false
     /// Whether time passes only when `advance` is called.
-    private(set) var standsStill = false
+    package private(set) var standsStill = false
     /// When the current turn's waiting ended.
     package private(set) var now: LoopTime
 

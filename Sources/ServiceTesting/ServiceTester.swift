@@ -5,13 +5,20 @@
 
 import MasterProtocol
 public import ServerSkeleton
-import SystemCalls
+package import SystemCalls
 
 /// Why a test of a service cannot go on.
 public struct ServiceTestError: Error, CustomStringConvertible {
     public let description: String
 
-    init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
+}
+
+/// How clients reach a service under test. Of datagrams, the one is `unix-dgram`, and the other `udp`.
+public enum TestedTransport: Sendable {
+    case unix
+    /// TCP or UDP on the loopback interface, for a service that asks for addresses.
+    case inet
 }
 
 /// Runs a service inside of the test, on a thread of its own, as its server runs it under `master`: the same code, real
@@ -32,8 +39,7 @@ public final class ServiceTester {
     private let conductor: TestConductor
     private let address: SocketAddress
     private let kind: SocketKind
-    /// Whether a handler may wait for its client, so that the server is not quiet.
-    let mayBlock: Bool
+    let waiting: Waiting
     /// What the server said when it had nothing to do; nil while it works, or is going to.
     private var quiet: TestConductor.Quiet?
     private var needsTurn = false
@@ -43,42 +49,57 @@ public final class ServiceTester {
 
     /// How long the tester waits for what must happen, in milliseconds.
     static let patience: Int32 = 30_000
+    package var patience = ServiceTester.patience
+
+    /// What the service may wait for, besides what the server waits for.
+    package enum Waiting {
+        case nothing
+        /// A handler waits for its client, so that the server is not quiet.
+        case client
+        /// A task waits for another thread, or for an executor that is not the loop's.
+        case elsewhere
+    }
 
     // MARK: start
 
     /// - Parameters:
     ///   - settings: of `main.cf`, as they would be written there.
     ///   - arguments: of the service's line in `master.cf`, without options.
+    ///   - transport: how clients reach it.
     public convenience init<S: StreamService & ~Copyable>(
         stream: S.Type,
         settings: [String: String] = [:],
-        arguments: [String] = []
+        arguments: [String] = [],
+        over transport: TestedTransport = .unix
     ) throws {
-        try self.init(settings, arguments, .stream, mayBlock: false) { StreamServer<S>.serve($0) }
+        try self.init(settings, arguments, transport, waiting: .nothing) { StreamServer<S>.serve($0) }
     }
 
     public convenience init<S: EventService & ~Copyable>(
         event: S.Type,
         settings: [String: String] = [:],
-        arguments: [String] = []
+        arguments: [String] = [],
+        over transport: TestedTransport = .unix
     ) throws {
-        try self.init(settings, arguments, .stream, mayBlock: false) { EventServer<S>.serve($0) }
+        try self.init(settings, arguments, transport, waiting: .nothing) { EventServer<S>.serve($0) }
     }
 
     public convenience init<S: BlockingStreamService & ~Copyable>(
         blocking: S.Type,
         settings: [String: String] = [:],
-        arguments: [String] = []
+        arguments: [String] = [],
+        over transport: TestedTransport = .unix
     ) throws {
-        try self.init(settings, arguments, .stream, mayBlock: true) { BlockingStreamServer<S>.serve($0) }
+        try self.init(settings, arguments, transport, waiting: .client) { BlockingStreamServer<S>.serve($0) }
     }
 
     public convenience init<S: SingleService & ~Copyable>(
         single: S.Type,
         settings: [String: String] = [:],
-        arguments: [String] = []
+        arguments: [String] = [],
+        over transport: TestedTransport = .unix
     ) throws {
-        try self.init(settings, arguments, .stream, mayBlock: true) { SingleServer<S>.serve($0) }
+        try self.init(settings, arguments, transport, waiting: .client) { SingleServer<S>.serve($0) }
     }
 
     public convenience init<S: TriggerService & ~Copyable>(
@@ -86,32 +107,42 @@ public final class ServiceTester {
         settings: [String: String] = [:],
         arguments: [String] = []
     ) throws {
-        try self.init(settings, arguments, .stream, mayBlock: false) { TriggerServer<S>.serve($0) }
+        try self.init(settings, arguments, .unix, waiting: .nothing) { TriggerServer<S>.serve($0) }
     }
 
     public convenience init<S: DatagramService & ~Copyable>(
         datagram: S.Type,
         settings: [String: String] = [:],
-        arguments: [String] = []
+        arguments: [String] = [],
+        over transport: TestedTransport = .unix
     ) throws {
-        try self.init(settings, arguments, .datagram, mayBlock: false) { DatagramServer<S>.serve($0) }
+        try self.init(settings, arguments, transport, kind: .datagram, waiting: .nothing) {
+            DatagramServer<S>.serve($0)
+        }
     }
 
-    private init(
+    package init(
         _ settings: [String: String],
         _ arguments: [String],
-        _ kind: SocketKind,
-        mayBlock: Bool,
+        _ transport: TestedTransport,
+        kind: SocketKind = .stream,
+        waiting: Waiting,
         _ serve: @escaping (TestConductor) -> Void
     ) throws {
         self.kind = kind
-        self.mayBlock = mayBlock
-        let endpoint = try makeSocket(.unix, kind)
-        address = try Self.bind(endpoint.number, kind)
+        self.waiting = waiting
+        let endpoint = try makeSocket(transport == .inet ? .ipv4 : .unix, kind)
+        address = try Self.bind(endpoint.number)
+        if kind == .stream {
+            try endpoint.number.listen(backlog: 128)
+            // Of connections, too: small writes arrive without a pause.
+            if transport == .inet { try endpoint.number.setOption(.noDelay, 1) }
+        }
+        try endpoint.number.setNonBlocking(true)
         let conductor = try TestConductor(
             settings: settings,
             arguments: arguments,
-            transport: kind == .datagram ? .unixDatagram : .unix,
+            transport: transport.named(kind),
             endpoint: endpoint,
             log: try makeMemoryFile("log of a service under test")
         )
@@ -121,23 +152,22 @@ public final class ServiceTester {
     }
 
     /// Of this process and no other, and gone with it.
-    private static func bind(_ socket: DescriptorNumber, _ kind: SocketKind) throws -> SocketAddress {
-        let address = try uniqueAddress(socket)
-        try socket.bind(to: address)
-        if kind == .stream { try socket.listen(backlog: 128) }
-        try socket.setNonBlocking(true)
-        return address
-    }
-
-    private static func uniqueAddress(_ socket: DescriptorNumber) throws -> SocketAddress {
-        let name = "quartermaster-test-\(processID())-\(socket.rawValue)-\(Clock.monotonicNanoseconds())"
-        guard let address = SocketAddress(abstractName: name) else { throw ServiceTestError("no address") }
+    private static func bind(_ socket: DescriptorNumber) throws -> SocketAddress {
+        let local = try socket.name(ofPeer: false)
+        if local?.family == .ipv4 {
+            try socket.bind(to: SocketAddress(ipv4: [127, 0, 0, 1], port: 0))
+        } else {
+            let name = "quartermaster-test-\(processID())-\(socket.rawValue)-\(Clock.monotonicNanoseconds())"
+            guard let address = SocketAddress(abstractName: name) else { throw ServiceTestError("no address") }
+            try socket.bind(to: address)
+        }
+        guard let address = try socket.name(ofPeer: false) else { throw ServiceTestError("no address") }
         return address
     }
 
     deinit {
-        // The thread leaves by itself; a handler that waits for its client does when that one is gone.
-        conductor.say(.leave)
+        // The thread ends by itself; a handler that waits for its client does when that one is gone.
+        conductor.say(.abandon)
     }
 
     // MARK: clients
@@ -145,9 +175,7 @@ public final class ServiceTester {
     /// A client that is connected, and that the service has been told of.
     public func connect() throws -> TestClient {
         guard kind == .stream else { throw ServiceTestError("a datagram service has no connections: use sender()") }
-        let socket = try makeSocket(.unix, .stream)
-        try socket.number.connect(to: address)
-        let client = TestClient(socket, self)
+        let client = try client()
         try happened()
         return client
     }
@@ -155,15 +183,20 @@ public final class ServiceTester {
     /// Somebody who sends datagrams, with an address to which answers can be sent.
     public func sender() throws -> TestClient {
         guard kind == .datagram else { throw ServiceTestError("not a datagram service: use connect()") }
-        let socket = try makeSocket(.unix, .datagram)
-        try socket.number.bind(to: try Self.uniqueAddress(socket.number))
+        return try client()
+    }
+
+    /// The server knows it by its address, and so does what is to happen to it.
+    private func client() throws -> TestClient {
+        let socket = try makeSocket(address.family, kind)
+        let own = try Self.bind(socket.number)
         try socket.number.connect(to: address)
-        return TestClient(socket, self)
+        return TestClient(socket, self, address: own)
     }
 
     /// A trigger with these bytes, as `master` and other processes send them. When this returns, the work is done.
     public func trigger(_ bytes: String = "W") throws {
-        let socket = try makeSocket(.unix, .stream)
+        let socket = try makeSocket(address.family, kind)
         try socket.number.connect(to: address)
         // Before the service is told of it: it would wait for them.
         _ = try socket.number.send(Array(bytes.utf8))
@@ -210,6 +243,14 @@ public final class ServiceTester {
         try settle()
     }
 
+    /// The process has lived for the time of `-r`, and leaves as after `leave()`; an event service hears `retired`.
+    public func retire() throws {
+        try settle()
+        if hasEnded { return }
+        say(.retire)
+        try settle()
+    }
+
     // MARK: the log
 
     /// What the service has logged, without date and name: `warning: a line of 40 bytes`.
@@ -236,7 +277,15 @@ public final class ServiceTester {
     /// Something happened that the service has to see.
     func happened() throws {
         needsTurn = true
-        if mayBlock { nudge() } else { try settle() }
+        if waiting == .client { nudge() } else { try settle() }
+    }
+
+    /// Whether something may come though the service is quiet: the network takes its time, too.
+    var mayBeLate: Bool { waiting != .nothing || address.family != .unix }
+
+    /// Something may have happened that this process does not see.
+    func looksAgain() throws {
+        if waiting == .elsewhere { try happened() } else { nudge() }
     }
 
     /// Gives a server that is quiet a turn, and does not wait for one that is not.
@@ -247,13 +296,13 @@ public final class ServiceTester {
 
     /// Until the server has nothing to do any more.
     private func settle() throws {
-        if quiet == nil { hear(within: Self.patience) }
+        if quiet == nil { hear(within: patience) }
         // One that blocks answers a turn only when its clients let it.
         while !hasEnded {
             guard quiet != nil else { throw busy() }
             if !needsTurn { return }
             say(.goOn)
-            hear(within: Self.patience)
+            hear(within: patience)
         }
     }
 
@@ -274,8 +323,20 @@ public final class ServiceTester {
 
     private func busy() -> ServiceTestError {
         ServiceTestError(
-            mayBlock
-                ? "the service is busy with a client: let that one hang up" : "a handler does not return:\n\(log)"
+            waiting == .client
+                ? "the service is busy with a client: let that one hang up"
+                : "a handler does not return, or is always ready to run:\n\(log)"
         )
+    }
+}
+
+extension TestedTransport {
+    fileprivate func named(_ kind: SocketKind) -> Transport {
+        switch (self, kind) {
+        case (.unix, .stream): .unix
+        case (.unix, .datagram): .unixDatagram
+        case (.inet, .stream): .inet
+        case (.inet, .datagram): .udp
+        }
     }
 }

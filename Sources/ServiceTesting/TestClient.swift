@@ -10,17 +10,25 @@ import SystemCalls
 public final class TestClient {
     private var socket: Descriptor?
     /// Nil where the service runs in another process.
-    private let tester: ServiceTester?
+    let tester: ServiceTester?
+    /// By which the server knows it; nil where the service runs in another process.
+    let address: SocketAddress?
     /// What has come and was not asked for yet.
     private var pending: [UInt8] = []
-    private var hasEnd = false
+    private(set) var hasEnd = false
+    /// How much of what comes is taken yet.
+    var readable = Int.max
 
-    init(_ socket: consuming Descriptor, _ tester: ServiceTester?) {
+    init(_ socket: consuming Descriptor, _ tester: ServiceTester?, address: SocketAddress? = nil) {
         self.socket = consume socket
         self.tester = tester
+        self.address = address
     }
 
-    deinit { try? hangUp() }
+    deinit {
+        failNoWrite()
+        try? hangUp()
+    }
 
     // MARK: sending
 
@@ -61,8 +69,7 @@ public final class TestClient {
     public func received() throws -> String { String(decoding: try receivedBytes(), as: UTF8.self) }
 
     public func receivedBytes() throws -> [UInt8] {
-        try tester?.happened()
-        take()
+        try takeAll()
         defer { pending.removeAll() }
         return pending
     }
@@ -85,8 +92,7 @@ public final class TestClient {
     /// Whether the service has hung up. What it sent before can still be received. A blocking service is waited for
     /// only as long as it works.
     public func isDisconnected() throws -> Bool {
-        try tester?.happened()
-        take()
+        try takeAll()
         return hasEnd
     }
 
@@ -110,27 +116,41 @@ public final class TestClient {
 
     // MARK: bytes
 
+    var number: DescriptorNumber? { socket?.number }
+
     /// Takes what has come.
-    private func take() {
+    func take() {
         guard let number = socket?.number else { return hasEnd = true }
-        while !hasEnd, (try? number.waitForInput(milliseconds: 0)) == true {
-            guard let bytes = try? number.read(atMost: 65_536), !bytes.isEmpty else { return hasEnd = true }
+        while !hasEnd, readable > 0, (try? number.waitForInput(milliseconds: 0)) == true {
+            guard let bytes = try? number.read(atMost: min(readable, 65_536)), !bytes.isEmpty else {
+                return hasEnd = true
+            }
+            if readable < .max { readable -= bytes.count }
             pending += bytes
         }
     }
 
+    /// The same, and what the service sends when it has room again.
+    private func takeAll() throws {
+        var before: Int
+        repeat {
+            before = pending.count
+            try tester?.happened()
+            take()
+        } while pending.count > before
+    }
+
     private func wait(until isThere: () -> Bool) throws {
-        try tester?.happened()
-        take()
+        try takeAll()
         var left = ServiceTester.patience
         while !isThere(), !hasEnd {
-            guard let number = socket?.number, left > 0, tester?.mayBlock != false else {
+            guard let number = socket?.number, left > 0, tester?.mayBeLate != false else {
                 throw ServiceTestError("nothing more comes; there is \(String(decoding: pending, as: UTF8.self))")
             }
             // A server that is not quiet may become so meanwhile.
             _ = try number.waitForInput(milliseconds: 20)
             left -= 20
-            tester?.nudge()
+            try tester?.looksAgain()
             take()
         }
     }

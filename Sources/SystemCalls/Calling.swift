@@ -38,6 +38,16 @@ func transferring(_ name: SystemCall, zeroIsEnd: Bool, _ body: () -> Int) throws
     }
 }
 
+/// Writes `count` bytes with `call`, or fewer, or none, where a test has a plan for who reads them.
+@inline(__always)
+func writing(_ number: CInt, _ count: Int, _ call: (Int) -> Int) -> Int {
+    #if DEBUG
+    return WritePlan.writing(DescriptorNumber(number), count, call)
+    #else
+    return call(count)
+    #endif
+}
+
 /// strerror(3) of a positive error number.
 package func errorText(_ code: CInt) -> String {
     unsafe withText(capacity: 128) { unsafe Int(cposix_error_text(code, $0, $1)) }

@@ -33,7 +33,9 @@ extension DescriptorNumber {
         if bytes.byteCount == 0 { return .bytes(0) }
         let number = rawValue
         return try transferring(.write, zeroIsEnd: false) {
-            unsafe bytes.withUnsafeBytes { unsafe Int(cposix_write(number, $0.baseAddress!, $0.count)) }
+            unsafe bytes.withUnsafeBytes { bytes in
+                writing(number, bytes.count) { unsafe Int(cposix_write(number, bytes.baseAddress!, $0)) }
+            }
         }
     }
 
@@ -43,7 +45,9 @@ extension DescriptorNumber {
         let number = rawValue
         let flags = Int32(MSG_NOSIGNAL) | (waiting ? 0 : Int32(MSG_DONTWAIT))
         return try transferring(.send, zeroIsEnd: false) {
-            unsafe bytes.withUnsafeBytes { unsafe Int(cposix_send(number, $0.baseAddress!, $0.count, flags)) }
+            unsafe bytes.withUnsafeBytes { bytes in
+                writing(number, bytes.count) { unsafe Int(cposix_send(number, bytes.baseAddress!, $0, flags)) }
+            }
         }
     }
 

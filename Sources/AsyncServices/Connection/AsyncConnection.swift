@@ -96,7 +96,9 @@ public final class AsyncConnection: @unchecked Sendable {
             self.task = nil
             TaskLoop.shared.taskEnds()
         }
-        if !isClient { TaskLoop.shared.servesNoClient(self) }
+        // It was lost before anybody served it.
+        if let end, end != .closed { task?.cancel() }
+        if !isClient || end != nil { TaskLoop.shared.servesNoClient(self) }
     }
 
     /// Closes the connection once everything is sent; what was not read is dropped.

@@ -16,10 +16,13 @@ import SystemCalls
 final class LoopExecutor: SerialExecutor, TaskExecutor {
     static let shared = LoopExecutor()
 
-    private let thread = pthread_self()
+    /// That of the loop: the one that first asked for the executor, but in a test (`moveHere`).
+    private let thread = Atomic<pthread_t>(pthread_self())
     // Of the loop's own thread alone: what comes from another one goes through `outside`.
     private nonisolated(unsafe) var jobs = Ring<UnownedJob>(capacity: 256)
     private nonisolated(unsafe) var ownWaits = Waits()
+    /// In a test, what time it is there; else negative.
+    private let stillTime = Atomic<Int64>(-1)
     /// Jobs from other threads.
     private let outside = Mutex<Outside>(Outside())
 
@@ -31,8 +34,8 @@ final class LoopExecutor: SerialExecutor, TaskExecutor {
 
     private init() {}
 
-    /// Whether this is the thread of the loop: that which first asked for the executor.
-    var isOwnThread: Bool { pthread_equal(pthread_self(), thread) != 0 }
+    /// Whether this is the thread of the loop.
+    var isOwnThread: Bool { pthread_equal(pthread_self(), thread.load(ordering: .relaxed)) != 0 }
 
     /// Of the loop's own thread.
     var waits: Waits {
@@ -67,11 +70,11 @@ final class LoopExecutor: SerialExecutor, TaskExecutor {
         }
     }
 
-    /// From here on `bell` gets a byte when something came from another thread.
-    func ring(_ bell: DescriptorNumber) {
+    /// From here on `bell` gets a byte when something came from another thread; nil: nothing does.
+    func ring(_ bell: DescriptorNumber?) {
         outside.withLock {
             $0.bell = bell
-            if !$0.jobs.isEmpty { _ = try? bell.write([0]) }
+            if !$0.jobs.isEmpty { _ = try? bell?.write([0]) }
         }
     }
 
@@ -103,13 +106,47 @@ final class LoopExecutor: SerialExecutor, TaskExecutor {
     /// Enqueues what is due.
     func passTime() {
         guard waits.next != nil else { return }
-        let now = SystemCalls.Clock.monotonicNanoseconds()
+        let now = now
         while let work = waits.passTime(now) {
             switch work {
             case .job(let job): unsafe jobs.append(job)
             case .action(let action): action()
             }
         }
+    }
+
+    // MARK: time
+
+    /// Nanoseconds of the monotonic clock, or of that which a test moves.
+    var now: Int64 {
+        let still = stillTime.load(ordering: .relaxed)
+        return still < 0 ? SystemCalls.Clock.monotonicNanoseconds() : still
+    }
+
+    /// Whether time passes only when a test says so.
+    var standsStill: Bool { stillTime.load(ordering: .relaxed) >= 0 }
+
+    func stand(at moment: Int64) { stillTime.store(moment, ordering: .relaxed) }
+
+    // MARK: tests
+
+    /// The loop is on the calling thread from here on: of another service under test.
+    func moveHere() { thread.store(pthread_self(), ordering: .relaxed) }
+
+    /// A job for whatever thread there is, from this one: whether it is the loop's.
+    func take(_ job: UnownedJob) -> Bool {
+        guard isOwnThread else { return false }
+        unsafe jobs.append(job)
+        return true
+    }
+
+    /// Forgets all tasks and timers, as the end of a process does. None of them runs again.
+    func abandonAll() {
+        while unsafe jobs.popFirst() != nil {}
+        unsafe ownWaits.abandonAll()
+        outside.withLock { $0 = Outside() }
+        stillTime.store(-1, ordering: .relaxed)
+        thread.store(0, ordering: .relaxed)
     }
 
     // MARK: isolation

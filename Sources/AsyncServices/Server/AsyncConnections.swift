@@ -53,6 +53,12 @@ public final class AsyncConnections: AsyncSequence, @unchecked Sendable {
         wake()
     }
 
+    /// Nobody takes any more: those that were not taken are closed.
+    @LoopActor func closeRest() {
+        hasEnded = true
+        while let connection = waiting.popFirst() { connection.close() }
+    }
+
     private func wake() {
         if let taker { LoopExecutor.shared.waits.wake(taker, .ready) }
     }

@@ -14,6 +14,23 @@ public enum AsyncServer<S: AsyncService> {
     }
 }
 
+extension AsyncServer {
+    /// What `main()` does, in a test that moves the server, on the calling thread; one at a time in a process.
+    package static func serve(_ conductor: TestConductor) {
+        LoopExecutor.shared.moveHere()
+        TaskLoop.shared.beginAnew()
+        EventServer<TaskService<S>>.serve(conductor)
+        TaskLoop.shared.beginAnew()
+        LoopExecutor.shared.abandonAll()
+    }
+}
+
+/// How a test has every task of a service under test on the thread of the loop, though the process is not the loop's.
+package enum TestedTasks {
+    /// Takes a job that the calling thread has enqueued for any thread, if that is the loop's.
+    package static func take(_ job: UnownedJob) -> Bool { LoopExecutor.shared.take(job) }
+}
+
 @usableFromInline enum AsyncStart {
     @usableFromInline static func takeOver() { LoopExecutor.takeOver() }
 }

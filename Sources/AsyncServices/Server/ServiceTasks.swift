@@ -55,6 +55,9 @@ import SystemCalls
             } catch {
                 TaskLoop.shared.failed(error)
             }
+            connections.closeRest()
+            // Who comes from here on would be served by nobody, while others of our clients may stay for long.
+            TaskLoop.shared.withHandle { $0.pauseAccepting() }
             TaskLoop.shared.taskEnds()
         }
         turnEnded(&handle)
@@ -81,7 +84,7 @@ import SystemCalls
     private mutating func armSleepers(_ handle: inout EventHandle<AsyncConnection>) {
         // One that is armed for an earlier moment, which nobody waits for any more, stays: it rings once in vain.
         guard let next = LoopExecutor.shared.waits.next, let sleepers, next < wakesAt ?? .max else { return }
-        let left = next - SystemCalls.Clock.monotonicNanoseconds()
+        let left = next - LoopExecutor.shared.now
         handle.arm(sleepers, milliseconds: max(left + 999_999, 0) / 1_000_000)
         wakesAt = next
     }
@@ -184,6 +187,8 @@ import SystemCalls
     @usableFromInline func willExit() {
         connections.finish()
         LoopExecutor.shared.runJobs(atMost: TaskLoop.jobsPerTurn)
+        // Nobody hears it any more, and its number may be used for something else.
+        LoopExecutor.shared.ring(nil)
     }
 
     /// In the first turn that begins to leave, after the last look at the endpoints, the sequence of connections ends.

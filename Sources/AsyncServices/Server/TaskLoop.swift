@@ -36,12 +36,23 @@ import ServerSkeleton
 
     private init() {}
 
+    /// As in a process that has just begun: for another service under test.
+    func beginAnew() {
+        unsafe lent = nil
+        taskCount = 0
+        others = []
+        (isLeaving, dismissesIdle) = (false, false)
+        log = nil
+        failures = RepeatedWarning()
+    }
+
     // MARK: the handle
 
     /// Runs tasks that are ready, and lends them the handle.
     func runTasks(_ handle: inout Handle) {
         unsafe withUnsafeMutablePointer(to: &handle) { pointer in
             unsafe lent = pointer
+            if let time = unsafe pointer.pointee.stillNanoseconds { LoopExecutor.shared.stand(at: time) }
             LoopExecutor.shared.passTime()
             LoopExecutor.shared.runJobs(atMost: Self.jobsPerTurn)
             unsafe lent = nil

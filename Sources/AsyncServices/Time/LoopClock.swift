@@ -3,8 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import SystemCalls
-
 /// The clock that the timers of the event loop go by: it never jumps, and stands still while the machine is suspended.
 /// Its `sleep` is a timer of the loop, to the millisecond; it starts no thread and no task.
 public struct LoopClock: _Concurrency.Clock, Sendable {
@@ -28,7 +26,7 @@ public struct LoopClock: _Concurrency.Clock, Sendable {
 
     public init() {}
 
-    public static var now: Instant { Instant(nanoseconds: SystemCalls.Clock.monotonicNanoseconds()) }
+    public static var now: Instant { Instant(nanoseconds: LoopExecutor.shared.now) }
 
     public var now: Instant { Self.now }
 

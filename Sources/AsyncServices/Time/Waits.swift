@@ -117,6 +117,12 @@ struct Waits: ~Copyable {
         }
     }
 
+    /// Forgets all of them, and what was due besides. None of the tasks goes on.
+    mutating func abandonAll() {
+        timers = TimerHeap()
+        for index in 0..<slots.capacity { if let slot = slots.id(at: index) { _ = slots.remove(slot) } }
+    }
+
     private mutating func end(_ id: WaitID) {
         guard let wait = slots.remove(id.slot) else { return }
         if let timer = wait.timer { timers.remove(timer) }

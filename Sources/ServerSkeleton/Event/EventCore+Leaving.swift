@@ -64,7 +64,7 @@ extension EventCore {
 
     /// Why it is to leave, if the service has not been asked yet.
     @usableFromInline mutating func leavingStep() -> LeavingStep {
-        guard case .leaving(let reason) = life.stage else { return .end }
+        guard case .leaving(let reason) = life.stage, reason != .abandoned else { return .end }
         if reason == .terminated {
             if leaving.wasAskedToTerminate { return .end }
             leaving.wasAskedToTerminate = true
@@ -81,7 +81,7 @@ extension EventCore {
         case .idle: return .ask(.idle)
         case .usedUp: return .ask(.usedUp)
         case .retired, .timeToRetire: return .ask(.retired)
-        case .terminated: return .end
+        case .terminated, .abandoned: return .end
         }
     }
 
@@ -134,7 +134,7 @@ extension EventCore {
         switch reason {
         case .masterGone: leaving.wantsToDrain = leaving.isReplaced == true && !leaving.isDrained
         case .retired, .timeToRetire: leaving.wantsToDrain = !leaving.isDrained
-        case .idle, .usedUp, .terminated: break
+        case .idle, .usedUp, .terminated, .abandoned: break
         }
     }
 

@@ -103,6 +103,7 @@ import WorkerPage
     @usableFromInline var isOneShot: Bool { life.circumstances.isOneShot }
     // A getter that does not mutate gets a copy of the whole core when it is called from another module.
     @usableFromInline var time: ServiceTime { mutating get { life.time } }
+    var stillNanoseconds: Int64? { mutating get { life.loop.standsStill ? life.loop.now.nanoseconds : nil } }
     @usableFromInline var mayAccept: Bool { mutating get { life.mayAccept } }
 
     var clientCount: Int { connections.count - outgoing }

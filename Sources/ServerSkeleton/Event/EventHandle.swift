@@ -23,6 +23,9 @@ public struct EventHandle<State>: ~Copyable {
     /// When the present turn began.
     public var time: ServiceTime { mutating get { core.time } }
 
+    /// What time it is in a test, which moves the clock; nil in a process that serves.
+    package var stillNanoseconds: Int64? { mutating get { core.stillNanoseconds } }
+
     /// Serving one client on stdin and stdout, without master (`-S`).
     public var isOneShot: Bool { mutating get { core.isOneShot } }
 

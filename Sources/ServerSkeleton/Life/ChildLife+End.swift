@@ -49,7 +49,7 @@ extension ChildLife {
         case .masterGone: log.verbose(1, "master disconnect -- exiting")
         case .idle: log.verbose(1, "idle timeout -- exiting")
         case .timeToRetire: log.verbose(1, "time to retire -- exiting")
-        case .usedUp, .retired, .terminated: break
+        case .usedUp, .retired, .terminated, .abandoned: break
         }
         log.finish()
         if reason == .terminated, circumstances.conductor == nil {

@@ -57,7 +57,11 @@ struct ChildLife: ~Copyable {
 
     enum Limit { case use, idle }
 
-    enum Reason { case masterGone, idle, usedUp, retired, timeToRetire, terminated }
+    enum Reason {
+        case masterGone, idle, usedUp, retired, timeToRetire, terminated
+        /// The test that moves this server is over: nobody is asked, and nothing is finished.
+        case abandoned
+    }
 
     let circumstances: Circumstances
     let log: Log

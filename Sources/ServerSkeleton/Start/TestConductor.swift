@@ -8,6 +8,7 @@ import Events
 import FixedMemory
 import MasterConfig
 package import MasterProtocol
+import Synchronization
 package import SystemCalls
 import WorkerPage
 
@@ -15,8 +16,8 @@ import WorkerPage
 /// it does under master: the same code, with a clock that the test moves. Where the server would sleep, it says so and
 /// waits for the test's word.
 ///
-/// One thread runs the server, and another one the test; they share this object's socket pair and nothing else that
-/// changes.
+/// One thread runs the server, and another one the test; they share this object's socket pair, and a flag for a server
+/// that has always something to do.
 package final class TestConductor {
     /// The test's word to a server that has nothing to do.
     package enum Word: Equatable {
@@ -27,8 +28,12 @@ package final class TestConductor {
         case leave
         /// SIGTERM.
         case terminate
+        /// It has lived for the time of `-r`.
+        case retire
+        /// The test is over: the server ends as it is.
+        case abandon
 
-        private static let (leaving, terminating): (Int64, Int64) = (-1, -2)
+        private static let (leaving, terminating, retiring, abandoning): (Int64, Int64, Int64, Int64) = (-1, -2, -3, -4)
 
         var number: Int64 {
             switch self {
@@ -36,6 +41,8 @@ package final class TestConductor {
             case .advance(let milliseconds): max(milliseconds, 0)
             case .leave: Self.leaving
             case .terminate: Self.terminating
+            case .retire: Self.retiring
+            case .abandon: Self.abandoning
             }
         }
 
@@ -43,8 +50,10 @@ package final class TestConductor {
             switch number {
             case 0: self = .goOn
             case 1...: self = .advance(milliseconds: number)
+            case Self.leaving: self = .leave
             case Self.terminating: self = .terminate
-            default: self = .leave
+            case Self.retiring: self = .retire
+            default: self = .abandon
             }
         }
     }
@@ -63,6 +72,7 @@ package final class TestConductor {
     private let endpointSocket: Descriptor
     private let log: Descriptor
     private let ends: DescriptorPair
+    private let isAbandoned = Atomic<Bool>(false)
 
     package init(
         settings: [String: String],
@@ -90,8 +100,11 @@ package final class TestConductor {
     /// Nothing is to be done: what the test says then.
     func wait(_ quiet: Quiet) -> Word {
         Self.put([quiet.nextTimer ?? -1, quiet.wish ?? -1], serverEnd)
-        return Word(Self.take(1, serverEnd)?[0] ?? Word.leave.number)
+        return Word(Self.take(1, serverEnd)?[0] ?? Word.abandon.number)
     }
+
+    /// The test is over, and does not wait for the server to say that it has nothing to do.
+    var isOver: Bool { isAbandoned.load(ordering: .relaxed) }
 
     /// The server has ended: no word is heard any more.
     func ended() { Self.put([-2, -2], serverEnd) }
@@ -163,7 +176,10 @@ package final class TestConductor {
         return .quiet(Quiet(nextTimer: numbers[0] < 0 ? nil : numbers[0], wish: numbers[1] < 0 ? nil : numbers[1]))
     }
 
-    package func say(_ word: Word) { Self.put([word.number], testEnd) }
+    package func say(_ word: Word) {
+        if word == .abandon { isAbandoned.store(true, ordering: .relaxed) }
+        Self.put([word.number], testEnd)
+    }
 
     // MARK: numbers on a socket
 
@@ -187,12 +203,15 @@ extension ChildLife {
     /// comes next.
     mutating func turn(_ limit: Int64?, _ conductor: TestConductor) throws(SystemError) {
         try loop.turn(waitingAtMost: 0)
+        if conductor.isOver { return stage = .leaving(.abandoned) }
         if loop.hasNext || limit == 0 { return }
         switch conductor.wait(TestConductor.Quiet(nextTimer: loop.millisecondsToNextTimer, wish: limit)) {
         case .goOn: break
         case .advance(let milliseconds): loop.advance(milliseconds: milliseconds)
         case .leave: isToLeave(.masterGone)
         case .terminate: stage = .leaving(.terminated)
+        case .retire: isToLeave(.timeToRetire)
+        case .abandon: stage = .leaving(.abandoned)
         }
         try loop.turn(waitingAtMost: 0)
     }

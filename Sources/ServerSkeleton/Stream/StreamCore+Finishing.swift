@@ -20,6 +20,7 @@ extension StreamCore {
         switch life.stage {
         case .serving, .paused, .looking, .lastClients: return life.nextStep(hasClients: hasClients)
         case .finishing: return life.nextStep(hasClients: isInTheMiddle)
+        case .leaving(.abandoned): return life.nextStep(hasClients: hasClients)
         case .leaving(let reason):
             guard !isFinishingOver, isInTheMiddle else { return life.nextStep(hasClients: hasClients) }
             life.finishSlowly(reason, looks: false)
