@@ -16,6 +16,14 @@ extension RawSpan {
         return unsafe unsafeLoad(fromByteOffset: index, as: UInt8.self)
     }
 
+    /// The eight bytes at `index`, the first one lowest, wherever they stand; traps outside of the span.
+    @inlinable
+    @inline(__always)
+    public func rawWord(at index: Int) -> UInt64 {
+        precondition(index >= 0 && index <= byteCount - 8)
+        return unsafe UInt64(littleEndian: unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
+    }
+
     /// The first place of `byte` from `start` on.
     @inlinable public func firstPlace(of byte: UInt8, from start: Int = 0) -> Int? {
         precondition(start >= 0)

@@ -49,12 +49,23 @@ package struct KeyedHash {
     }
 
     package mutating func add(_ word: UInt64) {
-        for shift in stride(from: UInt64(0), to: 64, by: 8) { add(UInt8(truncatingIfNeeded: word >> shift)) }
+        let filled = UInt64(count & 7) * 8
+        absorb(tail | word << filled)
+        tail = filled == 0 ? 0 : word >> (64 - filled)
+        count += 8
     }
 
     /// The bytes, ASCII letters as small ones.
     package mutating func addLowercased(_ bytes: borrowing RawSpan) {
-        for index in 0..<bytes.byteCount { add(bytes.rawByte(at: index).lowercasedASCII) }
+        var index = 0
+        while index + 8 <= bytes.byteCount {
+            add(bytes.rawWord(at: index).lowercasedASCII)
+            index += 8
+        }
+        while index < bytes.byteCount {
+            add(bytes.rawByte(at: index).lowercasedASCII)
+            index += 1
+        }
     }
 
     /// The same with the number of bytes before them, so that what follows cannot be taken for a part of it.
@@ -96,6 +107,18 @@ package struct KeyedHash {
         v1 = v1 << 17 | v1 >> 47
         v1 ^= v2
         v2 = v2 << 32 | v2 >> 32
+    }
+}
+
+extension UInt64 {
+    /// The same of eight bytes at once.
+    @inline(__always)
+    fileprivate var lowercasedASCII: UInt64 {
+        // The highest bit of each byte: whether its others are at least A, or above Z.
+        let low = self & 0x7f7f_7f7f_7f7f_7f7f
+        let isAtLeastA = low &+ 0x3f3f_3f3f_3f3f_3f3f
+        let isAboveZ = low &+ 0x2525_2525_2525_2525
+        return self | (isAtLeastA & ~isAboveZ & ~self & 0x8080_8080_8080_8080) >> 2
     }
 }
 

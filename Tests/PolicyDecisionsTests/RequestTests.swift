@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: tests of hashes, addresses and questions
+// Quartermaster: tests of addresses and questions
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -11,37 +11,6 @@ import Testing
 func withBytes<Result>(_ text: String, _ body: (RawSpan) throws -> Result) rethrows -> Result {
     let bytes = Array(text.utf8)
     return try body(bytes.span.bytes)
-}
-
-struct KeyedHashTests {
-    private static let key = HashKey(first: 0x0706_0504_0302_0100, second: 0x0f0e_0d0c_0b0a_0908)
-
-    @Test("the hash is SipHash-2-4: the values of its authors")
-    func vectors() {
-        let values: [Int: UInt64] = [
-            0: 0x726f_db47_dd0e_0e31, 1: 0x74f8_39c5_93dc_67fd, 7: 0xab02_00f5_8b01_d137, 8: 0x93f5_f579_9a93_2462,
-            15: 0xa129_ca61_49be_45e5,
-        ]
-        for (count, value) in values {
-            var hash = KeyedHash(Self.key)
-            for byte in 0..<UInt8(count) { hash.add(byte) }
-            #expect(hash.value == value)
-            #expect(hash.value == value, "asking changes nothing")
-        }
-    }
-
-    @Test("letters count as small ones, and fields end where they end")
-    func fields() {
-        func hash(_ fields: [String]) -> UInt64 {
-            var hash = KeyedHash(Self.key)
-            for field in fields { withBytes(field) { hash.addField($0) } }
-            return hash.value
-        }
-        #expect(hash(["A@Example.COM"]) == hash(["a@example.com"]))
-        #expect(hash(["ab", "c"]) != hash(["a", "bc"]))
-        #expect(hash(["", "a"]) != hash(["a", ""]))
-        #expect(hash(["[`{@"]) != hash(["{@[`"]))
-    }
 }
 
 struct ClientAddressTests {
