@@ -267,6 +267,12 @@ var loadGeneration: [Target] {
             swiftSettings: settings
         ),
         .executableTarget(
+            name: "datagram-echo",
+            dependencies: ["ServerSkeleton"],
+            path: "Benchmarks/datagram-echo",
+            swiftSettings: settings
+        ),
+        .executableTarget(
             name: "http-answer",
             dependencies: ["HTTPRequests", "ServerSkeleton"],
             path: "Benchmarks/http-answer",

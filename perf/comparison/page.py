@@ -11,12 +11,13 @@ from .building import BEFORE
 from .plots import PLOTS
 from .results import Results
 from .targets import Target, targets_of
-from .workloads import COLD_CLIENTS, ECHO_LOADS, HTTP_LOADS, LOADS, POSTFIX_LOADS, Load
+from .workloads import COLD_CLIENTS, ECHO_LOADS, HTTP_LOADS, LOADS, POSTFIX_LOADS, UDP_LOADS, Load
 
 MAIN_PEERS = ["Postfix", "bare", "ours"]
 ECHO_PEERS = ["bare", "SwiftNIO", "ours"]
 ASYNC_PEERS = ["ours", "ours, event", "ours, async", "SwiftNIO", "SwiftNIO async", "SwiftNIO async, pool"]
 HTTP_PEERS = ["bare", "nginx", "ours"]
+UDP_PEERS = ["bare", "ours"]
 
 
 def _verdicts(results: Results, targets: list[Target]) -> list[str]:
@@ -79,6 +80,13 @@ def _side_tables(results: Results) -> list[str]:
         lines += ["`master`. Both find and check each request, say what time it is and keep or close the connection as"]
         lines += ["the client wants; nginx logs nothing here. The bare loop takes one read for one request.", ""]
         lines += text.table(heads, http)
+    udp = list(_side_rows(results, UDP_LOADS, UDP_PEERS, ("ours", "bare")))
+    if udp:
+        lines += ["", "## Datagrams that are answered", ""]
+        lines += ["Ours is `Benchmarks/datagram-echo`, a datagram service under our `master`; the bare loop sends back"]
+        lines += ["what it has received, a batch at a time. A datagram without its reply within a second is lost, and"]
+        lines += ["that is a remark.", ""]
+        lines += text.table(["Work", "bare loop", "ours", "ours to bare"], udp)
     return lines
 
 

@@ -5,8 +5,8 @@
 """Debian's Postfix and our master with our daemons, each in a directory of its own.
 
 A peer has those of these end points that it serves: `anvil_socket`, `anvil_port`, `log_socket` with `log_file`,
-`echo_port`, `http_port`, `smtpd_port`; the others are None. Postfix and ours get the same main.cf and master.cf but
-for the directories and the echo and HTTP services, which only ours has.
+`echo_port`, `http_port`, `udp_port`, `smtpd_port`; the others are None. Postfix and ours get the same main.cf and
+master.cf but for the directories and the echo, HTTP and UDP services, which only ours has.
 """
 
 import grp
@@ -77,6 +77,11 @@ HTTP_LINE = """\
 """
 
 
+UDP_LINE = """\
+127.0.0.1:{udp}        udp         n  -  n  -  1    datagram-echo -o max_use=100000000
+"""
+
+
 def mail_accounts() -> tuple[str, str]:
     """Postfix's account and group; where it is not installed, two that every system has."""
     try:
@@ -132,6 +137,7 @@ class Peer:
     log_file: str | None = None
     echo_port: int | None = None
     http_port: int | None = None
+    udp_port: int | None = None
     smtpd_port: int | None = None
     # Where its mail waits, when it can deliver some.
     queue: str | None = None
@@ -202,7 +208,7 @@ class MasterPeer(Peer):
         super().__init__(root)
         self.name, self._master, self.queue = name, master, queue
         place = queue or f"{root}/queue"
-        self.anvil_port, smtpd_port, echo_port, http_port = free_ports(4)
+        self.anvil_port, smtpd_port, echo_port, http_port, udp_port = free_ports(5)
         self.anvil_socket = f"{place}/private/anvil"
         self.log_socket = f"{place}/public/postlog"
         self.log_file = f"{root}/log/maillog"
@@ -215,12 +221,15 @@ class MasterPeer(Peer):
             lines, self.echo_port = lines + ECHO_LINE, echo_port
         if os.path.exists(f"{daemons}/http-answer"):
             lines, self.http_port = lines + HTTP_LINE, http_port
+        if os.path.exists(f"{daemons}/datagram-echo"):
+            lines, self.udp_port = lines + UDP_LINE, udp_port
         self._make_directories(place)
         owner, group = mail_accounts()
         with open(f"{root}/etc/main.cf", "w", encoding="ascii") as file:
             file.write(MAIN_CF.format(root=root, queue=place, daemons=daemons, owner=owner, group=group))
         with open(f"{root}/etc/master.cf", "w", encoding="ascii") as file:
-            file.write(lines.format(anvil=self.anvil_port, smtpd=smtpd_port, echo=echo_port, http=http_port))
+            ports = {"anvil": self.anvil_port, "smtpd": smtpd_port, "echo": echo_port, "http": http_port}
+            file.write(lines.format(udp=udp_port, **ports))
 
     def _make_directories(self, queue: str) -> None:
         owner, group = mail_accounts()
@@ -296,8 +305,9 @@ def our_peer(root: str, products: str, queue: str | None = None, name: str = "ou
             raise Failure(f"{products}/{program} does not exist: build it, or leave ours out with --peers")
         os.symlink(f"{products}/{program}", f"{daemons}/{program}")
     # Programs of an earlier commit may have none.
-    if os.path.exists(f"{products}/http-answer"):
-        os.symlink(f"{products}/http-answer", f"{daemons}/http-answer")
+    for program in ("http-answer", "datagram-echo"):
+        if os.path.exists(f"{products}/{program}"):
+            os.symlink(f"{products}/{program}", f"{daemons}/{program}")
     for program in MAIL_PROGRAMS:
         if os.path.exists(f"{DEBIAN_DAEMONS}/{program}"):
             os.symlink(f"{DEBIAN_DAEMONS}/{program}", f"{daemons}/{program}")

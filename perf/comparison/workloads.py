@@ -49,6 +49,10 @@ def _tcp(port: int | None) -> list[str] | None:
     return ["--tcp", f"127.0.0.1:{port}"] if port else None
 
 
+def _udp(port: int | None) -> list[str] | None:
+    return ["--udp", f"127.0.0.1:{port}"] if port else None
+
+
 def _http(port: int | None) -> list[str] | None:
     return [f"http://127.0.0.1:{port}/"] if port else None
 
@@ -103,7 +107,17 @@ HTTP_LOADS = [
         ["--clients", "50"], lambda peer: _http(peer.http_port),
     ),
 ]
-LOADS = [*POSTFIX_LOADS, *ECHO_LOADS, *HTTP_LOADS]
+UDP_LOADS = [
+    Load(
+        "udp", "UDP: a datagram and its echo, 50 senders with one under way each", "datagrams",
+        ["--senders", "50", "--preset", "echo"], lambda peer: _udp(peer.udp_port),
+    ),
+    Load(
+        "udp-8", "the same, 4 senders with 8 under way each", "datagrams",
+        ["--senders", "4", "--outstanding", "8", "--preset", "echo"], lambda peer: _udp(peer.udp_port),
+    ),
+]
+LOADS = [*POSTFIX_LOADS, *ECHO_LOADS, *HTTP_LOADS, *UDP_LOADS]
 
 
 def load_named(key: str) -> Load:
@@ -182,7 +196,7 @@ def measure(bench: str, load: Load, peer: Peer, seconds: float, number: int, pla
     if is_mail:
         seconds = max(seconds, SHORTEST_MAIL_SECONDS)
     run_client(bench, load, peer, ["--duration", str(MAIL_WARM_UP_SECONDS if is_mail else WARM_UP_SECONDS)], 30)
-    log_file = peer.log_file if load.mode == "datagrams" else None
+    log_file = peer.log_file if load.key == "datagrams" else None
     if log_file:
         time.sleep(0.05)
         open(log_file, "w", encoding="ascii").close()

@@ -51,6 +51,7 @@ class BarePeer(Peer):
         super().__init__(root)
         self._programs = programs
         self.anvil_port, self.echo_port, self.http_port = self._ports = free_ports(3)
+        (self.udp_port,) = free_ports(1)
         self.anvil_socket, self.log_socket, self.log_file = f"{root}/anvil", f"{root}/postlog", f"{root}/maillog"
 
     def start(self) -> None:
@@ -64,6 +65,7 @@ class BarePeer(Peer):
             ["bare-echo", f"tcp:127.0.0.1:{self.echo_port}"],
             ["bare-http", f"tcp:127.0.0.1:{self.http_port}"],
             ["bare-log", sockets[1], f"{self.root}/maillog"],
+            ["bare-udp", str(self.udp_port)],
         ):
             self.launch([f"{self._programs}/{command[0]}"] + command[1:])
         self._check_greeting()
