@@ -41,9 +41,6 @@
 
 #include "cposix.h"
 
-/// For the handler of SIGBUS: whether the address was in the guarded range, and memory is there now (mapping.c).
-int cposix_replace_mapping(void *address);
-
 /// What standard error was before this process kept it in memory, for programs that it starts; -1 when it does not.
 extern int cposix_errors_for_children;
 

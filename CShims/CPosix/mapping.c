@@ -17,7 +17,7 @@ static struct guard {
     /// 0 until the rest is right.
     volatile size_t size;
     volatile int needed;
-} guards[16];
+} guards[32];
 
 volatile int cposix_guards_needed;
 

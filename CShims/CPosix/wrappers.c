@@ -110,7 +110,8 @@ int cposix_synchronize(int fd, int data_only) { return CPOSIX_RESULT(data_only ?
 int cposix_begin_writing(int fd, int64_t offset, int64_t size) {
     return CPOSIX_RESULT(sync_file_range(fd, offset, size, SYNC_FILE_RANGE_WRITE));
 }
-int cposix_allocate_file(int fd, int64_t size) { return -posix_fallocate(fd, 0, size); }
+int cposix_allocate_file(int fd, int64_t offset, int64_t size) { return -posix_fallocate(fd, offset, size); }
+int cposix_set_file_size(int fd, int64_t size) { return CPOSIX_RESULT(ftruncate(fd, size)); }
 
 int cposix_pipe(int *_Nonnull pair, int flags) { return CPOSIX_RESULT(pipe2(pair, flags)); }
 int cposix_socketpair(int type, int *_Nonnull pair) {

@@ -69,22 +69,30 @@ extension Master {
 
     // MARK: what our own daemons count
 
-    func startCounting() { workerCounting.start(owner, nowMilliseconds: moment.milliseconds, log) }
+    func startCounting() {
+        workerCounting.start(owner, nowMilliseconds: moment.milliseconds, log)
+        metricsKeeping.start(owner, nowMilliseconds: moment.milliseconds, log)
+    }
 
     /// As the program did that ran before in this process.
     func goOnCounting(_ totals: [String]?) {
         workerCounting.goOn(totals, owner, nowMilliseconds: moment.milliseconds, log)
+        metricsKeeping.goOn(owner, nowMilliseconds: moment.milliseconds, log)
     }
 
     /// Whose counts the page has, in its order; nil without a page.
     var workerTotals: [String]? { workerCounting.totals }
 
-    func lookAtCounting() { workerCounting.look(owner, nowMilliseconds: moment.milliseconds, log) }
+    func lookAtCounting() {
+        workerCounting.look(owner, nowMilliseconds: moment.milliseconds, log)
+        metricsKeeping.look(owner, nowMilliseconds: moment.milliseconds, log)
+    }
 
     /// Before another process can have the pid.
     private func keepCounts(ofProcess pid: Int32, _ id: ServiceID?) {
         let name = id.flatMap { service($0)?.fullName }
         workerCounting.processEnded(pid, of: name, owner, nowMilliseconds: moment.milliseconds, log)
+        metricsKeeping.processEnded(pid, of: name, owner, nowMilliseconds: moment.milliseconds, log)
     }
 }
 

@@ -28,6 +28,7 @@ final class Master {
     var wakeups = WakeupSender()
     var clientCounter = ClientCounter()
     var workerCounting = WorkerCounting()
+    var metricsKeeping = MetricsKeeping()
     var pageLooks = PageLooks()
     var settings: MainSettings
     var owner: MailOwner

@@ -197,6 +197,9 @@ package func commandLine() -> [String] {
 /// getpid(2).
 package func processID() -> Int32 { getpid() }
 
+/// kill(2) with no signal: whether there is such a process, or one that has ended and was not waited for.
+package func isThere(process pid: Int32) -> Bool { kill(pid, 0) == 0 || errno == EPERM }
+
 /// getppid(2).
 package func parentProcessID() -> Int32 { getppid() }
 

@@ -14,11 +14,12 @@ import Glibc
 @safe public struct SharedMemory: ~Copyable {
     @usableFromInline let base: UnsafeMutablePointer<UInt64>
     public let byteCount: Int
-    /// Nil for memory of our own.
-    private let guardNumber: CInt?
+    private let isMapped: Bool
+    /// Nil for memory of our own, whether it was from the start or is in the place of the file now.
+    private var guardNumber: CInt?
 
     /// mmap(2) MAP_SHARED of `byteCount` bytes, a multiple of eight, of a file that is as long, from `offset` on, a
-    /// multiple of the page size. There are 16 in a process at most.
+    /// multiple of the page size. There are 32 in a process at most.
     package init(mapping file: DescriptorNumber, from offset: Int = 0, byteCount: Int) throws(SystemError) {
         precondition(byteCount > 0 && byteCount % 8 == 0)
         let address = try calling(.mmap) { cposix_map_shared(file.rawValue, byteCount, Int64(offset)) }
@@ -33,6 +34,7 @@ import Glibc
         unsafe self.base = base
         self.byteCount = byteCount
         self.guardNumber = guardNumber
+        isMapped = true
     }
 
     /// Memory of our own instead, with zeros: what is stored there nobody reads.
@@ -42,16 +44,25 @@ import Glibc
         unsafe base.initialize(repeating: 0, count: byteCount / 8)
         self.byteCount = byteCount
         guardNumber = nil
+        isMapped = false
     }
 
     deinit {
-        guard let guardNumber else { return unsafe base.deallocate() }
-        cposix_end_guard(guardNumber)
+        if !isMapped { return unsafe base.deallocate() }
+        if let guardNumber { cposix_end_guard(guardNumber) }
         _ = unsafe cposix_unmap(base, byteCount)
     }
 
     /// Whether the file was lost: what is stored from now on is read by nobody.
     package var isLost: Bool { guardNumber.map { cposix_guard_was_needed($0) != 0 } ?? false }
+
+    /// Memory of our own, with zeros, takes the place of the file, at the same address: for a child that has the memory
+    /// of its parent, but is not to write into its file any more.
+    package mutating func detach() {
+        guard let guardNumber, unsafe cposix_replace_mapping(base) != 0 else { return }
+        cposix_end_guard(guardNumber)
+        self.guardNumber = nil
+    }
 
     /// How many files this process has lost so far: while it is the same, `isLost` need not be asked.
     @inlinable public static var losses: Int32 { cposix_guard_losses() }
@@ -81,9 +92,14 @@ import Glibc
 }
 
 extension DescriptorNumber {
-    /// posix_fallocate(3): the file has so many bytes, and the disk has room for all of them.
-    package func allocate(byteCount: Int) throws(SystemError) {
-        _ = try calling(.fallocate) { cposix_allocate_file(rawValue, Int64(byteCount)) }
+    /// posix_fallocate(3): the file has so many bytes behind `offset`, and the disk has room for all of them.
+    package func allocate(from offset: Int = 0, byteCount: Int) throws(SystemError) {
+        _ = try calling(.fallocate) { cposix_allocate_file(rawValue, Int64(offset), Int64(byteCount)) }
+    }
+
+    /// ftruncate(2): the file has so many bytes. What is new in it is zeros, for which the disk need not have room.
+    package func setSize(byteCount: Int) throws(SystemError) {
+        _ = try calling(.ftruncate) { cposix_set_file_size(rawValue, Int64(byteCount)) }
     }
 
     /// pread(2) of up to `limit` bytes from `offset` on; fewer only where the file ends.

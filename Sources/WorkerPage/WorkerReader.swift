@@ -66,11 +66,3 @@ extension WorkerOverview {
         if accepted > closed { services[index].open &+= accepted - closed }
     }
 }
-
-extension [UInt8] {
-    /// The word at `offset`; 0 behind the end.
-    fileprivate func word(_ offset: Int) -> UInt64 {
-        guard offset >= 0, offset + 8 <= count else { return 0 }
-        return (0..<8).reduce(0) { $0 | UInt64(self[offset + $1]) << (8 * UInt64($1)) }
-    }
-}

@@ -30,7 +30,7 @@ public struct WorkerRow: ~Copyable {
         service: String,
         pid: Int32
     ) throws(WorkerPageProblem) {
-        let file = try Self.open(path)
+        let file = try Self.open(path, size: WorkerPage.pageSize)
         let place = WorkerPage.row(try Self.claim(file.number, UInt64(UInt32(bitPattern: pid))))
         // A page of memory, which the row is in; no more of the file counts as this process's.
         let pageStart = place & ~4095
@@ -43,12 +43,13 @@ public struct WorkerRow: ~Copyable {
         }
     }
 
-    private static func open(_ path: String) throws(WorkerPageProblem) -> Descriptor {
+    /// A file that is no page, or one of another length, is none.
+    static func open(_ path: String, size: Int) throws(WorkerPageProblem) -> Descriptor {
         // A FIFO in its place must not hold us up.
         let file = try calling { () throws(SystemError) in try openFile(path, [.readWrite, .noFollow, .nonBlocking]) }
         let facts = try calling { () throws(SystemError) in try file.number.facts() }
         try calling { () throws(SystemError) in try catchBusErrors() }
-        guard facts.kind == .file, facts.size == UInt64(WorkerPage.pageSize) else { throw .foreign }
+        guard facts.kind == .file, facts.size == UInt64(size) else { throw .foreign }
         return file
     }
 

@@ -6,6 +6,7 @@
 import MasterOverview
 import StatusPage
 import TerminalText
+import WorkerPage
 
 /// Reads any bytes as a page, and as a page that changes between two readings, and makes every text of it: nothing may
 /// trap, and what comes out obeys the bounds of what was there. The first byte says how often it changes. Built with
@@ -16,6 +17,7 @@ public func fuzzStatusPage(_ start: UnsafePointer<UInt8>?, _ size: Int) -> CInt 
     guard let start, size > 0 else { return 0 }
     let input = UnsafeBufferPointer(start: start, count: size)
     let page = Array(input.dropFirst())
+    if let name = SeriesName(reading: page) { precondition(Array(name.text.utf8) == page, "another name") }
     read(page, changingEvery: Int(input[0] & 7))
     return 0
 }

@@ -126,6 +126,19 @@ import Testing
         "* was cut off or overwritten -- making a new one; what daemons counted is lost": [
             "pid/master.workers was cut off or overwritten -- making a new one; what daemons counted is lost"
         ],
+        "cannot make *: * -- not keeping what services count themselves, and trying again in a minute": [
+            "cannot make pid/master.metrics: * -- not keeping what services count themselves, and trying again in a minute"
+        ],
+        "* was cut off or overwritten -- making a new one; what services counted themselves is lost": [
+            "pid/master.metrics was cut off or overwritten -- making a new one; what services counted themselves is lost"
+        ],
+        "* was removed or replaced -- making a new one; what services counted themselves is lost": [
+            "pid/master.metrics was removed or replaced -- making a new one; what services counted themselves is lost"
+        ],
+        "service *: no room in * for all that its processes counted themselves -- some of it ends with them": [
+            "service *: no room in pid/master.metrics for all that its processes counted themselves -- some of it ends with"
+                + " them"
+        ],
         "* -- using *, the copy that master accepted last": [
             "* -- using pid/main.cf.accepted, the copy that master accepted last"
         ],

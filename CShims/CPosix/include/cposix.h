@@ -80,8 +80,10 @@ long cposix_write_at(int fd, const void *_Nonnull buffer, size_t size, int64_t o
 int cposix_synchronize(int fd, int data_only);
 /// sync_file_range(2) with SYNC_FILE_RANGE_WRITE.
 int cposix_begin_writing(int fd, int64_t offset, int64_t size);
-/// posix_fallocate(3) from the start of the file.
-int cposix_allocate_file(int fd, int64_t size);
+/// posix_fallocate(3).
+int cposix_allocate_file(int fd, int64_t offset, int64_t size);
+/// ftruncate(2).
+int cposix_set_file_size(int fd, int64_t size);
 
 // MARK: a file as memory that others read (mapping.c)
 
@@ -89,10 +91,13 @@ int cposix_allocate_file(int fd, int64_t size);
 long cposix_map_shared(int fd, size_t size, int64_t offset);
 int cposix_unmap(void *_Nonnull base, size_t size);
 /// From now on, where the file behind this range is cut off or its disk has no room, memory of our own takes the place
-/// of the whole range. The number of the guard, or -ENOSPC when there are 16 already. Works from cposix_catch_crashes
+/// of the whole range. The number of the guard, or -ENOSPC when there are 32 already. Works from cposix_catch_crashes
 /// or cposix_catch_bus_errors on.
 int cposix_guard(void *_Nonnull base, size_t size);
 int cposix_guard_was_needed(int guard);
+/// Puts memory of our own, with zeros, in the place of the guarded range that the address is in: for the handler of
+/// SIGBUS, and for a child that must not write into the file any more. Whether there was one, and it was replaced.
+int cposix_replace_mapping(void *_Nonnull address);
 /// How many guards were needed so far, of all there were.
 extern volatile int cposix_guards_needed;
 static inline int cposix_guard_losses(void) { return cposix_guards_needed; }

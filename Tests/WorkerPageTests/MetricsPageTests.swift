@@ -1,0 +1,328 @@
+//===----------------------------------------------------------------------===//
+// Quartermaster: tests of the page of what services count themselves
+// SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import SystemCalls
+import TestSupport
+import Testing
+
+@testable import WorkerPage
+
+/// One at a time: a process has room for few mappings.
+@Suite("The page of services' own figures", .serialized) struct MetricsPageTests {
+    private let home: TemporaryDirectory
+    private var path: String { home.file("page") }
+    private static let blocks = 4_206_592
+
+    init() throws { home = try TemporaryDirectory("qm-metrics") }
+
+    private func table() throws -> MetricsTable {
+        try MetricsTable(at: path, owner: nil, master: 4711, nowMilliseconds: 1234)
+    }
+
+    private func block(_ service: String, _ pid: Int32) throws -> MetricBlock {
+        try MetricBlock(at: path, service: service, pid: pid, master: 4711)
+    }
+
+    private func read() throws -> MetricsOverview { try MetricsReader.read(path) }
+
+    private func cell(_ block: inout MetricBlock, _ name: String, _ kind: MetricKind) throws -> MetricCell {
+        let series = try #require(SeriesName(name))
+        let cell = block.add(series, kind)
+        return try #require(cell)
+    }
+
+    /// One series of each kind.
+    private func count(_ block: inout MetricBlock, _ times: Int = 1) throws {
+        try cell(&block, "requests", .counter).value.add(UInt64(3 * times))
+        try cell(&block, "cost", .sum).value.add(real: 0.5 * Double(times))
+        try cell(&block, "depth", .gauge).value.store(Double(7 * times).bitPattern)
+        let summary = try cell(&block, "size", .summary)
+        summary.value.add(real: 10 * Double(times))
+        summary.count.add(UInt64(times))
+    }
+
+    private func expect(_ table: borrowing MetricsTable, isIntact: Bool = true) {
+        let found = table.isIntact
+        #expect(found == isIntact)
+    }
+
+    @Test("figures of the living are the sum of their processes; those of the gone are kept, but for gauges")
+    func life() throws {
+        var table = try table()
+        #expect(try facts(ofPath: path).mode & 0o777 == 0o600)
+        var first = try block("echo/unix", 1)
+        var second = try block("echo/unix", 2)
+        var other = try block("other/inet", 3)
+        try count(&first)
+        try count(&second, 10)
+        try count(&other, 100)
+        let overview = try read()
+        #expect(overview.master == 4711 && overview.made == 1234 && overview.refused == 0 && overview.dropped == 0)
+        #expect(overview.services.map(\.name) == ["echo/unix", "other/inet"])
+        let echo = try #require(overview.service("echo/unix"))
+        #expect(echo.series.map(\.name.text) == ["cost", "depth", "requests", "size"])
+        #expect(echo["requests"]?.integer == 33 && echo["cost"]?.real == 5.5 && echo["depth"]?.real == 77)
+        #expect(echo["size"]?.real == 110 && echo["size"]?.count == 11)
+
+        #expect(table.processEnded(1, of: "echo/unix") == .kept)
+        #expect(table.processEnded(2, of: nil) == .kept, "under the name that it gave")
+        #expect(table.processEnded(2, of: nil) == .kept, "and only once")
+        var rest = try #require(try read().service("echo/unix"))
+        #expect(rest.series.map(\.name.text) == ["cost", "requests", "size"])
+        #expect(rest["requests"]?.integer == 33 && rest["cost"]?.real == 5.5 && rest["size"]?.count == 11)
+
+        // A block that is taken again has nothing of the former process.
+        var third = try block("echo/unix", 4)
+        #expect(try read().service("echo/unix") == rest)
+        try count(&third)
+        rest = try #require(try read().service("echo/unix"))
+        #expect(rest["requests"]?.integer == 36 && rest["depth"]?.real == 7)
+        expect(table)
+    }
+
+    @Test("the words are where master.metrics(5) says they are")
+    func places() throws {
+        let table = try table()
+        var block = try block("echo/unix", 77)
+        try cell(&block, "requests", .counter).value.add(5)
+        let summary = try cell(&block, "size", .summary)
+        summary.value.add(real: 1.5)
+        summary.count.add(2)
+        let page = try readFile(path).bytes
+        #expect(page.count == 8_400_896)
+        func word(_ offset: Int) -> UInt64 { page.word(offset) }
+        #expect(String(decoding: page[0..<8], as: UTF8.self) == "QMMETRIC")
+        #expect((1..<8).map { word($0 * 8) } == [1, 8_400_896, 4711, 1234, 0, 0, 0])
+        #expect(word(4096) == 77 && word(4104) == 0 && word(12_288) == 0)
+        let start = Self.blocks
+        #expect(word(start) == 1 && String(decoding: page[start + 32..<start + 42], as: UTF8.self) == "echo/unix\0")
+        #expect(word(start + 256) == 1 && word(start + 264) == 5)
+        #expect(String(decoding: page[start + 288..<start + 297], as: UTF8.self) == "requests\0")
+        #expect(word(start + 512) == 4 && word(start + 520) == 1.5.bitPattern && word(start + 528) == 2)
+        expect(table)
+    }
+
+    @Test("the file takes room on the disk where something is counted")
+    func holes() throws {
+        let table = try table()
+        func kilobytes() throws -> Int {
+            var status = stat()
+            #expect(stat(path, &status) == 0)
+            return Int(status.st_blocks) / 2
+        }
+        #expect(try kilobytes() <= 64)
+        for pid in 1...10 { _ = try block("echo/unix", Int32(pid)) }
+        #expect(try (40...128).contains(kilobytes()))
+        expect(table)
+    }
+
+    @Test("a block has room for 15 series, and a total for 127, of several blocks; what is more is counted as dropped")
+    func limits() throws {
+        var table = try table()
+        for number in 0..<10 {
+            var block = try block("echo/unix", 1)
+            for index in 0..<15 { try cell(&block, "s\(number)_\(index)", .counter).value.add(1) }
+            let more = try #require(SeriesName("more"))
+            let isFull = block.add(more, .counter) == nil
+            #expect(isFull)
+        }
+        #expect(try read().service("echo/unix")?.series.count == 128)
+        #expect(try read().dropped == 22)
+        #expect(table.processEnded(1, of: "echo/unix") == .dropped(23, service: "echo/unix"))
+        let overview = try read()
+        #expect(overview.service("echo/unix")?.series.count == 127 && overview.dropped == 23)
+        for number in 1..<130 {
+            var block = try block("s\(number)/unix", 2)
+            try cell(&block, "x", .counter).value.add(1)
+            let outcome = table.processEnded(2, of: nil)
+            #expect(outcome == (number < 128 ? .kept : .dropped(1, service: "s\(number)/unix")))
+        }
+        #expect(try read().services.count == 128)
+    }
+
+    @Test("a full page says how often somebody found no room; a page of another master is none")
+    func full() throws {
+        var table = try table()
+        for pid in 1...MetricsPage.blockCount { _ = try block("echo/unix", Int32(pid)) }
+        for pid in 0..<3 {
+            #expect(throws: WorkerPageProblem.full) { _ = try block("echo/unix", 100_000 + Int32(pid)) }
+        }
+        #expect(try read().refused == 3)
+        _ = table.processEnded(500, of: "echo/unix")
+        _ = try block("echo/unix", 100_000)
+        #expect(throws: WorkerPageProblem.foreign) {
+            _ = try MetricBlock(at: path, service: "echo/unix", pid: 1, master: 4712)
+        }
+        expect(table)
+    }
+
+    @Test("another program of master goes on with the page; who ended while a program ran that knew none is buried")
+    func continuing() throws {
+        var first = try table()
+        do {
+            var gone = try block("echo/unix", 1)
+            try count(&gone)
+        }
+        _ = first.processEnded(1, of: "echo/unix")
+        var living = try block("echo/unix", getpid())
+        try count(&living, 10)
+        let before = try read()
+        #expect(try next() == before.services)
+        // 4194305 is above what the kernel gives.
+        var forgotten = try block("echo/unix", 4_194_305)
+        try count(&forgotten, 100)
+        let echo = try #require(try next().first)
+        #expect(echo["requests"]?.integer == 333 && echo["depth"]?.real == 70)
+        #expect(throws: TestSupportError.self) { _ = try self.next(master: 4712) }
+        #expect(truncate(path, 100) == 0)
+        #expect(throws: TestSupportError.self) { _ = try self.next() }
+        unlink(path)
+        #expect(throws: SystemError.self) { _ = try self.next() }
+    }
+
+    /// What another program finds; our own process and what it counts live on.
+    private func next(master: Int32 = 4711) throws -> [OwnFigures] {
+        guard var next = try MetricsTable.continuing(path, owner: nil, master: master) else {
+            throw TestSupportError("another page")
+        }
+        // Its totals are those of the program before: one a service.
+        let found = try read().services
+        #expect(next.processEnded(3, of: "echo/unix") == .kept)
+        #expect(try read().services.count == found.count)
+        return found
+    }
+
+    @Test("neither master nor a worker dies when the page is cut off under them")
+    func cutOff() throws {
+        var table = try table()
+        var block = try block("echo/unix", 1)
+        try count(&block)
+        #expect(truncate(path, 0) == 0)
+        let late = try cell(&block, "late", .counter)
+        late.value.add(1)
+        #expect(late.value.bits == 1)
+        expect(table, isIntact: false)
+        _ = table.processEnded(1, of: "echo/unix")
+        #expect(throws: WorkerPageProblem.foreign) { try read() }
+        #expect(throws: WorkerPageProblem.foreign) { _ = try self.block("echo/unix", 2) }
+    }
+
+    @Test("what a child of a process counts that master does not know is seen by nobody")
+    func detached() throws {
+        let table = try table()
+        var block = try block("echo/unix", 1)
+        let cell = try cell(&block, "requests", .counter)
+        cell.value.add(5)
+        block.detach()
+        cell.value.add(5)
+        #expect(cell.value.bits == 5, "memory of its own, with zeros")
+        #expect(try read().service("echo/unix")?["requests"]?.integer == 5)
+        expect(table)
+    }
+
+    @Test("a page of nonsense is read without a fault, and moved without one")
+    func nonsense() throws {
+        var table = try table()
+        for pid in 1...20 {
+            var block = try block("echo/unix", Int32(pid))
+            try count(&block)
+        }
+        var generator = SystemRandomNumberGenerator()
+        let seed = try readFile(path).bytes
+        for round in 0..<12 {
+            var page = seed
+            let end = round % 2 == 0 ? Self.blocks + 20 * 4096 : Self.blocks + 4096
+            for _ in 0..<(round < 8 ? 300 : 30_000) {
+                let start = round % 4 == 0 ? 64 : round % 4 == 2 ? 12_288 : Self.blocks
+                let place = Int.random(in: start..<end, using: &generator)
+                page[place] = round % 3 == 0 ? 0xff : UInt8.random(in: 0...255, using: &generator)
+            }
+            try overwrite(Array(page[64...]), at: 64)
+            let overview = try read()
+            #expect(overview.services.count <= MetricsOverview.serviceLimit)
+            #expect(overview.services.allSatisfy { $0.series.count <= MetricsOverview.seriesLimit })
+            let names = overview.services.flatMap { $0.series.map(\.name) }
+            #expect(names.allSatisfy { SeriesName(reading: Array($0.text.utf8)) == $0 })
+            for pid in 1...20 { _ = table.processEnded(Int32(pid), of: round % 2 == 0 ? "echo/unix" : nil) }
+            _ = try read()
+            for pid in 1...20 {
+                guard var block = try? block("echo/unix", Int32(pid)) else { continue }
+                try count(&block)
+            }
+        }
+    }
+
+    @Test("more services and series than there can be are not taken from a page that says so")
+    func flood() throws {
+        let table = try table()
+        var holders: [UInt8] = []
+        var blocks: [UInt8] = []
+        func bytes(_ word: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+        for block in 0..<1024 {
+            holders += bytes(1)
+            for record in 0..<16 {
+                let name = record == 0 ? "s\(block % 700)/unix" : "m\(block)_\(record)"
+                blocks += bytes(1) + bytes(1) + [UInt8](repeating: 0, count: 16)
+                blocks += Array(name.utf8) + [UInt8](repeating: 0, count: 224 - name.utf8.count)
+            }
+        }
+        try overwrite(holders, at: 4096)
+        try overwrite(blocks, at: Self.blocks)
+        let overview = try read()
+        #expect(overview.services.count == MetricsOverview.serviceLimit)
+        let sum = overview.services.reduce(0) { $0 + $1.series.count }
+        #expect(sum <= MetricsOverview.sumLimit && UInt64(sum) + overview.dropped == 1024 * 15)
+        expect(table)
+    }
+
+    @Test("sums that are no numbers, or too large, stay out of a total")
+    func unreal() throws {
+        var table = try table()
+        let values = [Double.nan, .infinity, -.infinity, .greatestFiniteMagnitude, .greatestFiniteMagnitude, 1]
+        for (pid, value) in values.enumerated() {
+            var block = try block("echo/unix", Int32(pid + 1))
+            try cell(&block, "cost", .sum).value.store(value.bitPattern)
+            let summary = try cell(&block, "size", .summary)
+            summary.value.store(value.bitPattern)
+            summary.count.store(.max)
+            try cell(&block, "requests", .counter).value.store(.max)
+        }
+        for pid in 1...6 { _ = table.processEnded(Int32(pid), of: "echo/unix") }
+        let echo = try #require(try read().service("echo/unix"))
+        #expect(echo["cost"]?.real == .greatestFiniteMagnitude && echo["size"]?.real == .greatestFiniteMagnitude)
+        #expect(echo["requests"]?.integer == 0 &- 6)
+    }
+
+    @Test("a file that is no page, and a page of another version, are neither counted in nor read")
+    func foreign() throws {
+        #expect(throws: WorkerPageProblem.cannot(SystemError(.open, .noSuchFileOrDirectory))) {
+            _ = try block("a/unix", 1)
+        }
+        try makeFifo(path, mode: 0o600)
+        #expect(throws: WorkerPageProblem.foreign) { _ = try block("a/unix", 1) }
+        #expect(throws: WorkerPageProblem.foreign) { try read() }
+        try removeFile(path)
+        let table = try table()
+        try overwrite([2], at: 8)
+        #expect(throws: WorkerPageProblem.foreign) { _ = try block("a/unix", 1) }
+        #expect(throws: WorkerPageProblem.foreign) { try read() }
+        try overwrite([1], at: 8)
+        try overwrite([1], at: 40)
+        #expect(throws: WorkerPageProblem.restless) { try read() }
+        expect(table)
+    }
+
+    private func overwrite(_ bytes: [UInt8], at offset: Int) throws {
+        let file = try openFile(path, [.readWrite])
+        try file.number.seek(to: offset)
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            guard case .bytes(let count) = try file.number.write(Array(rest)) else { break }
+            rest = rest.dropFirst(count)
+        }
+        #expect(rest.isEmpty)
+    }
+}
