@@ -23,6 +23,7 @@ let settings = testSettings + [.strictMemorySafety()]
 let spanSettings = settings + [.enableExperimentalFeature("Lifetimes")]
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 
 let package = Package(
     name: "quartermaster",
@@ -30,6 +31,7 @@ let package = Package(
         .library(name: "ServerSkeleton", targets: ["ServerSkeleton"]),
         .library(name: "AsyncServices", targets: ["AsyncServices"]),
         .library(name: "ServiceLogging", targets: ["ServiceLogging"]),
+        .library(name: "ServiceMetrics", targets: ["ServiceMetrics"]),
         .library(name: "ServiceTesting", targets: ["ServiceTesting"]),
         .library(name: "AsyncServiceTesting", targets: ["AsyncServiceTesting"]),
         .executable(name: "master", targets: ["master"]),
@@ -47,6 +49,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
@@ -155,6 +158,7 @@ var skeletons: [Target] {
             swiftSettings: spanSettings
         ),
         .target(name: "ServiceLogging", dependencies: ["ServerSkeleton", logging], swiftSettings: settings),
+        .target(name: "ServiceMetrics", dependencies: ["ServerSkeleton", metrics], swiftSettings: settings),
         .target(
             name: "ServiceTesting",
             dependencies: ["MasterProtocol", "ServerSkeleton", "SystemCalls"],
@@ -324,7 +328,7 @@ var tests: [Target] {
         ),
         .executableTarget(
             name: "test-async-service",
-            dependencies: ["AsyncServices", "ServerSkeleton"],
+            dependencies: ["AsyncServices", "ServerSkeleton", "ServiceMetrics", metrics],
             path: "Tests/TestAsyncService",
             swiftSettings: testSettings
         ),
@@ -355,9 +359,9 @@ var tests: [Target] {
             "ServerSkeletonTests",
             [
                 "ByteText", "CSpawn", "ConfigLoading", "Diagnostics", "MasterProtocol", "ServerSkeleton",
-                "ServiceLogging", "StatusPage", "SystemCalls", "TestSupport", "WorkerPage", "exporter", "test-service",
-                "test-async-service",
-                "echo", "chat", "anvil", "policyd", "postlogd", "spawn", "sweep", "http-answer", logging,
+                "ServiceLogging", "ServiceMetrics", "StatusPage", "SystemCalls", "TestSupport", "WorkerPage",
+                "exporter", "test-service", "test-async-service",
+                "echo", "chat", "anvil", "policyd", "postlogd", "spawn", "sweep", "http-answer", logging, metrics,
             ]
         ),
         test("ServiceBytesTests", ["ServiceBytes"]),

@@ -42,6 +42,7 @@ extension Sight {
                 json.array(overview.events.filter { isAbout($0.service, services) }) { $1.write(&$0) }
             }
             writeWork(&json)
+            writeOwn(&json, only: services)
             if !overview.unreadable.isEmpty {
                 json.name("unreadable")
                 json.array(overview.unreadable) { $0.value($1) }

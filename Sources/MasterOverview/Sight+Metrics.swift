@@ -21,6 +21,7 @@ extension Sight {
         writeMaster(&text)
         writeServices(&text)
         writeWork(&text)
+        writeOwn(&text)
         return text.finish()
     }
 
@@ -167,7 +168,7 @@ private func snakeCased(_ name: String) -> String {
 /// Writes families of samples in either format.
 struct MetricsText {
     enum Kind: String {
-        case gauge, counter, info, histogram
+        case gauge, counter, info, histogram, summary
     }
 
     private let format: MetricsFormat
@@ -181,7 +182,7 @@ struct MetricsText {
         switch kind {
         case .counter: self.name = name + "_total"
         case .info: self.name = name + "_info"
-        case .gauge, .histogram: self.name = name
+        case .gauge, .histogram, .summary: self.name = name
         }
         let shown: (name: String, kind: String) =
             switch (format, kind) {
@@ -200,8 +201,10 @@ struct MetricsText {
         sample(labels, text: seconds(milliseconds))
     }
 
-    mutating func sample(_ labels: [(String, String)], text value: String, suffix: String = "") {
-        let inside = labels.map { "\($0.0)=\"\(escaped($0.1))\"" }.joined(separator: ",")
+    /// - Parameter own: further labels, as they stand here.
+    mutating func sample(_ labels: [(String, String)], own: String = "", text value: String, suffix: String = "") {
+        let known = labels.map { "\($0.0)=\"\(escaped($0.1))\"" }.joined(separator: ",")
+        let inside = own.isEmpty ? known : "\(known),\(own)"
         text += name + suffix + (inside.isEmpty ? "" : "{\(inside)}") + " " + value + "\n"
     }
 

@@ -117,9 +117,14 @@ extension Sight {
         let trouble =
             counts.troubleTime == 0 ? "none" : "\(time(realTime(counts.troubleTime))): \(texts.trouble)"
         lines.append(("last trouble", trouble))
+        let own = ownLines(of: service)
+        let width = own.map(\.0.count).max() ?? 0
         return (warning.map { $0 + "\n" } ?? "")
             + lines.map { label, value in
                 label + String(repeating: " ", count: 15 - label.count) + printable(value) + "\n"
+            }.joined() + (own.isEmpty ? "" : "its own figures:\n")
+            + own.map { name, value in
+                "  " + printable(name) + String(repeating: " ", count: width - name.count + 2) + value + "\n"
             }.joined()
     }
 

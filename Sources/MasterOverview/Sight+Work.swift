@@ -79,7 +79,7 @@ extension Sight {
 
     /// `name/type`; a name may have slashes in it. nil for what no worker of ours writes: any process of mail_owner can
     /// write into the page, and with half a name two series would have the same labels.
-    private func serviceLabels(_ service: String) -> [(String, String)]? {
+    func serviceLabels(_ service: String) -> [(String, String)]? {
         guard let slash = service.lastIndex(of: "/"), slash != service.indices.last else { return nil }
         return [("service", String(service[..<slash])), ("type", String(service[slash...].dropFirst()))]
     }

@@ -14,6 +14,8 @@ package struct Sight: Equatable, Sendable {
     package var life: MasterLife
     /// What daemons on our skeletons have counted; nil where that is not known, or not wanted.
     package var workers: WorkerOverview?
+    /// What services have counted themselves; nil where that is not known, or not wanted.
+    package var own: MetricsOverview?
 
     package init(_ overview: Overview, now: Int64, life: MasterLife) {
         self.overview = overview

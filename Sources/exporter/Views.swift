@@ -97,6 +97,8 @@ struct Views {
             // There may be one that another master left.
             let workers = try? WorkerReader.read(WorkerPage.path)
             if workers?.master == overview.master.pid { sight.workers = workers }
+            let own = try? MetricsReader.read(MetricsPage.path)
+            if own?.master == overview.master.pid { sight.own = own }
             self.sight = sight
         } catch {
             sight = nil

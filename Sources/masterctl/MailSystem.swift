@@ -48,6 +48,13 @@ struct MailSystem {
         let workers = try? WorkerReader.read("\(settings.queueDirectory)/\(WorkerPage.path)")
         // There may be one that another master left.
         if workers?.master == sight.overview.master.pid { sight.workers = workers }
+        addOwn(to: &sight)
+    }
+
+    /// What services have counted themselves, in the same way.
+    func addOwn(to sight: inout Sight) {
+        let own = try? MetricsReader.read("\(settings.queueDirectory)/\(MetricsPage.path)")
+        if own?.master == sight.overview.master.pid { sight.own = own }
     }
 
     /// The master that runs on a queue directory, as its page tells; nil when none is seen.

@@ -16,7 +16,8 @@ extension CommonOptions {
     /// What there is to see now, and the services that are meant; nil for all.
     fileprivate func look(for service: String?) throws -> (sight: Sight, chosen: [ServiceOverview]?) {
         let system = try MailSystem(configDirectory: configDirectory)
-        let sight = try system.look([.services, .processes])
+        var sight = try system.look([.services, .processes])
+        system.addOwn(to: &sight)
         return (sight, try service.map { try system.services(named: $0, in: sight) })
     }
 }

@@ -33,10 +33,18 @@ struct CostTests {
         #expect(symbols.contains("swift_retain"), "nm sees symbols at all")
         let concurrency = ["swift_task_create", "swift_task_enqueue", "swift_job_run", "12_Concurrency"]
         let libraries = ["dispatch_async", "dispatch_queue", "10Foundation", "17_StringProcessing", "8Dispatch"]
-        for word in libraries + concurrency {
+        for word in libraries + concurrency + Self.metrics {
             let found = symbols.split(separator: "\n").filter { $0.contains(word) }
             #expect(found.isEmpty, "\(found.prefix(3))")
         }
+    }
+
+    private static let metrics = ["11CoreMetrics", "14ServiceMetrics"]
+
+    @Test("a service that counts through swift-metrics links it, under the names that the others are searched for")
+    func metricsLibraries() throws {
+        let symbols = try run(["/usr/bin/nm", BuiltProducts.path("test-async-service")]).output
+        for word in Self.metrics { #expect(symbols.contains(word), "\(word)") }
     }
 
     @Test("a service with async handlers links Swift's concurrency, under the names that the others are searched for")

@@ -17,9 +17,10 @@ import Testing
             system = try MailSystem(
                 [
                     "127.0.0.1:\(port) inet n - n - 1 exporter", "echo unix n - n - 3 echo",
-                    "lines unix-dgram n - n - 1 postlogd", "broken unix n - n - 5 no-such-program",
+                    "lines unix-dgram n - n - 1 postlogd", "talk unix n - n - 1 test-service measures",
+                    "broken unix n - n - 5 no-such-program",
                 ],
-                programs: ["exporter", "echo", "postlogd"]
+                programs: ["exporter", "echo", "postlogd", "test-service"]
             )
             try system.start()
         }
@@ -39,6 +40,8 @@ import Testing
             let caller = try Caller(.path(system.queueDirectory + "/public/echo"))
             for _ in 0..<5 { #expect(caller.send("hello\n") && caller.readLine() == "hello\n") }
             try DatagramFlood.send("a line", to: system.queueDirectory + "/public/lines")
+            let talker = try Caller(.path(system.queueDirectory + "/public/talk"))
+            #expect(talker.send("a word\n") && talker.readLine() == "a word\n")
             // Nobody answers there.
             _ = try? Caller(.path(system.queueDirectory + "/public/broken"))
         }
@@ -67,6 +70,9 @@ import Testing
             "quartermaster_work_received_bytes_total{service=\"echo\",type=\"unix\"} 30",
             "quartermaster_work_requests_total{service=\"lines\",type=\"unix-dgram\"} 1",
             "quartermaster_work_request_seconds_count{service=\"echo\",type=\"unix\"} 5",
+            "quartermaster_app_lines_total{service=\"talk\",type=\"unix\"} 1",
+            "quartermaster_app_line_length{service=\"talk\",type=\"unix\",of=\"the \\\"last\\\" one\"} 6",
+            "quartermaster_app_line_bytes_sum{service=\"talk\",type=\"unix\"} 6",
         ] { #expect(metrics.contains(line + "\n"), "\(line)") }
         let printed = try scene.system.masterctl("metrics")
         let work = metrics.split(separator: "\n").filter { $0.contains("_work_") && $0.contains("service=\"echo\"") }

@@ -76,8 +76,8 @@ extension Interoperation {
             let sandbox = try master.sandbox()
             defer { sandbox.destroy() }
             try sandbox.install(BuiltProducts.path("test-service"), as: "talk")
-            try sandbox.addService("retiring unix n - n - 1 talk -r 1 finish=300 demand-retires serve=events")
-            try sandbox.addService("used unix n - n - 1 talk -m 1 serve=events")
+            try sandbox.addService("retiring unix n - n - 1 talk -r 1 finish=300 demand-retires measures serve=events")
+            try sandbox.addService("used unix n - n - 1 talk -m 1 measures serve=events")
             try sandbox.start()
             let retiring = Place.path(sandbox.queueDirectory + "/public/retiring")
             let client = try Caller(retiring)

@@ -81,7 +81,7 @@ import WorkerPage
         var fresh = sight
         fresh.overview.master.lastReload = ReloadOutcome()
         var worked = sight
-        worked.workers = Sample.workers
+        (worked.workers, worked.own) = (Sample.workers, Sample.own)
         let documents = [
             sight.json([.services, .processes, .events]), requested.json([.services]), fresh.json(),
             sight.json(only: sight.services(named: "smtp")), sight.json([]), worked.json([]),
@@ -192,11 +192,41 @@ import WorkerPage
         try Golden.expect(text + "\n" + older + "\n" + work + "\n", equals: "work.txt")
     }
 
+    @Test("what services count themselves is in the metrics, in JSON, and in the status of a service")
+    func own() throws {
+        var sight = sight
+        sight.own = Sample.own
+        let plain = Sample.sight
+        let text = sight.metrics().dropFirst(plain.metrics().count - "# EOF\n".count)
+        let older = sight.metrics(.prometheus).dropFirst(plain.metrics(.prometheus).count)
+        func json(_ services: [ServiceOverview]?) -> Substring {
+            let json = sight.json([], only: services).replacing("},{", with: "},\n{")
+            return json[(json.range(of: ",\"own\"")?.lowerBound ?? json.startIndex)...]
+        }
+        let smtp = sight.services(named: "smtp")
+        let status = smtp.map { sight.statusText(of: $0) { _ in "" } }.joined()
+        let lines = status[(status.range(of: "its own figures")?.lowerBound ?? status.startIndex)...]
+        let all = [text, older, json(nil), json(smtp), lines]
+        try Golden.expect(all.joined(separator: "\n") + "\n", equals: "own.txt")
+        // One kind for each name, no series twice, and nothing left out in silence.
+        let families = text.split(separator: "\n").filter { $0.hasPrefix("# TYPE") }
+        #expect(Set(families).count == families.count)
+        let samples = text.split(separator: "\n").filter { $0.hasPrefix("quartermaster_app_") }
+        #expect(Set(samples.map { $0.prefix { $0 != "}" } }).count == samples.count)
+        #expect(text.contains("quartermaster_own_dropped_series 5\n"), "clashes, requests twice, a sum, and one before")
+    }
+
     @Test("names that no worker of ours writes make no series, so none is there twice")
     func halfNames() {
         var (hostile, honest) = (sight, sight)
         (hostile.workers, honest.workers) = (Sample.workers, Sample.workers)
         hostile.workers?.services += ["x", "x/", "", "/"].map { WorkerFigures(name: $0) }
+        (hostile.own, honest.own) = (Sample.own, Sample.own)
+        var none = Sample.own.services[0]
+        for name in ["x", "x/", "", "/"] {
+            none.name = name
+            hostile.own?.services.append(none)
+        }
         #expect(hostile.metrics() == honest.metrics())
     }
 

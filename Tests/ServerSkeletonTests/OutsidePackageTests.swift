@@ -7,6 +7,7 @@ import Foundation
 import SystemCalls
 import TestSupport
 import Testing
+import WorkerPage
 
 /// What service authors see of us: one product, and no module behind it. Builds ServerSkeleton once more, so it is left
 /// out where time is short.
@@ -146,6 +147,30 @@ struct OutsidePackageTests {
         for _ in 1...30 { #expect(try client.exchange("fail x\n", 3) == "ok\n") }
         #expect(eventually { room.log.count("error: library: fail x") == 30 })
         #expect(child.isRunning)
+    }
+
+    @Test("the documents' service counts, and so does its library")
+    func metrics() throws {
+        let room = try ServerRoom()
+        let table = try MetricsTable(
+            at: "\(room.queue)/\(MetricsPage.path)",
+            owner: nil,
+            master: processID(),
+            nowMilliseconds: 0
+        )
+        let listener = try room.unixListener()
+        let program = try OutsidePackage.ofDocuments.get().program("measured")
+        let child = try ServerChild(program, ["-t", "unix"], room: room, listeners: [listener.number])
+        let client = try room.connect()
+        #expect(try client.exchange("get x\n", 2) == "?\n" && client.exchange("put x\n", 3) == "ok\n")
+        #expect(try client.exchange("get x\n", 2) == "x\n")
+        let figures = try MetricsReader.read("\(room.queue)/\(MetricsPage.path)").service("measured/unix")
+        let own = try #require(figures)
+        #expect(own[#"requests{kind="get"}"#]?.integer == 2 && own[#"requests{kind="put"}"#]?.integer == 1)
+        #expect(own["entries"]?.real == 1 && own["cache_lookups{found=\"no\"}"]?.integer == 1)
+        #expect(own["cache_lookups{found=\"yes\"}"]?.integer == 1 && own["cache_time_seconds"]?.count == 3)
+        let isIntact = table.isIntact
+        #expect(isIntact && child.isRunning)
     }
 
     @Test("a package that depends on ServerSkeleton reads bytes, answers, and gets what it prepared")

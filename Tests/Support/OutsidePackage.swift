@@ -80,12 +80,21 @@ package struct OutsidePackage: Sendable {
                         ],
                         swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("MemberImportVisibility")]
                     ),
+                    .executableTarget(
+                        name: "measured",
+                        dependencies: [
+                            skeleton, .product(name: "ServiceMetrics", package: "\(name)"),
+                            .product(name: "Metrics", package: "swift-metrics"),
+                        ],
+                        swiftSettings: [.treatAllWarnings(as: .error), .enableUpcomingFeature("MemberImportVisibility")]
+                    ),
                     .executableTarget(name: "wordcount"
             """
         let log = #".package(url: "https://github.com/apple/swift-log", from: "1.6.0")"#
+        let metrics = #".package(url: "https://github.com/apple/swift-metrics", from: "2.5.0")"#
         files["Package.swift"] = files["Package.swift"]?
             .replacing(#".executableTarget(name: "wordcount""#, with: strict)
-            .replacing("dependencies: [.package(", with: "dependencies: [\(log), .package(")
+            .replacing("dependencies: [.package(", with: "dependencies: [\(log), \(metrics), .package(")
         return try OutsidePackage(files, scratch: "outside-package", tests: true)
     }
 

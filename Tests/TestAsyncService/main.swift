@@ -10,6 +10,7 @@ switch CommandLine.arguments.last {
 case "serve=polite": AsyncServer<PoliteService>.main()
 case "serve=driver": AsyncServer<DrivingService>.main()
 case "serve=frames": AsyncServer<FrameService>.main()
+case "serve=measured": AsyncServer<MeasuredService>.main()
 case "serve=retiring": AsyncServer<RetiringService>.main()
 default: AsyncServer<CommandService>.main()
 }

@@ -45,6 +45,7 @@ struct EventLineService: EventService {
     static var limitsSilence: Bool { has("limits-silence") }
 
     private let log: ServiceLog
+    private let measures: Measures?
     private let decision: LeaveDecision?
     private var waiting: [(timer: TimerID, client: ClientID, text: String)] = []
     private var pipe: [Int32] = []
@@ -58,6 +59,7 @@ struct EventLineService: EventService {
 
     init(_ context: inout ServiceContext) {
         log = context.log
+        measures = Measures(context)
         log.info("hook init uid=\(getuid()) service=\(context.serviceName)")
         func seconds(_ name: String) -> Int? {
             context.arguments.first { $0.hasPrefix(name) }.flatMap { Int($0.dropFirst(name.count)) }
@@ -123,6 +125,7 @@ struct EventLineService: EventService {
     }
 
     private mutating func answer(_ line: String, _ client: ClientID, _ handle: inout Handle) {
+        measures?.note(line)
         let words = line.split(separator: " ").map { String($0) }
         let number = words.count > 1 ? Int(words[1]) ?? 0 : 0
         let rest = words.dropFirst(2).joined(separator: " ")

@@ -19,9 +19,15 @@ struct LeanEventService: EventService {
     private var pipe: (read: Int32, write: Int32) = (-1, -1)
     private var watch: DescriptorWatch?
     private var reader: ClientID?
+    private let requests: ServiceCounter
+    private let latest: ServiceGauge
+    private let sizes: ServiceSummary
     private var bulk = [UInt8](repeating: UInt8(ascii: "."), count: 100_000)
 
     init(_ context: inout ServiceContext) {
+        requests = context.counter("requests")
+        latest = context.gauge("latest")
+        sizes = context.meters.summary("size")
         var ends: [Int32] = [-1, -1]
         if Glibc.pipe(&ends) == 0 { pipe = (ends[0], ends[1]) }
     }
@@ -37,6 +43,9 @@ struct LeanEventService: EventService {
     mutating func received(_ input: RawSpan, from client: ClientID, _ handle: inout Handle) -> Int {
         guard let timer = handle[client].timer else { return 1 }
         let request = input.byte(at: 0)
+        requests.add()
+        latest.set(Double(request))
+        sizes.record(Double(input.byteCount))
         switch request {
         case UInt8(ascii: "t"): handle.arm(timer, milliseconds: 1)
         case UInt8(ascii: "c"):

@@ -14,6 +14,7 @@ struct LineService: StreamService {
     static var usesPassAttributes: Bool { true }
 
     private let log: ServiceLog
+    private let measures: Measures?
 
     static func prepare(_ context: inout ServiceContext) {
         context.log.info("hook prepare uid=\(getuid()) directory=\(directory())")
@@ -21,6 +22,7 @@ struct LineService: StreamService {
 
     init(_ context: inout ServiceContext) {
         log = context.log
+        measures = Measures(context)
         log.info("hook init uid=\(getuid()) groups=\(getgroups(0, nil)) service=\(context.serviceName)")
         if context.arguments.contains("unlimited") { context.idleLimit = 0 }
     }
@@ -45,6 +47,7 @@ struct LineService: StreamService {
     }
 
     private func answer(_ line: String, _ attributes: String, _ reply: inout Reply) {
+        measures?.note(line)
         switch line {
         case "attributes": reply.append(Array(attributes.utf8).span.bytes)
         case "quit":

@@ -107,6 +107,7 @@ extension ChildLife {
             status.disconnect()
             // The row is the parent's, and somebody else's soon.
             counts = WorkerRow()
+            circumstances.meters.detach()
             // Their numbers stay taken: what is opened next has another one.
             let end = InheritedDescriptor.firstListener + Int32(circumstances.socketCount)
             for number in InheritedDescriptor.status..<end {

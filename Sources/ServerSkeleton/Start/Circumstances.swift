@@ -39,6 +39,7 @@ struct Circumstances {
     let transferSize: Int?
     let unsentLimit: Int?
     let watchdogSeconds: Int
+    let meters: ServiceMeters
     /// Of a server that a test moves.
     var conductor: TestConductor?
 

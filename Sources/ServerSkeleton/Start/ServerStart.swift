@@ -54,6 +54,7 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
     let lock = StartStep.openLock(skeleton, parent, options, transport, serviceName, log)
     StartStep.enter(settings.queueDirectory, log)
     let counts = StartStep.takeRow(parent, serviceName, transport, log)
+    StartStep.publish(context.meters, parent, serviceName, transport)
 
     let prepared = S.prepare(&context)
     Clock.loadTimeZone()
@@ -74,7 +75,8 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
         inFlowDelayMilliseconds: StartStep.inFlowDelay(S.demands, options, settings, tokenPipeProblem, log),
         transferSize: context.transferSize,
         unsentLimit: context.unsentLimit,
-        watchdogSeconds: evaluated.watchdogSeconds ?? StartStep.watchdogSeconds(skeleton, settings)
+        watchdogSeconds: evaluated.watchdogSeconds ?? StartStep.watchdogSeconds(skeleton, settings),
+        meters: context.meters
     )
     return StartedServer(circumstances: circumstances, service: service, lock: lock, counts: counts)
 }

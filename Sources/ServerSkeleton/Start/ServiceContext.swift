@@ -18,6 +18,8 @@ public struct ServiceContext {
     public let isOneShot: Bool
     /// For messages; may be copied and kept.
     public let log: ServiceLog
+    /// For figures of the service's own; may be kept.
+    public let meters: ServiceMeters
 
     /// Requests (streams: connections; datagram services: datagrams) after which the process makes room for a fresh
     /// one; 0 for no limit. From `max_use`.
@@ -56,6 +58,7 @@ public struct ServiceContext {
         self.arguments = arguments
         self.isOneShot = isOneShot
         self.log = log
+        meters = ServiceMeters(log)
         useLimit = settings.maxUse
         idleLimit = settings.maxIdle
         clientTimeout = settings.ipcTimeout

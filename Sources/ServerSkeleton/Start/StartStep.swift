@@ -219,6 +219,18 @@ enum StartStep {
         }
     }
 
+    /// Figures of the service's own are for our master's page as well, which is opened with the first of them: below
+    /// the queue directory, so also without privileges and in a chroot.
+    static func publish(
+        _ meters: ServiceMeters,
+        _ parent: Circumstances.Parent,
+        _ serviceName: String,
+        _ transport: Transport?
+    ) {
+        guard parent == .ours, let transport else { return }
+        meters.publish(as: "\(serviceName)/\(transport.rawValue)", master: parentProcessID())
+    }
+
     /// Nil for a service that does not retire, and where no master starts a fresh process.
     static func retirementSeconds(
         _ demands: ServiceDemands,

@@ -136,6 +136,7 @@ package final class TestConductor {
             transferSize: context.transferSize,
             unsentLimit: context.unsentLimit,
             watchdogSeconds: watchdogLimit ?? context.settings.daemonTimeout,
+            meters: context.meters,
             conductor: self
         )
         return StartedServer(circumstances: circumstances, service: service, lock: nil, counts: WorkerRow())
