@@ -120,6 +120,30 @@ struct PassTests {
         #expect(scene.room.log.contains(reason))
     }
 
+    @Test("what cannot be waited for is disconnected, and others are served", arguments: ["lines", "events"])
+    func noConnections(_ kind: String) throws {
+        let room = try ServerRoom()
+        let listener = try room.unixListener()
+        let options = ["-t", "pass", "serve=\(kind)"]
+        let child = try ServerChild("test-service", options, room: room, listeners: [listener.number])
+        let directory = try openFile(room.queue, .readOnly)
+        do {
+            let sender = try room.connect()
+            try sender.socket.number.pass(directory.number)
+            try sender.send("\0")
+            #expect(sender.isDisconnected())
+        }
+        let sender = try room.connect()
+        let pair = try SocketEnds()
+        try sender.socket.number.pass(pair.far)
+        try sender.send("\0")
+        #expect(try pair.peer().exchange("hi\n", 3) == "hi\n", "\(room.log.text)")
+        let words = "warning: watch client: Operation not permitted -- disconnecting it"
+        // An event service reads from it, as from a file on standard input, and hears why that cannot be.
+        #expect(room.log.contains(kind == "lines" ? words : "hook left lost: Is a directory"), "\(room.log.text)")
+        #expect(child.isRunning)
+    }
+
     @Test("unknown attributes are mentioned")
     func unknownAttributes() throws {
         let scene = try Scene(program: "echo")

@@ -9,8 +9,12 @@ import SystemCalls
 
 extension EventCore {
     /// It is not given up: this is tried again when a connection has ended or a second has passed. No others are
-    /// accepted meanwhile.
+    /// accepted meanwhile. One that can never be watched is over.
     mutating func cannotWatch(_ slot: SlotID, _ error: SystemError) {
+        guard error.isWatchShortage else {
+            life.warn(.watch, "watch client: \(error.reason) -- disconnecting it")
+            return end(slot, .left(.lost(ServiceError(error))))
+        }
         life.warn(.watch, "watch client: \(error.reason) -- trying again, and accepting no clients for a moment")
         if !unwatched.contains(slot) { unwatched.append(slot) }
         life.pause()

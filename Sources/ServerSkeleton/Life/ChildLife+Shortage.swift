@@ -97,3 +97,9 @@ extension ChildLife {
         complaints.warn(kind, loop.now, text)
     }
 }
+
+extension SystemError {
+    /// Whether the kernel has refused a watch for want of memory, or of watches, which passes. Anything else it refuses
+    /// for ever: somebody who passes connections may pass whatever it has.
+    var isWatchShortage: Bool { isShortage || code == .noSpace }
+}

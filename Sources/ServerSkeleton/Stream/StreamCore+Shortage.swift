@@ -10,8 +10,13 @@ import SystemCalls
 // A client that was accepted is not given up for want of memory: it waits until it can be watched. No others are
 // accepted meanwhile, so few are waiting; those in the queue are left to other processes.
 extension StreamCore {
-    /// The client cannot be watched now. This is tried again when a client has left or a second has passed.
+    /// The client cannot be watched now. This is tried again when a client has left or a second has passed. One that
+    /// can never be watched, such as a file that somebody has passed, is disconnected.
     mutating func cannotWatch(_ slot: SlotID, _ error: SystemError) {
+        guard error.isWatchShortage else {
+            life.warn(.watch, "watch client: \(error.reason) -- disconnecting it")
+            return doomed.append(ClientID(slot))
+        }
         life.warn(.watch, "watch client: \(error.reason) -- trying again, and accepting no clients for a moment")
         if !unwatched.contains(slot) { unwatched.append(slot) }
         life.pause()
