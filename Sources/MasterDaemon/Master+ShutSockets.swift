@@ -15,6 +15,9 @@ import SystemCalls
 // it as a socket that is readable, so master asks where that surprises: before it starts a process, and when a look has
 // seen clients. While a service is at its limit, or may have one process only, there is no look, and it is noticed at a
 // reload.
+//
+// Who is in the queue of such a socket would wait there for as long as any process has it, which may be busy for hours.
+// They cannot be handed on, so they are disconnected.
 extension Master {
     /// Makes other sockets if one of them was shut down; whether one was.
     @discardableResult
@@ -35,6 +38,7 @@ extension Master {
                 + " its processes leave"
         }
         do throws(EndpointFailure) {
+            for number in service.staying { disconnectWaiting(number) }
             try replaceListeners(service)
         } catch {
             service.say(.shortage, log, now) {
@@ -45,5 +49,13 @@ extension Master {
             policy.watchFailed(id, now: now)
         }
         return true
+    }
+
+    /// Nobody comes any more where this is called for; the kernel has no queue longer than this.
+    private func disconnectWaiting(_ number: DescriptorNumber) {
+        guard (try? number.isShutDown()) == true else { return }
+        for _ in 0...Int(UInt16.max) {
+            guard case .client? = try? number.accept() else { return }
+        }
     }
 }

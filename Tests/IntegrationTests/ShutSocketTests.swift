@@ -15,17 +15,36 @@ import Testing
         let scene = try SteeredService(kind)
         let system = scene.system
         defer { system.end() }
-        let pid = try #require(Caller.pid(scene.place))
         for round in 1...3 {
-            // One that waited in the socket of the round before is lost with it, and comes again.
-            #expect(eventually(within: patience * 3) { Caller.ask(scene.place, "shut down") != nil })
-            let isServed = eventually { Caller.pid(scene.place).map { $0 != pid } ?? false }
-            #expect(isServed, "round \(round): \(system.log)")
+            let answer = try #require(Caller.ask(scene.place, "shut down"), "round \(round): \(system.log)")
+            let pid = try #require(answer.split(separator: " ").first.flatMap { Int32($0) })
+            // The process leaves when there is another socket. Until then some may be refused, and some still served.
+            #expect(eventually { !system.processes().contains { $0.pid == pid } }, "round \(round): \(system.log)")
+            #expect(Caller.pid(scene.place) != nil, "round \(round): \(system.log)")
         }
-        #expect(eventually { !system.processes().contains { $0.pid == pid } })
         // What comes again within a minute is counted.
         #expect(system.count(Self.message) == 1, "\(system.log)")
         #expect(system.count("throttling") == 0 && system.recordedPID == scene.master.pid)
+    }
+
+    @Test("who waits in its queue is disconnected, although a process that is busy has it open")
+    func waiting() throws {
+        let scene = try SteeredService(.unix, maxproc: 2)
+        let system = scene.system
+        defer { system.end() }
+        let held = try scene.holdingClient()
+        let pid = try #require(Caller.pid(scene.place))
+        let delays = "inject=shutdown:delay_enter=500000:delay_exit=60000000"
+        let trace = try Traced(pid, "-e", "trace=shutdown", "-e", delays)
+        defer { trace.end() }
+        #expect(Caller.ask(scene.place, "shut down") != nil)
+        let waiting = try Caller(scene.place)
+        #expect(eventually { scene.isRefusing })
+        // Nobody is left who would accept.
+        kill(pid, SIGKILL)
+        #expect(waiting.readAll() == "")
+        #expect(eventually { Caller.pid(scene.place) != nil }, "\(system.log)")
+        #expect(held.send("a line\n") && held.readAll()?.hasSuffix(" half a line\n") == true)
     }
 
     @Test("of a service with one process, a reload finds it", arguments: Place.Kind.allCases)
