@@ -57,6 +57,10 @@ static int decode(int pid, int status, int *kind, int *value) {
 
 int cposix_open_process(int pid) { CPOSIX_VALUE(int, syscall(SYS_pidfd_open, pid, 0)); }
 
+int cposix_signal_process(int process, int signal) {
+    CPOSIX_VALUE(int, syscall(SYS_pidfd_send_signal, process, signal, NULL, 0));
+}
+
 int cposix_reap(int *kind, int *value) {
     int status = 0;
     int pid = waitpid(-1, &status, WNOHANG);

@@ -71,7 +71,8 @@ extension PolicyNote {
             .removalForced,
             .starting, .spawned, .throttling, .throttleReleased, .conditionalTimerStarted, .covered, .stressBegan,
             .stressEnded, .ready,
-            .ended, .nudged, .cutOff, .drained, .resumed, .turnsOver, .outgoingAbandoned:
+            .ended, .clientsLeft, .drainingEnded, .nudged, .cutOff, .drained, .resumed, .turnsOver,
+            .outgoingAbandoned:
             nil
         }
     }
@@ -84,8 +85,9 @@ extension PolicyNote {
         case .exitStatus(_, let id, _), .killedBy(_, let id, _), .stoppedBy(_, let id, _): id
         case .badStartup, .processLimit, .queueOverflowed, .staleReport, .unknownStatus, .foreignReport, .unknownChild,
             .removalForced, .queueStands, .unknownReporter, .starting, .spawned, .throttling, .throttleReleased,
-            .conditionalTimerStarted, .covered, .stressBegan, .stressEnded, .ready, .ended, .nudged, .cutOff, .drained,
-            .resumed, .turnsOver, .outgoingAbandoned:
+            .conditionalTimerStarted, .covered, .stressBegan, .stressEnded, .ready, .ended, .clientsLeft,
+            .drainingEnded,
+            .nudged, .cutOff, .drained, .resumed, .turnsOver, .outgoingAbandoned:
             nil
         }
     }

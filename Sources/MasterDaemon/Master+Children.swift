@@ -60,10 +60,11 @@ extension Master {
             }
             let id = policy.view(ofChild: pid)?.service
             if let id { drain(id) }
-            if case .stopped = status {} else { keepCounts(ofProcess: pid, id) }
+            if case .stopped = status {} else { ended(pid, id) }
             policy.childExited(pid: pid, ExitKind(status), now: now)
             carryOut()
         }
+        keepCountsOfUnwatched()
         tellProgress()
     }
 
@@ -89,7 +90,11 @@ extension Master {
     }
 
     /// Before another process can have the pid.
-    private func keepCounts(ofProcess pid: Int32, _ id: ServiceID?) {
+    private func ended(_ pid: Int32, _ id: ServiceID?) {
+        if draining.forget(pid, &loop) || id == nil || !followHeir(of: pid) { keepCounts(ofProcess: pid, id) }
+    }
+
+    func keepCounts(ofProcess pid: Int32, _ id: ServiceID?) {
         let name = id.flatMap { service($0)?.fullName }
         workerCounting.processEnded(pid, of: name, owner, nowMilliseconds: moment.milliseconds, log)
         metricsKeeping.processEnded(pid, of: name, owner, nowMilliseconds: moment.milliseconds, log)

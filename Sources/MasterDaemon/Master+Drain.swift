@@ -258,7 +258,7 @@ extension Master {
     private func tellProgress(to waiter: ControlWaiter) {
         switch waiter.matter {
         case .drain(let drained):
-            let left = drained.reduce(0) { $0 + Int(policy.view(of: $1)?.total ?? 0) }
+            let left = drained.reduce(0) { $0 + (policy.view(of: $1).map { Int($0.total + $0.draining) } ?? 0) }
             if left == 0 { return }
             say(.progress("\(counted(left, "process", "processes")) left to wait for"), to: waiter.client)
         case .retire(let id):

@@ -42,7 +42,7 @@ extension Master {
         case .startTimer(let timer, let milliseconds): start(timer, milliseconds)
         case .cancelTimer(let timer): if let watch = timers.removeValue(forKey: timer) { loop.remove(watch) }
         case .sendWakeup(let id): sendWakeup(id)
-        case .signal(let pid, let signal): try? sendSignal(signal.systemSignal, to: pid)
+        case .signal(let pid, let signal): send(signal.systemSignal, to: pid)
         case .serviceRemoved(let id): forget(id)
         case .note(let note): say(note)
         }

@@ -26,7 +26,7 @@ struct Turn {
             .controlCalled, .controlRetry, .controlReady, .controlDeadline, .checkSpoke, .checkDeadline,
             .drainRequested, .steeringLook, .steeringDeadline, .retirementStep, .reloadTurn, .outgoingLook,
             .keepAliveDue, .managerDue,
-            .upgradeRequested, .trialSpoke, .trialDue:
+            .upgradeRequested, .trialSpoke, .trialDue, .drainingEnded:
             somethingHappened()
         }
     }

@@ -176,7 +176,7 @@ extension Master {
         case .nudged(let id, let children): publish(.nudge, id, value: Int64(children))
         case .badStartup, .stoppedBy, .staleReport, .unknownStatus, .foreignReport, .unknownChild, .removalForced,
             .queueStands, .cutOff, .turnsOver, .outgoingAbandoned, .unknownReporter, .starting,
-            .conditionalTimerStarted, .covered:
+            .conditionalTimerStarted, .covered, .clientsLeft, .drainingEnded:
             break
         }
     }

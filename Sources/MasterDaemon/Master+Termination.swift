@@ -31,7 +31,7 @@ extension Master {
             // Attached to a terminal, master may not lead a group of its own; its children are known one by one.
             // In a container there may be nobody else.
             if options.isInit, error.code != .noSuchProcess { log.fatal("master_sigdeath: kill process group", error) }
-            policy.forEachChild { try? sendSignal(.terminate, to: $0.pid) }
+            policy.forEachChild { send(.terminate, to: $0.pid) }
         }
         removeTraces()
         attendToLog()

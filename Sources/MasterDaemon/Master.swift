@@ -29,6 +29,7 @@ final class Master {
     var clientCounter = ClientCounter()
     var workerCounting = WorkerCounting()
     var metricsKeeping = MetricsKeeping()
+    var draining = DrainingProcesses()
     var pageLooks = PageLooks()
     var settings: MainSettings
     var owner: MailOwner
@@ -204,6 +205,7 @@ final class Master {
         case .checkDeadline: checkExpired(token.slot)
         case .keepAliveDue: keepAliveDue()
         case .managerDue: managerDue()
+        case .drainingEnded: drainingEnded(Int32(truncatingIfNeeded: token.index))
         }
         carryOut()
     }

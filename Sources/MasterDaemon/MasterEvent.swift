@@ -44,6 +44,8 @@ enum MasterEvent: UInt32 {
     case upgradeRequested
     case trialSpoke
     case trialDue
+    /// With its pid as the index.
+    case drainingEnded
 
     var token: EventToken { EventToken(kind: rawValue) }
 

@@ -77,6 +77,7 @@ extension ModelBuilder {
             guard let refusal = refusal(ofLogFile: path), let cure = LogFile.cure(for: path, refusal) else { return }
             return add(.warning("open \(path): \(refusal.reason) -- there will be no log", at: place, cure: cure))
         }
+        if case .check = purpose { adviseLogWriter(settings) }
         if (try? facts(ofPath: path)) == nil {
             if isDirectory(parentDirectory(of: path)) { return }
             return add(settings.logFileProblem("No such file or directory", at: place))
@@ -84,6 +85,19 @@ extension ModelBuilder {
         if let refusal = refusal(ofLogFile: path) {
             add(settings.logFileProblem(refusal.reason, at: place, cure: LogFile.cure(for: path, refusal)))
         }
+    }
+
+    /// master writes the file itself then, but nobody takes what its processes log. Postfix's start script refuses
+    /// this.
+    private mutating func adviseLogWriter(_ settings: MainSettings) {
+        let name = settings.postlogServiceName
+        add(
+            .warning(
+                "no service \(name) of type unix-dgram writes maillog_file: what processes log is lost",
+                at: dictionary.place(of: "maillog_file"),
+                cure: "Add to \(settings.masterPath): \(name) unix-dgram n - n - 1 postlogd"
+            )
+        )
     }
 
     private func refusal(ofLogFile path: String) -> CarefulOpenError? {

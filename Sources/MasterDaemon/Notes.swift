@@ -100,6 +100,10 @@ extension PolicyNote {
             ]
         case .ended(let pid, let id, let uses):
             return [(.info, "service \(name(service(id))): process \(pid) ended after \(uses) uses")]
+        case .clientsLeft(let pid, let id, let heir):
+            return [(.info, "service \(name(service(id))): process \(pid) leaves its clients to process \(heir)")]
+        case .drainingEnded(let pid, let id):
+            return [(.info, "service \(name(service(id))): process \(pid) has ended, and with it what was left to it")]
         case .nudged(let id, let count):
             return [(.info, "service \(name(service(id))): clients wait -- telling \(count) idle processes to look")]
         case .conditionalTimerStarted(let id): return [(.info, "start conditional timer for \(name(service(id)))")]

@@ -104,6 +104,7 @@ extension ProcessState {
             case .busy: .busy
             case .retiredIdle: .retired
             case .retiredBusy: .retiredBusy
+            case .draining: .draining
             }
     }
 }

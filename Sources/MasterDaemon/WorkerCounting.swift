@@ -61,6 +61,12 @@ struct WorkerCounting: ~Copyable {
         start(owner, nowMilliseconds: nowMilliseconds, log)
     }
 
+    /// The process that says it goes on in the row of one that was reaped; nil for none.
+    func heir(ofProcess pid: Int32) -> Int32? { table?.heir(ofProcess: pid) }
+
+    /// The row of a process that was reaped belongs to its heir from now on.
+    mutating func pass(from pid: Int32, to heir: Int32) { table?.pass(from: pid, to: heir) }
+
     /// A process was reaped; of a service that is known no more when there is no name.
     mutating func processEnded(
         _ pid: Int32,

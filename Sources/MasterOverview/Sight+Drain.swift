@@ -38,6 +38,7 @@ extension ProcessState {
         case .unknown, .starting, .idle, .busy: name
         case .retired: "about to leave"
         case .retiredBusy: "busy"
+        case .draining: "finishing the clients of another"
         }
     }
 }

@@ -111,6 +111,7 @@ extension Sight {
                 json.member("busy", load.busy)
                 json.member("retired", load.retired)
                 json.member("total", service.total)
+                json.member("draining", processes(of: service, .draining).count)
             }
             json.name("waitingClients")
             service.waiting(at: moment).map { json.value($0) } ?? json.null()
@@ -171,6 +172,7 @@ extension Sight {
             json.member("pid", process.pid)
             json.member("service", name(ofRow: process.service) ?? "")
             json.member("state", process.state.name)
+            if process.state == .draining, let open = open[process.pid] { json.member("clients", open) }
             json.member("since", timestamp(realTime(process.since)))
             json.member("started", timestamp(realTime(process.started)))
             json.member("uses", process.uses)

@@ -20,7 +20,9 @@ extension Sight {
         text += "; configuration \(printable(master.configDirectory))"
         text += ", queue directory \(printable(master.queueDirectory))\n"
         text += "last reload: \(reloadText)\n"
-        text += "\(counted(overview.services.count, "service")) with \(counted(processes, "process", "processes"))\n"
+        text += "\(counted(overview.services.count, "service")) with \(counted(processes, "process", "processes"))"
+        if drainingCount > 0 { text += ", and \(drainingCount) more that only finish their clients (draining)" }
+        text += "\n"
         if isReloadOwed {
             text += "what was asked for with the last reload is not in effect: masterctl check says what is wrong now\n"
         }
@@ -106,6 +108,7 @@ extension Sight {
             ),
             ("throttled", often(counts.throttles)),
         ]
+        if let draining = drainingText(service) { lines.insert(("draining", draining), at: 3) }
         if counts.flags.contains(.isStressEligible) {
             let now = counts.stressUntil > shownMoment ? ", now, for \(span(counts.stressUntil - shownMoment))" : ""
             lines.append(("stress", often(counts.stressOnsets) + now))
@@ -172,8 +175,9 @@ extension Sight {
         ])
         for service in services ?? overview.services {
             let (load, counts) = (service.load, service.counts)
+            let draining = processes(of: service, .draining).count
             table.add([
-                name(of: service), load.cover.name, "\(service.total)",
+                name(of: service), load.cover.name, "\(service.total)\(draining > 0 ? "+\(draining)" : "")",
                 counts.processLimit == 0 ? "-" : "\(counts.processLimit)", "\(load.busy)",
                 "\(load.idle)", service.waiting(at: shownMoment).map { "\($0)" } ?? "?", "\(load.uses)",
                 "\(counts.starts)",
@@ -189,7 +193,7 @@ extension Sight {
             let service = overview.service(row: process.service)
             if let services, !services.contains(where: { $0.row == service?.row }) { continue }
             table.add([
-                "\(process.pid)", service.map { name(of: $0) } ?? "(removed)", process.state.name,
+                "\(process.pid)", service.map { name(of: $0) } ?? "(removed)", stateText(process),
                 span(shownMoment - process.since), span(shownMoment - process.started), "\(process.uses)",
             ])
         }

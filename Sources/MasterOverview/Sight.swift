@@ -16,6 +16,9 @@ package struct Sight: Equatable, Sendable {
     package var workers: WorkerOverview?
     /// What services have counted themselves; nil where that is not known, or not wanted.
     package var own: MetricsOverview?
+    /// Connections that are open, by the pid of the process that has them: of daemons on our skeletons, where that is
+    /// known.
+    package var open: [UInt32: UInt64] = [:]
 
     package init(_ overview: Overview, now: Int64, life: MasterLife) {
         self.overview = overview

@@ -136,9 +136,9 @@ package struct Verdict: Equatable, Sendable {
             )
             // As somebody wanted it.
             isTrouble = false
-        case .starting: judgeStart(service, moment)
+        case .starting: judgeStart(service, sight)
         case .idleProcesses:
-            if load.idle == 0 { return judgeStart(service, moment) }
+            if load.idle == 0 { return judgeStart(service, sight) }
             let starting = load.starting > 0 ? ", \(load.starting) being started" : ""
             fine("\(load.idle == 1 ? "1 process is" : "\(load.idle) processes are") idle" + starting)
             if let waiting = service.waiting(at: moment), waiting > 0 {
@@ -162,11 +162,25 @@ package struct Verdict: Equatable, Sendable {
     /// How long ago a failure may be to belong to a start that is under way: longer than most throttles last.
     private static let recentFailure: Int64 = 120_000
 
+    /// Nearly all that come up at all are up by then.
+    private static let usualStart: Int64 = 1000
+
     /// Nobody is idle, and somebody may be soon. One that failed is tried again, and looks like any other meanwhile.
-    private mutating func judgeStart(_ service: ServiceOverview, _ moment: Int64) {
+    private mutating func judgeStart(_ service: ServiceOverview, _ sight: Sight) {
         let (load, counts) = (service.load, service.counts)
+        let moment = sight.shownMoment
         let number = max(load.starting, 1)
         let what = "\(number == 1 ? "1 process is" : "\(number) processes are") being started"
+        // A process that had no request has not been heard of, whether it is up or not.
+        let forks = sight.processes(of: service, .starting).map(\.started)
+        if let last = forks.max(), load.cover == .idleProcesses, moment &- last > Self.usualStart,
+            counts.troubleTime < last
+        {
+            let who =
+                forks.count == 1
+                ? "1 process had no request since its" : "\(forks.count) processes had none since their"
+            return fine("\(who) start, \(span(moment &- last)) ago")
+        }
         let age = moment &- counts.troubleTime
         guard load.busy == 0, counts.throttles > 0, counts.neverReady > 0, counts.troubleTime > 0,
             age <= Self.recentFailure
@@ -233,6 +247,7 @@ package struct Verdict: Equatable, Sendable {
     private mutating func remark(_ service: ServiceOverview, _ sight: Sight) {
         let (counts, moment) = (service.counts, sight.shownMoment)
         remarkWaiting(service, moment)
+        if let draining = sight.drainingText(service) { remarks.append(draining) }
         if counts.stressUntil > moment {
             remarks.append("processes run with stress=yes for another \(span(counts.stressUntil - moment))")
         }

@@ -17,10 +17,14 @@ import MasterProtocol
 ///     busy         | -                  | idle, idle + 1, uses + 1   | retiredBusy
 ///     retiredIdle  | retiredBusy        | -                          | -
 ///     retiredBusy  | -                  | retiredIdle, uses + 1      | -
+///     draining     | -                  | -                          | -
 ///
 /// A child begins as starting with no uses, at the moment of its fork. "Starting" counts as idle: it will accept. It
 /// ends with the first TAKEN, because nothing is heard of a child that is up and has nothing to do. An AVAIL that
 /// changes nothing is how a child of our own skeletons answers a nudge.
+///
+/// A draining one is no child: it finishes the clients of a child that has left (`Policy+Draining`). Only its end is
+/// heard of, and it counts neither among those who accept nor against the limit.
 struct Child: Sendable, Equatable {
     var pid: Int32
     var generation: Generation
@@ -82,7 +86,8 @@ struct Child: Sendable, Equatable {
             state = .retiredIdle
             useCount &+= 1
         case (.starting, .available), (.idle, .available), (.busy, .taken), (.retiredIdle, .available),
-            (.retiredIdle, .channelReplaced), (.retiredBusy, .taken), (.retiredBusy, .channelReplaced):
+            (.retiredIdle, .channelReplaced), (.retiredBusy, .taken), (.retiredBusy, .channelReplaced),
+            (.draining, _):
             return .none
         }
         since = now
@@ -93,7 +98,7 @@ struct Child: Sendable, Equatable {
     var uses: UInt32 {
         switch state {
         case .busy, .retiredBusy: useCount &+ 1
-        case .starting, .idle, .retiredIdle: useCount
+        case .starting, .idle, .retiredIdle, .draining: useCount
         }
     }
 
@@ -101,7 +106,7 @@ struct Child: Sendable, Equatable {
     var isRetired: Bool {
         switch state {
         case .starting, .idle, .busy: false
-        case .retiredIdle, .retiredBusy: true
+        case .retiredIdle, .retiredBusy, .draining: true
         }
     }
 
@@ -109,7 +114,7 @@ struct Child: Sendable, Equatable {
     var isIdle: Bool {
         switch state {
         case .starting, .idle: true
-        case .busy, .retiredIdle, .retiredBusy: false
+        case .busy, .retiredIdle, .retiredBusy, .draining: false
         }
     }
 }
@@ -120,6 +125,7 @@ package enum ChildState: UInt8, Sendable {
     case busy
     case retiredIdle
     case retiredBusy
+    case draining
 }
 
 enum ChildEvent: Sendable {

@@ -12,6 +12,11 @@ extension Policy {
             return note(.unknownChild(pid: pid))
         }
         let child = children[slot]
+        // Where orphans become children of master, as in a container.
+        if child.state == .draining {
+            if case .stopped = kind { return }
+            return forget(slot, of: service, now)
+        }
         switch kind {
         case .stopped(let signal):
             counters.stops += 1
@@ -55,6 +60,7 @@ extension Policy {
     }
 
     mutating func forget(_ slot: Int, of service: Int, _ now: PolicyTime) {
+        if children[slot].state == .draining { return forgetDraining(slot, of: service) }
         services[service].account(until: now)
         services[service].total -= 1
         services[service].count(children[slot].state, -1)

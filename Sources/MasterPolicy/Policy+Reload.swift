@@ -105,9 +105,9 @@ extension Policy {
         want(.closeStatusChannel(id))
         want(.closeEndpoints(id))
         signalChildren(of: id, .terminate)
-        if isEmpty(slot) {
+        if isLeft(slot) {
             free(slot)
-        } else {
+        } else if !isEmpty(slot) {
             services[slot].removalDue = now.advanced(bySeconds: PolicyLimit.removalSeconds)
             want(.startTimer(.removalDeadline(id), milliseconds: Int64(PolicyLimit.removalSeconds) * 1000))
         }
@@ -115,14 +115,19 @@ extension Policy {
 
     private mutating func signalChildren(of id: ServiceID, _ signal: ChildSignal) {
         let children = children
-        children.forEach { if $0.service == id { want(.signal(pid: $0.pid, signal)) } }
+        // Those who finish the clients of others are left in peace, as under Postfix's master, which does not know
+        // them.
+        children.forEach { if $0.service == id, $0.state != .draining { want(.signal(pid: $0.pid, signal)) } }
     }
 
     func isEmpty(_ slot: Int) -> Bool { services[slot].total == 0 && services[slot].spawn == .none }
 
-    /// Looks whether the last child of a leaving service is gone.
+    /// Not even a client of a child that has left is there any more.
+    func isLeft(_ slot: Int) -> Bool { isEmpty(slot) && services[slot].draining == 0 }
+
+    /// Looks whether the last process of a leaving service is gone.
     mutating func finishRemoval(_ slot: Int) {
-        guard services[slot].stage == .leaving, isEmpty(slot) else { return }
+        guard services[slot].stage == .leaving, isLeft(slot) else { return }
         want(.cancelTimer(.removalDeadline(services[slot].id)))
         free(slot)
     }
@@ -137,8 +142,9 @@ extension Policy {
     /// The children of a removed service had their time.
     mutating func removalDeadlinePassed(_ id: ServiceID, _ now: PolicyTime) {
         guard let slot = slot(of: id), services[slot].stage == .leaving else { return }
-        counters.removalsForced += 1
         services[slot].removalDue = nil
+        if isEmpty(slot) { return }
+        counters.removalsForced += 1
         services[slot].suffered(.removalForced, number: services[slot].total, now)
         tell(slot, .figures)
         note(.removalForced(id, children: services[slot].total))

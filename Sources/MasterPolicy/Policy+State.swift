@@ -9,7 +9,7 @@
 //     "QMPOLICY" | version | the fields, eight bytes each | checksum of all that
 extension Policy {
     /// Grows by one with each change of the fields.
-    package static var stateVersion: Int64 { 5 }
+    package static var stateVersion: Int64 { 6 }
 
     /// The state as bytes. Effects that were decided and not carried out yet are not part of it: carry them out first.
     /// An answer that the policy waits for (to `spawn`, `measureQueue`, `lookAtQueue`) is still to be given, to the
@@ -64,7 +64,7 @@ extension Policy {
             var counted = Service(id: service.id, rules: service.rules)
             children.forEach { child in
                 guard child.service == service.id else { return }
-                counted.total += 1
+                if child.state != .draining { counted.total += 1 }
                 counted.count(child.state, 1)
             }
             guard service.id.index == Int32(index), service.isConsistent(withChildren: counted) else { return false }
@@ -81,7 +81,8 @@ extension Service {
         guard idle == counted.idle, starting == counted.starting, retiredIdle == counted.retiredIdle else {
             return false
         }
-        guard total == counted.total, stage != .vacant || (total == 0 && spawn == .none) else { return false }
+        guard total == counted.total, draining == counted.draining else { return false }
+        guard stage != .vacant || (total == 0 && draining == 0 && spawn == .none) else { return false }
         guard stage == .vacant || (coverage == coverageNow && watch == watchWanted) else { return false }
         guard stage == .active || (turnDue == nil && outgoingEnd == nil), (outgoingEnd == nil) == (outgoingLook == nil)
         else { return false }

@@ -103,9 +103,9 @@ extension Policy {
         finishDrain(slot)
     }
 
-    /// Looks whether the last process has left.
+    /// Looks whether the last process has left, those included that finish the clients of others.
     mutating func finishDrain(_ slot: Int) {
-        guard services[slot].steering.phase == .leaving, isEmpty(slot) else { return }
+        guard services[slot].steering.phase == .leaving, isLeft(slot) else { return }
         services[slot].steering.phase = .left
         setDeadline(slot, nil, PolicyTime(milliseconds: 0))
         note(.drained(services[slot].id, cutOff: services[slot].steering.cutOff))

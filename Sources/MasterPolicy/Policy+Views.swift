@@ -18,6 +18,8 @@ package struct ServiceView: Hashable, Sendable {
     /// Those that leave in a moment.
     package let retiredIdle: Int32
     package let total: Int32
+    /// Those, none of its children, that finish the clients of children that have left.
+    package let draining: Int32
     package let window: StartWindow
     package let looks: QueueLooks
     package let watch: EndpointWatch
@@ -55,6 +57,7 @@ package struct ServiceView: Hashable, Sendable {
         retiredIdle = service.retiredIdle
         starting = service.starting
         total = service.total
+        draining = service.draining
         window = service.window
         looks = service.looks
         watch = service.watch

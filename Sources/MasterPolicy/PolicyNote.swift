@@ -59,6 +59,10 @@ package enum PolicyNote: Equatable, Sendable {
     case ready(pid: Int32, ServiceID, milliseconds: Int64)
     /// A child ended as it should. Verbose.
     case ended(pid: Int32, ServiceID, uses: UInt32)
+    /// A child that is at its end has left its clients to another process. Verbose.
+    case clientsLeft(pid: Int32, ServiceID, to: Int32)
+    /// That process has ended. Verbose.
+    case drainingEnded(pid: Int32, ServiceID)
     /// Idle children are asked to look at the queue. Verbose.
     case nudged(ServiceID, children: Int32)
 
@@ -71,7 +75,7 @@ package enum PolicyNote: Equatable, Sendable {
             .drained, .resumed, .turnsOver, .outgoingAbandoned:
             false
         case .unknownReporter, .starting, .spawned, .throttling, .throttleReleased, .conditionalTimerStarted, .covered,
-            .stressBegan, .stressEnded, .ready, .ended, .nudged:
+            .stressBegan, .stressEnded, .ready, .ended, .clientsLeft, .drainingEnded, .nudged:
             true
         }
     }

@@ -40,6 +40,8 @@ struct Service: Sendable, Equatable {
     var starting: Int32 = 0
     /// All children that were not reaped yet.
     var total: Int32 = 0
+    /// Processes that finish the clients of children that have left; not among the children.
+    var draining: Int32 = 0
     /// Retired children that were idle when last heard of; they will be gone in a moment.
     var retiredIdle: Int32 = 0
     var lastSpawn: PolicyTime?
@@ -137,6 +139,7 @@ struct Service: Sendable, Equatable {
             starting += change
         case .idle: idle += change
         case .retiredIdle: retiredIdle += change
+        case .draining: draining += change
         case .busy, .retiredBusy: break
         }
     }

@@ -26,6 +26,7 @@ extension Service {
         try coder.code(&idle)
         try coder.code(&starting)
         try coder.code(&total)
+        try coder.code(&draining)
         try coder.code(&retiredIdle)
         try coder.code(&lastSpawn)
         try coder.code(&stressUntil)

@@ -44,6 +44,8 @@ public enum ProcessState: UInt64, CaseIterable, Sendable {
     /// It leaves when it is idle next: it has the settings of before a reload, or stress began.
     case retired
     case retiredBusy
+    /// No child of master: it finishes the clients of one that has left.
+    case draining
 
     var code: UInt64 {
         get { rawValue }
@@ -53,7 +55,7 @@ public enum ProcessState: UInt64, CaseIterable, Sendable {
     package var name: String {
         switch self {
         case .retiredBusy: "retired-busy"
-        case .unknown, .starting, .idle, .busy, .retired: "\(self)"
+        case .unknown, .starting, .idle, .busy, .retired, .draining: "\(self)"
         }
     }
 }

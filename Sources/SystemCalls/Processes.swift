@@ -134,7 +134,7 @@ package func reapChild() -> (pid: Int32, status: WaitStatus)? {
     return (pid, WaitStatus(kind: kind, value: value))
 }
 
-/// pidfd_open(2): readable when the child has ended; it still has to be waited for.
+/// pidfd_open(2): readable when the process has ended; a child still has to be waited for.
 package func openProcess(_ pid: Int32) throws(SystemError) -> Descriptor {
     Descriptor(owning: DescriptorNumber(try calling(.pidfdOpen) { cposix_open_process(pid) }))
 }
@@ -151,6 +151,32 @@ package func waitForChild(_ pid: Int32) throws(SystemError) -> WaitStatus {
 package func hasChildEnded(_ pid: Int32) -> Bool {
     var status: CInt = 0
     return unsafe waitpid(pid, &status, WNOHANG) != 0
+}
+
+/// getsid(2) of a process, 0 for this one; nil when there is none.
+package func sessionID(ofProcess pid: Int32) -> Int32? {
+    let session = getsid(pid)
+    return session < 0 ? nil : session
+}
+
+/// Real, effective and saved user of a process, and that of its file accesses, as proc(5) tells; nil when there is
+/// none.
+package func users(ofProcess pid: Int32) -> [UInt32]? {
+    guard let bytes = try? readFile("/proc/\(pid)/status").bytes else { return nil }
+    let name = Array("Uid:".utf8)
+    guard let line = bytes.split(separator: UInt8(ascii: "\n")).first(where: { $0.starts(with: name) }) else {
+        return nil
+    }
+    let numbers = line.dropFirst(name.count).split(separator: UInt8(ascii: "\t"))
+    let users = numbers.compactMap { UInt32(String(decoding: $0, as: UTF8.self)) }
+    return users.count == 4 ? users : nil
+}
+
+extension DescriptorNumber {
+    /// pidfd_send_signal(2).
+    package func sendSignal(_ signal: Signal) throws(SystemError) {
+        _ = try calling(.kill) { cposix_signal_process(rawValue, signal.rawValue) }
+    }
 }
 
 /// kill(2). A negative pid means a process group.

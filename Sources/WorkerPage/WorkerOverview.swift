@@ -13,6 +13,8 @@ package struct WorkerOverview: Equatable, Sendable {
     package var uncounted: UInt64 = 0
     /// In the order of their names.
     package var services: [WorkerFigures] = []
+    /// Connections that are open now, by the pid of the process that has them.
+    package var open: [UInt32: UInt64] = [:]
 
     package init() {}
 

@@ -58,6 +58,8 @@ package enum WorkerPage {
 @usableFromInline enum WorkerRecord {
     /// `name/type` as in master.cf, cut off where it does not fit, with zeros behind it.
     static var nameSize: Int { 96 }
+    /// The process that says it goes on with the row when its holder has ended, or 0.
+    static var heirPlace: Int { 96 }
     @inlinable static var countersPlace: Int { 128 }
     static var counterCount: Int { 6 }
     static var histogramPlace: Int { 192 }

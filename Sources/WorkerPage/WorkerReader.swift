@@ -43,6 +43,8 @@ extension WorkerOverview {
         for index in 0..<WorkerPage.totalCount { add(page, WorkerPage.total(index), isLiving: false) }
         for row in 0..<WorkerPage.rowCount where page.word(WorkerPage.holder(row)) != 0 {
             add(page, WorkerPage.row(row), isLiving: true)
+            let open = page.open(WorkerPage.row(row))
+            if open > 0 { self.open[UInt32(truncatingIfNeeded: page.word(WorkerPage.holder(row)))] = open }
         }
         services.sort { $0.name < $1.name }
     }
@@ -59,10 +61,17 @@ extension WorkerOverview {
         }
         guard isLiving else { return }
         services[index].processes += 1
+        services[index].open &+= page.open(record)
+    }
+}
+
+extension [UInt8] {
+    /// Connections that are open in the process of a record. Only a page that was made to mislead has more that are
+    /// over than there were.
+    fileprivate func open(_ record: Int) -> UInt64 {
         let (accepted, closed) = (
-            page.word(record + WorkerCounter.accepted.place), page.word(record + WorkerCounter.closed.place)
+            word(record + WorkerCounter.accepted.place), word(record + WorkerCounter.closed.place)
         )
-        // Only a page that was made to mislead has more that are over than there were.
-        if accepted > closed { services[index].open &+= accepted - closed }
+        return accepted > closed ? accepted - closed : 0
     }
 }

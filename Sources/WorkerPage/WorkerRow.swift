@@ -68,6 +68,17 @@ public struct WorkerRow: ~Copyable {
         throw .full
     }
 
+    // MARK: an heir
+
+    /// When the process that holds the row has ended, it belongs to process `pid`, a copy of it, which counts on.
+    /// `master` decides that.
+    package func name(heir pid: Int32) {
+        memory.publish(UInt64(UInt32(bitPattern: pid)), at: start + WorkerRecord.heirPlace)
+    }
+
+    /// There is none after all.
+    package func dropHeir() { memory.publish(0, at: start + WorkerRecord.heirPlace) }
+
     // MARK: counting
 
     @inlinable @inline(__always)

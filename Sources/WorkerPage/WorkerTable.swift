@@ -110,6 +110,25 @@ package struct WorkerTable: ~Copyable {
         }
     }
 
+    /// Who goes on in the row of a process that is gone, as the page says; nil for nobody.
+    package func heir(ofProcess pid: Int32) -> Int32? {
+        guard let row = row(of: pid) else { return nil }
+        let heir = memory.word(at: WorkerPage.row(row) + WorkerRecord.heirPlace)
+        return heir == 0 ? nil : Int32(exactly: heir)
+    }
+
+    /// The row of a process that is gone is its heir's from now on, with all that was counted in it.
+    package func pass(from pid: Int32, to heir: Int32) {
+        guard let row = row(of: pid) else { return }
+        memory.publish(0, at: WorkerPage.row(row) + WorkerRecord.heirPlace)
+        memory.publish(UInt64(UInt32(bitPattern: heir)), at: WorkerPage.holder(row))
+    }
+
+    private func row(of pid: Int32) -> Int? {
+        let holder = UInt64(UInt32(bitPattern: pid))
+        return (0..<WorkerPage.rowCount).first { memory.word(at: WorkerPage.holder($0)) == holder }
+    }
+
     private func name(_ row: Int) -> String {
         let words = stride(from: 0, to: WorkerRecord.nameSize, by: 8).map { memory.word(at: WorkerPage.row(row) + $0) }
         return WorkerRecord.name(words)

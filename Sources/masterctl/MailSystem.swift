@@ -57,6 +57,17 @@ struct MailSystem {
         if own?.master == sight.overview.master.pid { sight.own = own }
     }
 
+    /// Where that page may be read, how many clients the processes have.
+    func addingOpen(to sight: Sight) -> Sight {
+        var sight = sight
+        guard sight.overview.processes.contains(where: { $0.state == .draining }),
+            let workers = try? WorkerReader.read("\(settings.queueDirectory)/\(WorkerPage.path)"),
+            workers.master == sight.overview.master.pid
+        else { return sight }
+        sight.open = workers.open
+        return sight
+    }
+
     /// The master that runs on a queue directory, as its page tells; nil when none is seen.
     static func runningMaster(in queueDirectory: String) -> Int32? {
         guard let overview = try? PageFile.read("\(queueDirectory)/pid/master.status", []),

@@ -16,7 +16,7 @@ extension CommonOptions {
     /// What there is to see now, and the services that are meant; nil for all.
     fileprivate func look(for service: String?) throws -> (sight: Sight, chosen: [ServiceOverview]?) {
         let system = try MailSystem(configDirectory: configDirectory)
-        var sight = try system.look([.services, .processes])
+        var sight = system.addingOpen(to: try system.look([.services, .processes]))
         system.addOwn(to: &sight)
         return (sight, try service.map { try system.services(named: $0, in: sight) })
     }
@@ -61,7 +61,7 @@ struct Services: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() throws {
-        let sight = try MailSystem(configDirectory: common.configDirectory).look(.services)
+        let sight = try MailSystem(configDirectory: common.configDirectory).look([.services, .processes])
         common.json ? printLine(sight.json(.services)) : write(sight.servicesText())
         try sight.exit()
     }
@@ -94,7 +94,7 @@ struct Why: ParsableCommand {
 
     func run() throws {
         let system = try MailSystem(configDirectory: common.configDirectory)
-        let sight = try system.look(.services)
+        let sight = system.addingOpen(to: try system.look([.services, .processes]))
         let chosen = try service.map { try system.services(named: $0, in: sight) }
         let verdicts = (chosen ?? sight.overview.services).map { service in
             (sight.name(of: service), Verdict(service, in: sight, program: system.program(of: service)))

@@ -106,7 +106,8 @@ import Testing
 
     @Test("check tells what master --check tells, and changes nothing")
     func check() throws {
-        let system = try MailSystem([Line.unix("one", "serve")])
+        let lines = [Line.unix("one", "serve"), "postlog unix-dgram n - n - 1 postlogd"]
+        let system = try MailSystem(lines, programs: ["postlogd"])
         defer { system.end() }
         let master = try system.start()
         let good = try system.masterctl("check")

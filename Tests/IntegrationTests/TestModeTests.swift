@@ -75,7 +75,9 @@ import Testing
     @Test("--check: a good configuration, while a master runs on it and while none does")
     func good() throws {
         let port = try FreePort.next()
-        let system = try MailSystem([Line.inet(port, "serve"), Line.unix("talk", "serve")])
+        let postlog = "postlog unix-dgram n - n - 1 postlogd"
+        let lines = [Line.inet(port, "serve"), Line.unix("talk", "serve"), postlog]
+        let system = try MailSystem(lines, programs: ["postlogd"])
         defer { system.end() }
         let before = try listing(system)
         let idle = try system.runMaster("--check")
@@ -94,7 +96,7 @@ import Testing
     @Test("--check: every problem in one go, with file, line and cure; status 1; nothing changed")
     func bad() throws {
         let foreign = try ForeignListener()
-        let system = try MailSystem([
+        let lines = [
             "a unix maybe - n - 1 test-child",
             Line.inet(foreign.port, "serve"),
             // inet_protocols has no IPv6. A name would go to a name server, which may take long.
@@ -102,7 +104,9 @@ import Testing
             "b unix - - n - 1 no-such-program",
             "c unix - - n",
             "d tcp - - n - 1 test-child",
-        ])
+            "postlog unix-dgram n - n - 1 postlogd",
+        ]
+        let system = try MailSystem(lines, programs: ["postlogd"])
         defer { system.end() }
         let before = try listing(system)
         let result = try system.runMaster("--check")

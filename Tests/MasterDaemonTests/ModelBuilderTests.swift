@@ -252,6 +252,28 @@ import Testing
         }
     }
 
+    @Test("a check says which line is missing when nobody writes the log file, and a start goes on without a word")
+    func logWriter() throws {
+        let main = "maillog_file = \(home.file("log"))\nmaillog_file_prefixes = \(home.path)\n"
+        let writer = "postlog unix-dgram n - n - 1 postlogd\n"
+        for (lines, purpose, isMissed) in [
+            ("", ReadingPurpose.check, true), (writer, .check, false), ("", .start, false),
+        ] {
+            _ = try build(main: main, master: "2525 inet n - n - 1 c\n" + lines)
+            var builder = ModelBuilder(
+                configDirectory: home.path,
+                processName: "master",
+                for: purpose,
+                names: accounts()
+            )
+            _ = builder.build()
+            let text = "no service postlog of type unix-dgram writes maillog_file: what processes log is lost"
+            let found = builder.findings.filter { $0.text == text }
+            #expect(found.count == (isMissed ? 1 : 0), "\(lines)")
+            #expect(found.allSatisfy { $0.cure?.hasSuffix(": postlog unix-dgram n - n - 1 postlogd") == true })
+        }
+    }
+
     @Test("a directory of endpoints that is missing is a mistake where a service needs it")
     func endpointDirectories() throws {
         let all = try purposes()

@@ -327,6 +327,38 @@ import WorkerPage
         )
     }
 
+    @Test("a process that had no request is not called one that is being started for as long as it lives")
+    func unused() {
+        var sight = Sample.sight
+        sight.overview.services[1].load.cover = .idleProcesses
+        sight.overview.services[1].load.starting = 1
+        sight.overview.processes[1].service = UInt32(sight.overview.services[1].row)
+        sight.overview.processes[1].state = .starting
+        sight.overview.processes[1].started = Sample.now - 5000
+        let unused = Verdict(sight.overview.services[1], in: sight)
+        #expect(!unused.isTrouble && unused.headline == "fine: 1 process had no request since its start, 5.0s ago")
+        sight.overview.processes[1].started = Sample.now - 900
+        sight.overview.services[1].counts.troubleTime = 0
+        #expect(Verdict(sight.overview.services[1], in: sight).headline == "fine: 1 process is being started")
+    }
+
+    @Test("a process that finishes the clients of another is told of, and in no count of its service")
+    func draining() {
+        var sight = Sample.sight
+        sight.overview.processes[0].state = .draining
+        let smtp = sight.overview.services[0]
+        let known = "1 process finishes what others have left, since 30s"
+        #expect(Verdict(smtp, in: sight).remarks.contains(known))
+        sight.open = [sight.overview.processes[0].pid: 3]
+        let text = sight.statusText(of: smtp) { _ in "" }
+        #expect(text.contains("1 process finishes what others have left: 3 clients, since 30s\n"), "\(text)")
+        #expect(sight.processesText().contains("draining, 3 clients"))
+        #expect(sight.servicesText().contains("\(smtp.total)+1 "))
+        #expect(sight.json().contains("\"draining\":1") && sight.json().contains("\"clients\":3"))
+        #expect(sight.statusText().contains(", and 1 more that only finish their clients (draining)\n"))
+        #expect(sight.leftText().contains("5001 of smtp/inet, finishing the clients of another for 30s"))
+    }
+
     @Test("clients that wait where nobody takes them are told of")
     func remarks() {
         var sight = Sample.sight

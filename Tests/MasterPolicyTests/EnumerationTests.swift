@@ -88,11 +88,14 @@ private struct Walk {
 
     /// What administrators ask for comes at any moment, beside forks, reports, exits, throttles, reloads and removal.
     /// In each state the promises of `checkSteering` hold: held exactly when asked for, nobody is started then, a drain
-    /// ends when the last process is gone, clients are turned away as asked, what waits has a timer; and the state can
-    /// be written out and read back.
+    /// ends when the last process is gone, those included that children have left their clients to, clients are turned
+    /// away as asked, what waits has a timer; and the state can be written out and read back.
     @Test(
         "drains, retirements and their like keep the promises, in every order of events",
-        arguments: [(0, []), (1, []), (2, []), (0, .retirement), (1, .retirement), (2, .retirement), (1, .gate)]
+        arguments: [
+            (0, []), (1, []), (2, []), (0, .retirement), (1, .retirement), (2, .retirement), (1, .gate),
+            (1, .heirs),
+        ]
             as [(Int32, Troubles)]
     )
     func everyOrderOfSteering(limit: Int32, troubles: Troubles) {

@@ -97,7 +97,9 @@ extension World {
             reloads.hasOutgoing = false
         case .note(.cutOff(let pid, _)): administrator.cutOff.insert(pid)
         case .sendWakeup: expect(false, "there are no wake-ups")
-        case .closeEndpoints, .signal, .note: break
+        case .signal(let pid, _):
+            expect(!isRemoved || !heirs.contains(pid), "who only finishes clients is left in peace")
+        case .closeEndpoints, .note: break
         }
     }
 

@@ -17,13 +17,19 @@ extension World {
 
     mutating func check(_ happening: Happening) {
         guard let view = policy.view(of: id) else {
-            expect(isGone && isRemoved && processes.isEmpty && pending == nil, "gone with processes left")
+            expect(
+                isGone && isRemoved && processes.isEmpty && heirs.isEmpty && pending == nil,
+                "gone with processes left"
+            )
             expect(policy.childCount == 0, "children without a service")
             return
         }
         let idle = idleCount
         expect(!isGone, "removed but still there")
-        expect(!isRemoved || !processes.isEmpty || pending != nil, "a leaving service without anything to wait for")
+        expect(
+            !isRemoved || !processes.isEmpty || !heirs.isEmpty || pending != nil,
+            "a leaving service without anything to wait for"
+        )
         expect(view.idle == Int32(idle), "idle count \(view.idle), really \(idle)")
         let starting = starting
         expect(view.starting == Int32(starting), "starting \(view.starting), really \(starting)")
@@ -31,7 +37,9 @@ extension World {
         expect(pending != nil || view.window.waiting == 0, "a queue is forgotten when it has its processes")
         let total = processes.count
         expect(view.total == Int32(total), "total \(view.total), really \(total)")
-        expect(policy.childCount == total, "child table")
+        expect(policy.childCount == total + heirs.count, "child table")
+        let draining = heirs.count
+        expect(view.draining == Int32(draining), "draining \(view.draining), really \(draining)")
         expect((view.watch != .none) == isWatched || isRetryTimerRunning, "the watch is what the effects said")
         expect(!view.isWatching || view.coverage == .uncovered, "master starts processes only where none is idle")
         expect(view.looks.due == nil || isLookTimerRunning, "a look that is due has its timer")
@@ -59,7 +67,15 @@ extension World {
         copy.policy.reportArrived(from: id, StatusReport(pid: 7, generation: 0, availability: 0), now: now)
         copy.policy.reportArrived(from: id, StatusReport(pid: -1, generation: 0, availability: 1), now: now)
         copy.policy.childExited(pid: 7, .signaled(9), now: now)
+        for heir in heirs {
+            copy.policy.reportArrived(from: id, StatusReport(pid: heir, generation: 0, availability: 1), now: now)
+            copy.policy.childExited(pid: heir, .stopped(19), now: now)
+            _ = copy.policy.clientsLeft(by: heir, to: heir + 1000, now: now)
+        }
+        _ = copy.policy.clientsLeft(by: 7, to: 8, now: now)
         for process in processes {
+            copy.policy.drainingProcessEnded(process.pid)
+            _ = copy.policy.clientsLeft(by: process.pid, to: process.pid, now: now)
             let generation = process.generation.rawValue
             let life = StatusReport(pid: process.pid, generation: generation &+ 1, availability: 0)
             let value = StatusReport(pid: process.pid, generation: generation, availability: 9)
@@ -113,7 +129,11 @@ extension World {
             ] { flags = flags << 1 | (flag ? 1 : 0) }
             flags = flags << 2 | UInt64(view?.looks.standing ?? 0)
         }
-        return Key(processes: processes.map(part).sorted(), flags: flags, steering: steeringKey(view))
+        var steering = steeringKey(view)
+        if troubles.contains(.heirs) {
+            steering += [UInt8(heirs.count), heirs.contains { administrator.cutOff.contains($0) } ? 1 : 0]
+        }
+        return Key(processes: processes.map(part).sorted(), flags: flags, steering: steering)
     }
 
     struct Key: Hashable {

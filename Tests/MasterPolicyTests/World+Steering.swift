@@ -216,7 +216,8 @@ extension World {
             view.steering == .queued || asked.isRefusalLost || view.isRefusing == mayRefuse,
             "clients are turned away as was asked for"
         )
-        expect((view.steering == .left) == (view.isHeld && processes.isEmpty && pending == nil), "left when all have")
+        let isEmpty = processes.isEmpty && heirs.isEmpty && pending == nil
+        expect((view.steering == .left) == (view.isHeld && isEmpty), "left when all have")
         expect(
             isSteeringLookRunning == [.queued, .emptying].contains(view.steering),
             "what waits for others or for an empty queue looks"

@@ -80,7 +80,7 @@ extension World {
             .exitsBadly, .reload, .throttleEnds, .stressEnds, .removal, .removalDeadline, .drainAsked, .resumeAsked,
             .disableAsked, .enableAsked, .releaseAsked, .retireAsked, .steeringLookDue, .steeringDeadlinePassed,
             .retirementStepDue, .reloadKeeping, .reloadInTurn, .turnCame, .addressRemoved, .outgoingLookDue,
-            .gateChanges:
+            .gateChanges, .leavesClients, .heirEnds:
             break
         }
     }

@@ -94,6 +94,9 @@ enum Happening: Hashable {
     case addressRemoved
     case outgoingLookDue(QueueSight, isLate: Bool)
     case gateChanges(Gate)
+    // Of a child that leaves its clients to a process of its own.
+    case leavesClients(Int)
+    case heirEnds
 }
 
 /// What may go wrong beside the ordinary ends and failed starts; each multiplies the states.
@@ -111,6 +114,8 @@ struct Troubles: OptionSet {
     static let reloads = Troubles(rawValue: 16)
     /// In the scope of steering: endpoints cannot be closed to clients, or not be opened to them again.
     static let gate = Troubles(rawValue: 32)
+    /// In the scope of steering: children leave their clients to processes of their own, one at a time.
+    static let heirs = Troubles(rawValue: 64)
 }
 
 /// Which events there are in a world: both walks together would not end.
@@ -137,6 +142,8 @@ struct World {
     /// Processes at the same time, however long the queue.
     let most: Int
     var processes: [Process] = []
+    /// Processes that finish the clients of children that have left.
+    private(set) var heirs: [Int32] = []
     private(set) var trace: [Happening] = []
     /// First broken promise.
     var failure: String?
@@ -217,6 +224,10 @@ extension World {
             body(.exitsBadly(index))
         }
         if processes.contains(where: { !$0.unread.isEmpty }) { body(.channelRead) }
+        if troubles.contains(.heirs), heirs.isEmpty {
+            for index in processes.indices where processes[index].isBusy { body(.leavesClients(index)) }
+        }
+        if !heirs.isEmpty { body(.heirEnds) }
         if isThrottleTimerRunning { body(.throttleEnds) }
         if isDeadlineRunning { body(.removalDeadline) }
         if scope == .wakeups {
@@ -278,6 +289,11 @@ extension World {
         case .drainAsked, .resumeAsked, .disableAsked, .enableAsked, .releaseAsked, .retireAsked, .steeringLookDue,
             .steeringDeadlinePassed, .retirementStepDue, .gateChanges:
             happenByAdministrator(happening)
+        case .leavesClients(let index): leaveClients(index)
+        case .heirEnds:
+            let heir = heirs.removeLast()
+            administrator.cutOff.remove(heir)
+            policy.drainingProcessEnded(heir)
         case .reloadKeeping, .reloadInTurn, .turnCame, .addressRemoved, .outgoingLookDue: happenInReload(happening)
         }
         carryOut()
@@ -295,6 +311,14 @@ extension World {
         isPendingOutdated = false
         comesUp(lastPID)
         policy.spawned(id, pid: lastPID, generation: generation, now: now)
+    }
+
+    private mutating func leaveClients(_ index: Int) {
+        lastPID += 1
+        heirs.append(lastPID)
+        let isKnown = policy.clientsLeft(by: processes[index].pid, to: lastPID, now: now)
+        expect(isKnown, "who has the clients is known")
+        exit(index, .exited(status: 0))
     }
 
     private mutating func change(_ index: Int, isBusy: Bool, isHeard: Bool = true) {

@@ -117,6 +117,33 @@ import Testing
         expect(table)
     }
 
+    @Test("an heir goes on in the row of a process that is gone, and nothing is lost or counted twice")
+    func heir() throws {
+        var table = try table()
+        let row = try row("echo/unix", 1)
+        count(row)
+        #expect(table.heir(ofProcess: 1) == nil && table.heir(ofProcess: 2) == nil)
+        row.name(heir: 2)
+        #expect(table.heir(ofProcess: 1) == 2)
+        let before = try read()
+        table.pass(from: 1, to: 2)
+        #expect(table.heir(ofProcess: 2) == nil, "its heir would be another")
+        let after = try read()
+        #expect(after.services == before.services && before.open == [1: 1] && after.open == [2: 1])
+        count(row)
+        table.processEnded(1, of: "echo/unix")
+        #expect(try read().service("echo/unix")?.open == 2, "that one has no row any more")
+        table.processEnded(2, of: "echo/unix")
+        #expect(try read().service("echo/unix")?[.accepted] == 20)
+        // One that it was not to be after all, and what cannot be a pid.
+        row.name(heir: 3)
+        row.dropHeir()
+        let other = try self.row("echo/unix", 4)
+        #expect(table.heir(ofProcess: 4) == nil)
+        other.name(heir: -1)
+        #expect(table.heir(ofProcess: 4) == nil)
+    }
+
     @Test("a process that ends leaves its counts to its service, its connections are over, and its row is free")
     func ends() throws {
         var table = try table()

@@ -228,6 +228,7 @@ int cposix_has_other_threads(void);
 int cposix_fork_helper(int keep);
 /// pidfd_open(2), close-on-exec: readable when the child has ended.
 int cposix_open_process(int pid);
+int cposix_signal_process(int process, int signal);
 /// waitpid(-1, WNOHANG). `kind`: 0 exited (value = status), 1 killed, 2 stopped (value = signal).
 int cposix_reap(int *_Nonnull kind, int *_Nonnull value);
 int cposix_wait_for(int pid, int *_Nonnull kind, int *_Nonnull value);

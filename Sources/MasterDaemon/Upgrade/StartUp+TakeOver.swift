@@ -172,6 +172,7 @@ extension Master {
         goOnCounting(handover.workerTotals)
         for service in activeServices { tryOutCounting(service) }
         policy.resume(now: now)
+        followDraining()
         carryOut()
         if let exitTime = handover.exitTime { end(at: exitTime) }
         var troubles = reading.findings

@@ -10,7 +10,8 @@ import SystemCalls
 import WorkerPage
 
 // Master counts a process until it ends, and may start no other one before. So a process that still has clients but
-// accepts no more forks: it ends itself, and its child, which master does not know, goes on with what is connected.
+// accepts no more forks: it ends itself, and its child goes on with what is connected. That is no child of master's,
+// and master knows it by the row that it counts in, which it takes over from its parent.
 //
 // The child is a copy, connections, timers and what this turn has brought included. Only what belongs to the process
 // and not to its memory has to be made anew: the kernel's part of the event loop, which a fork shares, and the
@@ -83,6 +84,7 @@ extension ChildLife {
             // Never both of them.
             try? sendSignal(.kill, to: pid)
             _ = try? waitForChild(pid)
+            counts.dropHeir()
             throw SystemError(.fork, .noMemory)
         } catch {
             if wasRegistered { registerAgain() }
@@ -105,8 +107,7 @@ extension ChildLife {
             try Watchdog.start(seconds: UInt32(max(circumstances.watchdogSeconds, 3)))
             ignoreMaster()
             status.disconnect()
-            // The row is the parent's, and somebody else's soon.
-            counts = WorkerRow()
+            counts.name(heir: processID())
             circumstances.meters.detach()
             // Their numbers stay taken: what is opened next has another one.
             let end = InheritedDescriptor.firstListener + Int32(circumstances.socketCount)
