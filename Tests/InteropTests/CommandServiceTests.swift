@@ -120,7 +120,8 @@ extension Interoperation {
         @Test("sweep: by the clock, by a client and through a FIFO, never twice at once", arguments: masters)
         func sweep(_ master: MasterUnderTest) throws {
             let script = "mkdir /tmp/qm-sweep-$1 && sleep 0.2 && rmdir /tmp/qm-sweep-$1 && echo swept $1"
-            let mark = "\(getpid())"
+            // The directory in /tmp is this case's own.
+            let mark = UUID().uuidString.prefix(8)
             let command = "user=nobody argv=/bin/sh -c { \(script) } sh"
             let sandbox = try sandbox(
                 master,

@@ -7,10 +7,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Real processes of Debian's Postfix and of ours, together. One test at a time, because each brings a mail
-/// system of its own and the machine may be small.
+/// Real processes of Debian's Postfix and of ours, together. Each test brings a mail system of its own, which waits for
+/// most of its time, so they run side by side: as many as there are processors.
 @Suite(
-    .serialized,
     .enabled(if: geteuid() == 0, "SKIPPED: interoperation with Postfix needs root (Postfix switches between users)"),
     .enabled(if: access("/usr/lib/postfix/sbin/smtpd", X_OK) == 0, "SKIPPED: Debian's package postfix is missing"),
     // Whatever waits has an end of its own; this one counts the time in the queue, too.
