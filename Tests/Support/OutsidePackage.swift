@@ -20,13 +20,12 @@ package struct OutsidePackage: Sendable {
     /// How a package that depends on this one calls it.
     package static let name = URL(fileURLWithPath: repository).lastPathComponent.lowercased()
 
-    /// Writes the files into a fresh directory, and builds the executables whose sources are among them.
+    /// Writes the files into a fresh directory, builds what they are, and runs its tests.
     ///
     /// - Parameters:
     ///   - files: by their paths in the package.
     ///   - scratch: the name below `.build` of what is kept.
-    ///   - tests: whether to run its tests, too.
-    package init(_ files: [String: String], scratch: String, tests: Bool = false) throws {
+    package init(_ files: [String: String], scratch: String) throws {
         let directory = try TemporaryDirectory("qm-outside")
         for (path, text) in files {
             let parent = URL(fileURLWithPath: directory.file(path)).deletingLastPathComponent()
@@ -34,11 +33,8 @@ package struct OutsidePackage: Sendable {
             try directory.write(text, to: path)
         }
         let scratch = "\(Self.repository)/.build/\(scratch)"
-        let place = ["--package-path", directory.path, "--scratch-path", scratch]
-        for product in Self.programs(files) {
-            try Self.swift(["build"] + place + ["--product", product])
-        }
-        if tests { try Self.swift(["test"] + place) }
+        // All at once: what it takes to plan a build would be paid for each program otherwise.
+        try Self.swift(["test", "--package-path", directory.path, "--scratch-path", scratch])
         products = scratch + "/debug"
     }
 
@@ -47,13 +43,6 @@ package struct OutsidePackage: Sendable {
         let programs = "QUARTERMASTER_PROGRAMS=\(BuiltProducts.directory)"
         let result = try run(["/usr/bin/env", programs, "swift"] + words, timeout: patience * 40)
         guard result.succeeded else { throw TestSupportError("swift \(words.joined(separator: " ")): \(result)") }
-    }
-
-    /// Names of the folders that have a `main.swift`.
-    private static func programs(_ files: [String: String]) -> [String] {
-        files.keys.filter { $0.hasPrefix("Sources/") && $0.hasSuffix("/main.swift") }
-            .map { String($0.split(separator: "/")[1]) }
-            .sorted()
     }
 
     // MARK: what the documents show
@@ -95,7 +84,7 @@ package struct OutsidePackage: Sendable {
         files["Package.swift"] = files["Package.swift"]?
             .replacing(#".executableTarget(name: "wordcount""#, with: strict)
             .replacing("dependencies: [.package(", with: "dependencies: [\(log), \(metrics), .package(")
-        return try OutsidePackage(files, scratch: "outside-package", tests: true)
+        return try OutsidePackage(files, scratch: "outside-package")
     }
 
     /// A copy of `examples/template` that depends on the last commit here by its address; built and tested once.
@@ -111,7 +100,7 @@ package struct OutsidePackage: Sendable {
         files["Package.swift"] = files["Package.swift"]?
             .replacing(#"path: "../quartermaster""#, with: address)
             .replacing(#"package: "quartermaster""#, with: "package: \"\(name)\"")
-        return try OutsidePackage(files, scratch: "outside-template", tests: true)
+        return try OutsidePackage(files, scratch: "outside-template")
     }
 
     /// The files of the documents, by their paths: each block of code behind `<!-- file: PATH -->`. Depends on this
