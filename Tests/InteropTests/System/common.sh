@@ -128,5 +128,8 @@ running_master() {
 
 runs() { postfix status >/dev/null 2>&1; }
 
+# dpkg has the index of manual pages made anew whenever one of them comes or goes; that takes most of the time of an
+# installation, and is not ours.
+rm -f /var/lib/man-db/auto-update
 # The images of containers come with a file that keeps services from being started; this is a machine that starts them.
 rm -f /usr/sbin/policy-rc.d
