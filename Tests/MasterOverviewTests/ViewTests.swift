@@ -82,9 +82,12 @@ import WorkerPage
         fresh.overview.master.lastReload = ReloadOutcome()
         var worked = sight
         (worked.workers, worked.own) = (Sample.workers, Sample.own)
+        worked.overview.processes[0].state = .draining
+        worked.open = [worked.overview.processes[0].pid: 2]
         let documents = [
             sight.json([.services, .processes, .events]), requested.json([.services]), fresh.json(),
             sight.json(only: sight.services(named: "smtp")), sight.json([]), worked.json([]),
+            worked.json([.processes]),
         ]
         for document in documents {
             #expect(try checker.complaints(about: Data(document.utf8)) == [])

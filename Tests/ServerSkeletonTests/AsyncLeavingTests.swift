@@ -59,6 +59,7 @@ struct AsyncLeavingTests {
             #expect(left == 0)
         default:
             // Bytes that the handler has not read yet.
+            #expect(try client.ask("hello") == "hello")
             try client.send("nap 300\ncount 4000\n" + String(repeating: "a", count: 2000))
             rest(.milliseconds(50))
             scene.child.closeStatus()

@@ -43,7 +43,8 @@ def ensure_ours(products: str, without_building: bool) -> None:
     """Our programs, bench-accept among them."""
     if not without_building:
         # SwiftPM's progress goes to the terminal: this may take minutes.
-        if subprocess.run(["scripts/release"], cwd=REPOSITORY, timeout=1800, stdout=sys.stderr).returncode != 0:
+        built = subprocess.run(["scripts/release"], cwd=REPOSITORY, timeout=1800, stdout=sys.stderr)
+        if built.returncode != 0:
             raise Failure("our programs do not build; nothing was measured")
     if not os.access(f"{products}/master", os.X_OK):
         raise Failure(f"{products}/master does not exist: leave --no-build away, or name another place with --products")
