@@ -80,6 +80,7 @@ extension GeneratorReport {
                 + "a client was free each time, the generator's thread was not: give more --threads, or a processor"
         }
         return late + "\(lateForClients) of them found no free client: give more --clients for this rate"
+            + " (of datagrams: --senders or --outstanding)"
     }
 
     var line: String {

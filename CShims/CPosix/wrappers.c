@@ -175,9 +175,10 @@ int cposix_has_other_threads(void) {
         return 0;
     if (errno == EINVAL)
         return 1;
-    // A filter of system calls forbids it. The directory has a link for each thread beside its own three.
+    // A filter of system calls forbids it. The directory has two links of its own, and one for each thread. Where it is
+    // not there either, nobody knows.
     struct stat facts;
-    return stat("/proc/self/task", &facts) == 0 && facts.st_nlink > 3;
+    return stat("/proc/self/task", &facts) == -1 || facts.st_nlink > 3;
 }
 int64_t cposix_real_milliseconds(void) {
     struct timespec now;

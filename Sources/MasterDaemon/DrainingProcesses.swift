@@ -14,6 +14,8 @@ struct DrainingProcesses {
 
     subscript(pid: Int32) -> DrainingProcess? { watched[pid] }
 
+    var count: Int { watched.count }
+
     mutating func add(_ process: DrainingProcess) { watched[process.pid] = process }
 
     /// - Returns: whether it was watched.
@@ -40,7 +42,7 @@ final class DrainingProcess {
         let users = users(ofProcess: pid)
         // Only now is it sure that all this was about the process that the descriptor stands for.
         let hasEnded = try handle.number.waitForInput(milliseconds: 0)
-        if !isOurs || users == nil || hasEnded { throw SystemError(.pidfdOpen, .noSuchProcess) }
+        if !isOurs || hasEnded { throw SystemError(.pidfdOpen, .noSuchProcess) }
         mayBeEnded = Identity.effectiveUser != 0 || users?.allSatisfy { $0 == owner } == true
         watch = try loop.watch(
             handle.number,

@@ -91,12 +91,20 @@ extension Master {
 
     /// Before another process can have the pid.
     private func ended(_ pid: Int32, _ id: ServiceID?) {
-        if draining.forget(pid, &loop) || id == nil || !followHeir(of: pid) { keepCounts(ofProcess: pid, id) }
+        if draining.forget(pid, &loop) || id == nil || !followHeir(of: pid) { return keepCounts(ofProcess: pid, id) }
+        // Its row has an heir; what it counted itself has none.
+        keepFigures(ofProcess: pid, id)
     }
 
     func keepCounts(ofProcess pid: Int32, _ id: ServiceID?) {
         let name = id.flatMap { service($0)?.fullName }
         workerCounting.processEnded(pid, of: name, owner, nowMilliseconds: moment.milliseconds, log)
+        keepFigures(ofProcess: pid, id)
+    }
+
+    /// What its service counted itself.
+    private func keepFigures(ofProcess pid: Int32, _ id: ServiceID?) {
+        let name = id.flatMap { service($0)?.fullName }
         metricsKeeping.processEnded(pid, of: name, owner, nowMilliseconds: moment.milliseconds, log)
     }
 }

@@ -7,6 +7,7 @@ import Diagnostics
 import Events
 import MasterPolicy
 import SystemCalls
+import WorkerPage
 
 // A child of our skeletons that leaves its clients to a process of its own (`EventCore+Drain`) gives it its row of the
 // page in which it counts, too, and names it there. That process is no child of master, so wait(2) tells nothing of it,
@@ -21,7 +22,9 @@ extension Master {
     /// - Returns: whether its row is another's now.
     func followHeir(of pid: Int32) -> Bool {
         guard let heir = workerCounting.heir(ofProcess: pid), heir > 1, heir != processID(), heir != parentProcessID(),
-            policy.view(ofChild: heir) == nil, !helpers.contains(heir), draining[heir] == nil
+            policy.view(ofChild: heir) == nil, !helpers.contains(heir), draining[heir] == nil,
+            // As many as have a row; whoever lies costs no more descriptors than that.
+            draining.count < WorkerPage.rowCount
         else { return false }
         do throws(SystemError) {
             draining.add(try DrainingProcess(heir, owner: owner.account.uid, &loop))
@@ -72,12 +75,10 @@ extension Master {
     /// Of processes that have ended unseen.
     func keepCountsOfUnwatched() {
         if draining.unwatched.isEmpty { return }
-        let ended = draining.unwatched.filter { !isThere($0) }
+        let ended = draining.unwatched.filter { !isThere(process: $0) }
         draining.unwatched.removeAll { ended.contains($0) }
         for pid in ended { keepCounts(ofProcess: pid, nil) }
     }
-
-    private func isThere(_ pid: Int32) -> Bool { (try? facts(ofPath: "/proc/\(pid)")) != nil }
 
     /// To a child, or to one that finishes the clients of another.
     func send(_ signal: Signal, to pid: Int32) {

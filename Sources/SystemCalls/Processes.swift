@@ -192,7 +192,8 @@ package func forkProcess() throws(SystemError) -> Int32 {
     try calling(.fork) { cposix_fork() }
 }
 
-/// Whether the process has threads beside the one that asks: a child of fork(2) would not have them.
+/// Whether the process has threads beside the one that asks, which a child of fork(2) would not have. Yes where nobody
+/// knows.
 package func hasOtherThreads() -> Bool { cposix_has_other_threads() > 0 }
 
 /// fork(2) for a task that may take long: returns nil in the helper, which goes on from here in a copy of this process

@@ -58,8 +58,9 @@ import Glibc
 
     /// Memory of our own, with zeros, takes the place of the file, at the same address: for a child that has the memory
     /// of its parent, but is not to write into its file any more.
-    package mutating func detach() {
-        guard let guardNumber, unsafe cposix_replace_mapping(base) != 0 else { return }
+    package mutating func detach() throws(SystemError) {
+        guard let guardNumber else { return }
+        if unsafe cposix_replace_mapping(base) == 0 { throw SystemError(.mmap, .noMemory) }
         cposix_end_guard(guardNumber)
         self.guardNumber = nil
     }

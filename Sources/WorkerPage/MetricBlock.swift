@@ -88,5 +88,5 @@ package struct MetricBlock: ~Copyable {
     }
 
     /// In a child that is not this process: what is stored from now on is seen by nobody.
-    package mutating func detach() { memory.detach() }
+    package mutating func detach() throws(SystemError) { try memory.detach() }
 }

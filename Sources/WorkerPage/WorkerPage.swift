@@ -47,6 +47,8 @@ package enum WorkerPage {
         static var folding: Int { 40 }
         /// Processes that found no free row.
         static var uncounted: Int { 48 }
+        /// Not 0 when master follows the heirs of rows; one of an earlier version does not, and gives the row away.
+        static var followsHeirs: Int { 56 }
     }
 
     static func holder(_ row: Int) -> Int { holdersOffset + row * 8 }

@@ -14,11 +14,14 @@ public import SystemCalls
 public struct WorkerRow: ~Copyable {
     @usableFromInline let memory: SharedMemory
     @usableFromInline let start: Int
+    /// Whether master looked for heirs of a row when this one was taken.
+    private let isFollowed: Bool
 
     /// Counts for nobody.
     package init() {
         memory = SharedMemory(ownByteCount: WorkerPage.recordSize)
         start = 0
+        isFollowed = false
     }
 
     /// Takes a free row of the page that our master made. The file is needed no more afterwards, wherever the process
@@ -31,13 +34,15 @@ public struct WorkerRow: ~Copyable {
         pid: Int32
     ) throws(WorkerPageProblem) {
         let file = try Self.open(path, size: WorkerPage.pageSize)
-        let place = WorkerPage.row(try Self.claim(file.number, UInt64(UInt32(bitPattern: pid))))
+        let (row, isFollowed) = try Self.claim(file.number, UInt64(UInt32(bitPattern: pid)))
+        let place = WorkerPage.row(row)
         // A page of memory, which the row is in; no more of the file counts as this process's.
         let pageStart = place & ~4095
         memory = try calling { () throws(SystemError) in
             try SharedMemory(mapping: file.number, from: pageStart, byteCount: 4096)
         }
         start = place - pageStart
+        self.isFollowed = isFollowed
         for (index, word) in WorkerRecord.words(ofName: service).enumerated() {
             memory.publish(word, at: start + index * 8)
         }
@@ -55,15 +60,20 @@ public struct WorkerRow: ~Copyable {
 
     /// The number of a row that is ours now: no other process gets it. A process that has one already, because it was
     /// there before an exec, goes on with it.
-    private static func claim(_ file: DescriptorNumber, _ pid: UInt64) throws(WorkerPageProblem) -> Int {
+    private static func claim(
+        _ file: DescriptorNumber,
+        _ pid: UInt64
+    ) throws(WorkerPageProblem) -> (row: Int, isFollowed: Bool) {
         let head = try calling { () throws(SystemError) in
             try SharedMemory(mapping: file, byteCount: WorkerPage.totalsOffset)
         }
         guard head.word(at: WorkerPage.Header.magic) == WorkerPage.magic,
             head.word(at: WorkerPage.Header.version) == WorkerPage.version
         else { throw .foreign }
-        for row in 0..<WorkerPage.rowCount where head.word(at: WorkerPage.holder(row)) == pid { return row }
-        for row in 0..<WorkerPage.rowCount where head.replace(0, by: pid, at: WorkerPage.holder(row)) { return row }
+        let isFollowed = head.word(at: WorkerPage.Header.followsHeirs) != 0
+        let rows = 0..<WorkerPage.rowCount
+        for row in rows where head.word(at: WorkerPage.holder(row)) == pid { return (row, isFollowed) }
+        for row in rows where head.replace(0, by: pid, at: WorkerPage.holder(row)) { return (row, isFollowed) }
         head.countTogether(1, at: WorkerPage.Header.uncounted)
         throw .full
     }
@@ -71,9 +81,15 @@ public struct WorkerRow: ~Copyable {
     // MARK: an heir
 
     /// When the process that holds the row has ended, it belongs to process `pid`, a copy of it, which counts on.
-    /// `master` decides that.
+    /// `master` decides that; one of an earlier version would give the row away, and is told nothing.
     package func name(heir pid: Int32) {
+        if !isFollowed { return }
         memory.publish(UInt64(UInt32(bitPattern: pid)), at: start + WorkerRecord.heirPlace)
+    }
+
+    /// In the heir: the row is its own, or it counts for nobody.
+    package mutating func inherit() {
+        if !isFollowed { self = WorkerRow() }
     }
 
     /// There is none after all.

@@ -31,6 +31,7 @@ package struct WorkerTable: ~Copyable {
         memory.publish(UInt64(WorkerPage.pageSize), at: WorkerPage.Header.pageSize)
         memory.publish(UInt64(UInt32(bitPattern: master)), at: WorkerPage.Header.master)
         memory.publish(UInt64(max(nowMilliseconds, 0)), at: WorkerPage.Header.made)
+        memory.publish(1, at: WorkerPage.Header.followsHeirs)
         memory.publish(WorkerPage.magic, at: WorkerPage.Header.magic)
         try renameFile(fresh, to: path)
         self.memory = memory
@@ -62,6 +63,8 @@ package struct WorkerTable: ~Copyable {
         guard table.isIntact, table.memory.word(at: WorkerPage.Header.version) == WorkerPage.version,
             table.memory.word(at: WorkerPage.Header.master) == UInt64(UInt32(bitPattern: master))
         else { return nil }
+        // The program before may have been one that did not.
+        table.memory.publish(1, at: WorkerPage.Header.followsHeirs)
         return table
     }
 

@@ -33,7 +33,7 @@ import WorkerPage
         }
 
         /// A process has room for few mappings, and meters keep theirs.
-        deinit { meters.detach() }
+        deinit { try? meters.detach() }
 
         func figures() throws -> OwnFigures {
             try MetricsReader.read(home.file("page")).service("own/unix") ?? OwnFigures(name: "none")

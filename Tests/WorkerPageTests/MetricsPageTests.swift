@@ -216,7 +216,7 @@ import Testing
         var block = try block("echo/unix", 1)
         let cell = try cell(&block, "requests", .counter)
         cell.value.add(5)
-        block.detach()
+        try block.detach()
         cell.value.add(5)
         #expect(cell.value.bits == 5, "memory of its own, with zeros")
         #expect(try read().service("echo/unix")?["requests"]?.integer == 5)

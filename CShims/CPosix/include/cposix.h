@@ -221,7 +221,7 @@ int cposix_processors(void);
 int cposix_kill(int pid, int signal);
 int cposix_setsid(void);
 int cposix_fork(void);
-/// Whether the process has other threads than the caller: 1 or 0.
+/// Whether the process has, or may have, other threads than the caller: 1 or 0.
 int cposix_has_other_threads(void);
 /// fork(2) for a process that goes on in our program with a task of its own: 0 in the child, which has no handler and
 /// no blocked signal, no descriptor above 2 but `keep`, and is killed when its parent ends.

@@ -77,6 +77,8 @@ extension ChildLife {
                 becomeChild(after: pair.keepingSecond())
                 return true
             }
+            // First of all: from now on the row is not given to another one when this process ends, however it does.
+            counts.name(heir: pid)
             let child = pair.keepingFirst()
             let isComing = try? child.number.waitForInput(milliseconds: Self.patienceMilliseconds)
             let word = isComing == true ? try? child.number.read(atMost: 1) : nil
@@ -107,8 +109,8 @@ extension ChildLife {
             try Watchdog.start(seconds: UInt32(max(circumstances.watchdogSeconds, 3)))
             ignoreMaster()
             status.disconnect()
-            counts.name(heir: processID())
-            circumstances.meters.detach()
+            counts.inherit()
+            try circumstances.meters.detach()
             // Their numbers stay taken: what is opened next has another one.
             let end = InheritedDescriptor.firstListener + Int32(circumstances.socketCount)
             for number in InheritedDescriptor.status..<end {

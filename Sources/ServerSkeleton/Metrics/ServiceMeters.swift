@@ -60,14 +60,18 @@ public final class ServiceMeters: @unchecked Sendable {
         lock.held { state.place = Place(service: service, master: master, path: path) }
     }
 
-    /// In a child that master does not know: what is counted from now on is seen by nobody. What was made before may
-    /// be used as before.
-    func detach() {
+    /// In a child that finishes the clients of this process: what is counted from now on is seen by nobody. What was
+    /// made before may be used as before.
+    func detach() throws(SystemError) {
         lock.open()
+        var failure: SystemError?
         lock.held {
             state.place = nil
-            for box in state.blocks { box.block.detach() }
+            for box in state.blocks {
+                do throws(SystemError) { try box.block.detach() } catch { failure = error }
+            }
         }
+        if let failure { throw failure }
     }
 
     // MARK: what is made
