@@ -16,7 +16,7 @@ final class LoopTurn: Sendable {
     }
 
     private static let queue = Mutex(Queue())
-    private static let patience = Duration.seconds(300)
+    private static let patience = Duration.seconds(900)
 
     private init() {}
 

@@ -10,7 +10,9 @@ import ServerSkeleton
 import ServiceTesting
 import Testing
 
-@Suite struct AsyncTesterTests {
+/// One after the other, since there is one such service at a time: who waits for long behind tests that have all threads
+/// would be told that somebody forgot to let go.
+@Suite(.serialized) struct AsyncTesterTests {
     // MARK: requests
 
     @Test("settings, arguments, pieces of any length, and many clients of one service")

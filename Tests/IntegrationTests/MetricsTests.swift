@@ -122,6 +122,30 @@ import WorkerPage
         #expect(scene.master.isRunning)
     }
 
+    @Test(
+        "a process that leaves its clients to a child leaves its figures to the service; the child counts in nobody's way"
+    )
+    func drained() throws {
+        let scene = try Scene()
+        defer { scene.system.end() }
+        let kept = try scene.caller("event")
+        func ask(_ line: String) -> String? { kept.send(line + "\n") ? kept.readLine() : nil }
+        let before = try #require(ask("pid"))
+        #expect(try scene.system.reload())
+        #expect(eventually { ask("pid") != before })
+        // There may be one process, so who answers now has come when the former one was buried, with its gauge.
+        try scene.say(["three"], to: "event")
+        let length = Self.of("event", "line_length", ",of=\"the \\\"last\\\" one\"")
+        let lines = Self.of("event", "lines_total")
+        try scene.become([length: "5"])
+        let counted = try #require(try scene.samples()["quartermaster_app_" + lines].flatMap { Int($0) })
+        // What the child of the former process counts is not in the block that its successor may have now.
+        for _ in 0..<5 { #expect(ask("one") == "one\n") }
+        try scene.say(["three"], to: "event")
+        try scene.become([lines: "\(counted + 1)", length: "5"])
+        #expect(ask("one") == "one\n")
+    }
+
     @Test("a page that is cut off or removed: master and services go on, a warning, and a new page")
     func lost() throws {
         let scene = try Scene()
