@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import Diagnostics
 import Events
 import SystemCalls
 
@@ -11,6 +12,8 @@ struct DrainingProcesses {
     private var watched: [Int32: DrainingProcess] = [:]
     /// Those that could not be watched. They count in a row that nobody else may have.
     var unwatched: [Int32] = []
+    /// Children can bring it about that one cannot be watched.
+    var gate = MessageGate(intervalSeconds: 60)
 
     subscript(pid: Int32) -> DrainingProcess? { watched[pid] }
 

@@ -30,10 +30,12 @@ extension Master {
             draining.add(try DrainingProcess(heir, owner: owner.account.uid, &loop))
         } catch {
             if error.code == .noSuchProcess { return false }
-            log.warning(
+            let text = draining.gate.text(
                 "process \(heir) finishes the clients of process \(pid) and cannot be watched: \(error)"
-                    + " -- masterctl does not show it, and no drain waits for it"
+                    + " -- masterctl does not show it, and no drain waits for it",
+                nowSeconds: moment.milliseconds / 1000
             )
+            if let text { log.warning(text) }
             draining.unwatched.append(heir)
             workerCounting.pass(from: pid, to: heir)
             return true

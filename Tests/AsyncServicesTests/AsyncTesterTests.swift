@@ -10,8 +10,8 @@ import ServerSkeleton
 import ServiceTesting
 import Testing
 
-/// One after the other, since there is one such service at a time: who waits for long behind tests that have all threads
-/// would be told that somebody forgot to let go.
+/// One after the other, since there is one such service at a time: who waits for long behind tests that have all
+/// threads would be told that somebody forgot to let go.
 @Suite(.serialized) struct AsyncTesterTests {
     // MARK: requests
 
