@@ -140,6 +140,8 @@ final class Master {
                 isReapWanted = false
                 reap()
             }
+            // A reload decides after the last event, and the next event may be long in coming.
+            if !policy.effects.isEmpty { carryOut() }
             restAfterTurn()
             publish()
             isLogWaiting = log.hasPending

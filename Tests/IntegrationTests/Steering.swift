@@ -75,5 +75,5 @@ final class SteeredService {
     }
 
     /// Whether clients find nobody.
-    var isRefusing: Bool { (try? Caller(place)) == nil }
+    var isRefusing: Bool { Caller.isRefused(place) }
 }

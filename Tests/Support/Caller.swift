@@ -34,6 +34,16 @@ package final class Caller {
 
     deinit { close(descriptor) }
 
+    /// Whether nobody listens at a place. Anything else in the way, as a shortage of descriptors here, is no refusal.
+    package static func isRefused(_ place: Place) -> Bool {
+        do {
+            _ = try Caller(place)
+            return false
+        } catch let error {
+            return [ECONNREFUSED, ENOENT].contains { "\(error)".hasSuffix(String(cString: strerror($0))) }
+        }
+    }
+
     package func send(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
         return Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
