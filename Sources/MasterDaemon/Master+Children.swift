@@ -11,37 +11,6 @@ import MasterProtocol
 import SystemCalls
 
 extension Master {
-    /// Reads what the children of a service have said; returns how many reports that were.
-    @discardableResult
-    func drain(_ id: ServiceID) -> Int {
-        guard let service = service(id) else { return 0 }
-        var reports = 0
-        for channel in [service.formerChannel?.readerNumber, service.channel?.readerNumber] {
-            guard let channel else { continue }
-            let drained = statusReader.drain(channel, of: id, into: &policy, now: now)
-            for trouble in drained.troubles { report(trouble, service) }
-            reports += drained.reports
-        }
-        return reports
-    }
-
-    private func report(_ trouble: StatusReader.Trouble, _ service: RunningService) {
-        let (name, canonical) = service.plan.shown
-        switch trouble {
-        case .readFailed(let error):
-            service.say(.readFailure, log, now) { "master_status_event: read: \(error.reason)" }
-        case .garbage(let count, let pid):
-            service.say(.garbage, log, now) {
-                "service \(name)(\(canonical)): child (pid \(pid ?? 0)) sent partial status update (\(count) bytes)"
-            }
-        case .endOfFile:
-            service.say(.endOfFile, log, now) {
-                "service \(name)(\(canonical)): end of file on the status channel -- opening a new one"
-            }
-            replaceChannel(service)
-        }
-    }
-
     /// Children may have ended: they are looked for at the end of the turn.
     func reapSoon() { isReapWanted = true }
 
@@ -59,7 +28,7 @@ extension Master {
                 continue
             }
             let id = policy.view(ofChild: pid)?.service
-            if let id { drain(id) }
+            if let id { readReports(of: id) }
             if case .stopped = status {} else { ended(pid, id) }
             policy.childExited(pid: pid, ExitKind(status), now: now)
             carryOut()

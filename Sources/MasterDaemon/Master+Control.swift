@@ -92,20 +92,20 @@ extension Master {
         case .request(let request):
             tell(request, slot)
             perform(request, for: slot)
+            controlListensAgain()
         }
-        controlListensAgain()
     }
 
     func controlExpired(_ slot: SlotID) {
         desk.socket.expire(slot, loop: &loop)
         forgetClient(slot)
-        controlListensAgain()
     }
 
-    /// What it asked for goes on, but a check, which serves nobody else.
+    /// What it asked for goes on, but a check, which serves nobody else. There is room for another client now.
     func forgetClient(_ slot: SlotID) {
         desk.waiters.removeAll { $0.client == slot }
         endCheck(for: slot)
+        controlListensAgain()
     }
 
     private func tell(_ request: ControlRequest, _ slot: SlotID) {

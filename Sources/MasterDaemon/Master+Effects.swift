@@ -17,10 +17,8 @@ extension Master {
         case .watchEndpoints(let id): watchEndpoints(id)
         case .unwatchEndpoints(let id): service(id)?.endpointWatches.forEach { loop.stop($0) }
         case .openStatusChannel(let id): if let service = service(id) { openChannel(service) }
-        case .replaceStatusChannel(let id):
-            drain(id)
-            if let service = service(id) { replaceChannel(service) }
-        case .closeStatusChannel(let id): if let service = service(id) { closeChannel(service) }
+        case .replaceStatusChannel(let id): if let service = service(id) { replaceChannel(service) }
+        case .closeStatusChannel(let id): if let service = service(id) { closeChannels(service) }
         case .closeEndpoints(let id): closeEndpoints(id)
         case .addStatusChannel(let id): addStatusChannel(id)
         case .withdrawStatusChannel(let id): if let service = service(id) { withdrawStatusChannel(service) }
@@ -106,39 +104,6 @@ extension Master {
                 "master_listen_cleanup: close listener socket \(failure.number.rawValue): \(failure.error.reason)"
             )
         }
-    }
-
-    // MARK: status channels
-
-    /// Listens to the channel, after opening one where there is none: a new service comes with its own, made before
-    /// anything else was changed.
-    func openChannel(_ service: RunningService) {
-        do throws(SystemError) {
-            if service.channel == nil { service.channel = try StatusChannel() }
-            guard service.channelWatch == nil, let reader = service.channel?.readerNumber else { return }
-            let token = MasterEvent.reportsArrived.token(service.id)
-            service.channelWatch = try loop.watch(reader, for: .readable, token: token)
-        } catch {
-            service.say(.shortage, log, now) {
-                "service \(service.name): no status channel: \(error) -- no process can be started; trying again"
-            }
-            publish(.shortage, service.id)
-            policy.channelFailed(service.id, now: now)
-        }
-    }
-
-    /// All of the service's channels: its children leave.
-    private func closeChannel(_ service: RunningService) {
-        closeFormerChannel(service)
-        if let watch = service.channelWatch { loop.remove(watch) }
-        service.channelWatch = nil
-        service.channel = nil
-    }
-
-    /// The old channel is closed first: its numbers are what the new one gets, even when there are no others left.
-    func replaceChannel(_ service: RunningService) {
-        closeChannel(service)
-        openChannel(service)
     }
 
     // MARK: children

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import Diagnostics
+import FixedMemory
 import MasterConfig
 import MasterPolicy
 import MasterProtocol
@@ -11,12 +12,16 @@ import SystemCalls
 
 // With maillog_file, master sends its lines to a service of its own (postlogd). When that service's processes cannot
 // start, the lines that say why would stand in its socket unread. Then master writes to the file itself, what stands in
-// the socket included, until one of the service's processes has reported for work.
+// the socket included, until one of the service's processes has reported for work. It looks in each turn of its loop, of
+// which there are some a second then: the socket has room for a few lines only.
 extension Master {
+    /// Pauses of the loop while it stands in.
+    static var standInMilliseconds: Int64 { 200 }
+
     /// The service that writes the log file; nil when the log goes elsewhere.
     var logService: RunningService? {
         guard settings.usesPostlog, !settings.maillogFile.isEmpty else { return nil }
-        return services.first { $0?.plan.endpoint.path == settings.postlogEndpoint } ?? nil
+        return activeServices.first { $0.plan.endpoint.path == settings.postlogEndpoint }
     }
 
     /// Looks who writes the log file now; before a line that matters.
@@ -46,14 +51,43 @@ extension Master {
         relayUnreadLines(service)
     }
 
-    /// What others and we have sent to the socket of a service that has no process. Bounded: a process that writes
-    /// without pause may not keep master from its other work.
+    /// What others and we have sent to the socket of a service that has no process. The rest is for the next turn: a
+    /// process that writes without pause may not keep master from its other work.
     private func relayUnreadLines(_ service: RunningService) {
         for number in service.listeners.numbers {
-            for _ in 0..<1000 {
-                guard let line = try? number.read(atMost: ProtocolLimit.datagramBytes), !line.isEmpty else { break }
-                log.relay(String(decoding: line, as: UTF8.self))
+            for _ in 0..<Self.relayedAtOnce {
+                switch logReader.next(number) {
+                case .line(let line): log.relay(line)
+                case .empty: continue
+                case .nothing: return
+                }
             }
+        }
+    }
+
+    private static var relayedAtOnce: Int { 1000 }
+}
+
+/// Takes what stands in the socket of the service that writes the log file. It never waits there, whatever processes of
+/// the service, which have the same open file, have made of its flags.
+struct UnreadLogReader: ~Copyable {
+    private var buffer = FixedBytes(count: ProtocolLimit.datagramBytes)
+
+    enum Found {
+        case line(String)
+        /// A datagram without a byte, which anybody may send.
+        case empty
+        case nothing
+    }
+
+    mutating func next(_ number: DescriptorNumber) -> Found {
+        var room = buffer.mutableBytes
+        switch try? number.receive(into: &room) {
+        case .bytes(let size):
+            let line = buffer.bytes
+            return .line(String(decoding: (0..<size).map { line.rawByte(at: $0) }, as: UTF8.self))
+        case .endOfFile: return .empty
+        case .wouldBlock, nil: return .nothing
         }
     }
 }

@@ -89,7 +89,7 @@ extension Master {
     func restEnded() {
         var reports = 0
         for id in resting {
-            reports += drain(id)
+            reports += readReports(of: id)
             carryOut()
         }
         switch pace({ $0.restEnded(reports: reports, wasQuiet: turn.isQuiet, now: $1) }) {

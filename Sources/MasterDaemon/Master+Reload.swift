@@ -102,7 +102,7 @@ extension Master {
         isReload: Bool = false,
         troubles: inout [ConfigProblem]
     ) -> ServiceChanges {
-        for service in services { if let service { drain(service.id) } }
+        for service in services { if let service { readReports(of: service.id) } }
         // To be disabled lasts until the next reload.
         if isReload || scope == .everybody {
             for service in activeServices { policy.enableAsked(service.id, now: now) }

@@ -67,55 +67,10 @@ extension Master {
         service.outgoingCount = 0
         service.isRefusing = false
         if let view = policy.view(of: service.id), view.watch != .none { watchEndpoints(service.id) }
-        policy.endpointsReplaced(service.id, now: now)
+        policy.processesAreOutdated(service.id, now: now)
     }
 
     func lookWhetherEmpty(_ id: ServiceID) { policy.emptinessSeen(id, lookAtQueue(id), now: now) }
-
-    // MARK: a second channel
-
-    /// The present channel goes on as the former one. While its reports gather (`Master+Pacing.swift`), it stays on the
-    /// list of those that rest, and its watch starts again with the other one.
-    func addStatusChannel(_ id: ServiceID) {
-        guard let service = service(id) else { return }
-        do throws(SystemError) {
-            let fresh = try StatusChannel()
-            let token = MasterEvent.reportsArrived.token(id)
-            let watch = try loop.watch(fresh.readerNumber, for: .readable, token: token)
-            service.formerWatch = service.channelWatch
-            service.formerChannel = service.channel.take()
-            service.channel = consume fresh
-            service.channelWatch = watch
-            policy.channelAdded(id, now: now)
-        } catch {
-            service.say(.shortage, log, now) {
-                "service \(service.name): no second status channel: \(error.description) -- its processes stay"
-            }
-            policy.channelNotAdded(id)
-        }
-    }
-
-    /// The former channel is the only one again. What was said on either counts first.
-    func withdrawStatusChannel(_ service: RunningService) {
-        guard service.formerChannel != nil else { return }
-        drain(service.id)
-        // Reading may have found the present channel at its end, and closed both.
-        guard service.formerChannel != nil else { return }
-        if let watch = service.channelWatch { loop.remove(watch) }
-        service.channelWatch = service.formerWatch
-        service.formerWatch = nil
-        service.channel = service.formerChannel.take()
-        openChannel(service)
-    }
-
-    /// What was said on it counts first.
-    func closeFormerChannel(_ service: RunningService) {
-        guard service.formerChannel != nil else { return }
-        drain(service.id)
-        if let watch = service.formerWatch { loop.remove(watch) }
-        service.formerWatch = nil
-        service.formerChannel = nil
-    }
 }
 
 extension RunningService {

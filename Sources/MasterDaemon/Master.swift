@@ -24,6 +24,7 @@ final class Master {
     var services: [RunningService?] = []
     var timers: [PolicyTimer: WatchID] = [:]
     var statusReader = StatusReader()
+    var logReader = UnreadLogReader()
     var spawner: Spawner
     var wakeups = WakeupSender()
     var clientCounter = ClientCounter()
@@ -127,7 +128,10 @@ final class Master {
         while true {
             Watchdog.waitBegins()
             do throws(SystemError) {
-                moment = try loop.turn(waitingAtMost: isLogWaiting ? 50 : StatusBoard.heartbeatMilliseconds)
+                moment = try loop.turn(
+                    waitingAtMost: isLogWaiting
+                        ? 50 : isStandingIn ? Self.standInMilliseconds : StatusBoard.heartbeatMilliseconds
+                )
             } catch {
                 log.fatal("event loop: \(error.description)")
             }
@@ -135,6 +139,7 @@ final class Master {
             turn = Turn()
             while let occurrence = loop.next() { handle(occurrence) }
             if turn.isEmpty { log.refreshLastWords() }
+            if isStandingIn { attendToLog() }
             considerReload()
             if isReapWanted {
                 isReapWanted = false
@@ -177,12 +182,12 @@ final class Master {
                 // What is readable may be that nobody can connect any more.
                 if replaceIfShut(token.service) { break }
                 // A child that said so before the client came is idle: another is not needed.
-                drain(token.service)
+                readReports(of: token.service)
             }
             policy.endpointReadable(token.service, now: now)
         case .reportsArrived:
             note(heard: token.service)
-            drain(token.service)
+            readReports(of: token.service)
         case .restEnds: restEnded()
         case .throttleEnds: policy.timerFired(.throttle(token.service), now: now)
         case .wakeupDue: policy.timerFired(.wakeup(token.service), now: now)

@@ -9,8 +9,8 @@ import MasterPolicy
 import MasterProtocol
 import SystemCalls
 
-/// Both ends of one service's status channel. Master keeps the children's end open too, so it never sees an end of file
-/// while the channel lives; closing both is how it tells idle children to leave.
+/// Both ends of one service's status channel. Master keeps the children's end open too, so the death of children is no
+/// end of file; shutdown(2) by one of them is. Closing both ends is how master tells idle children to leave.
 struct StatusChannel: ~Copyable {
     /// `first` is master's end, which is never written to; `second` is what children get as descriptor 5, and stays
     /// blocking.
@@ -35,32 +35,33 @@ struct StatusChannel: ~Copyable {
 struct StatusReader: ~Copyable {
     private var buffer = FixedBytes(count: StatusReport.byteCount * 512)
 
-    /// What a drain found.
-    struct Drained: Equatable {
+    /// What was found.
+    struct Found: Equatable {
         /// Records that were handed out, whatever they said.
         var reports = 0
         var troubles: [Trouble] = []
+        /// Nothing can come any more.
+        var isAtEnd = false
     }
 
     /// What was in the way, for the log.
     enum Trouble: Equatable {
         case readFailed(SystemError)
-        case endOfFile
         case garbage(byteCount: Int, pid: Int32?)
     }
 
-    /// Reads a drain makes at most: what a child writes without pause may not keep master from its other work.
+    /// Reads that are made at most: what a child writes without pause may not keep master from its other work.
     private static var readLimit: Int { 64 }
 
     /// Reads everything that is there now, up to a limit that only misbehaviour reaches. Records take effect together,
     /// by their net result.
-    mutating func drain(
+    mutating func read(
         _ channel: DescriptorNumber,
         of service: ServiceID,
         into policy: inout Policy,
         now: PolicyTime
-    ) -> Drained {
-        var drained = Drained()
+    ) -> Found {
+        var found = Found()
         policy.beginReports(from: service)
         var kept = 0
         for _ in 0..<Self.readLimit {
@@ -72,22 +73,22 @@ struct StatusReader: ~Copyable {
                 case .bytes(let count): size = kept + count
                 case .wouldBlock: size = 0
                 case .endOfFile:
-                    drained.troubles.append(.endOfFile)
+                    found.isAtEnd = true
                     size = 0
                 }
             } catch {
-                drained.troubles.append(.readFailed(error))
+                found.troubles.append(.readFailed(error))
                 size = 0
             }
             if size == 0 { break }
             let isFull = size == buffer.count
-            let used = decode(size, mayContinue: isFull, service, &policy, now, &drained)
+            let used = decode(size, mayContinue: isFull, service, &policy, now, &found)
             kept = size - used
             if kept > 0 { buffer.moveToFront(from: used, size: kept) }
             if !isFull { break }
         }
         policy.endReports(now: now)
-        return drained
+        return found
     }
 
     /// Hands out the records in the first `size` bytes; returns how many bytes that took.
@@ -97,16 +98,16 @@ struct StatusReader: ~Copyable {
         _ service: ServiceID,
         _ policy: inout Policy,
         _ now: PolicyTime,
-        _ drained: inout Drained
+        _ found: inout Found
     ) -> Int {
         var stream = StatusStream()
         let batch = buffer.bytes.extracting(0..<size)
         while let item = policy.next(of: &stream, in: batch, mayContinue: mayContinue, from: service) {
             switch item {
             case .report(let report):
-                drained.reports += 1
+                found.reports += 1
                 policy.reportArrived(from: service, report, now: now)
-            case .garbage(let count, let pid): drained.troubles.append(.garbage(byteCount: count, pid: pid))
+            case .garbage(let count, let pid): found.troubles.append(.garbage(byteCount: count, pid: pid))
             }
         }
         return stream.offset

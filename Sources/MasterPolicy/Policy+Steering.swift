@@ -86,9 +86,10 @@ extension Policy {
         if services[slot].steering.phase == .emptying { leave(slot, now) }
     }
 
-    /// The endpoints are others than those that the service's processes have.
-    package mutating func endpointsReplaced(_ id: ServiceID, now: PolicyTime) {
+    /// The endpoints or the channel are others than those that the service's processes have: they leave.
+    package mutating func processesAreOutdated(_ id: ServiceID, now: PolicyTime) {
         guard let slot = activeSlot(of: id) else { return }
+        services[slot].window.close()
         restart(slot, now)
         settleWatch(slot, now)
     }

@@ -22,6 +22,25 @@ import Testing
         #expect(Caller.pid(.path(system.queueDirectory + "/public/talk")) != nil)
     }
 
+    @Test("what others say goes into the file, whatever the processes of the service have done to its socket")
+    func othersWithoutWriter() throws {
+        let child = "postlog unix-dgram n - n - 1 test-child mode=unblock"
+        let system = try MailSystem([child, Line.unix("talk", "serve")], main: ["service_throttle_time": "600s"])
+        defer { system.end() }
+        try system.start()
+        #expect(system.wait(for: "bad command startup -- throttling"), "\(system.log)")
+        // More than the socket has room for, with one in between that says nothing.
+        let socket = system.queueDirectory + "/public/postlog"
+        for number in 1...40 {
+            let line = number == 20 ? "" : "Nov 26 00:00:00 host other[1]: line \(number) of 40"
+            #expect(eventually { (try? DatagramFlood.send(line, to: socket)) != nil }, "\(number): \(system.log)")
+        }
+        #expect(system.wait(for: "other[1]: line 40 of 40"), "\(system.log)")
+        #expect(system.count("other[1]: line ") == 39)
+        try system.settle()
+        #expect(Caller.pid(.path(system.queueDirectory + "/public/talk")) != nil)
+    }
+
     @Test("a writer that can start again takes over, and no line is written twice")
     func writerReturns() throws {
         let system = try MailSystem([Self.postlog], main: ["service_throttle_time": "1s"])

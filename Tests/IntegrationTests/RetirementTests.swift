@@ -31,6 +31,28 @@ import Testing
         #expect(after)
     }
 
+    @Test("in the middle of a retirement, a process puts its channel to an end", arguments: ["former", "fresh"])
+    func endOfChannel(whose: String) throws {
+        let scene = try SteeredService(.unix)
+        let system = scene.system
+        defer { system.end() }
+        let former = try #require(Caller.pid(scene.place))
+        let asker = try system.beginMasterctl("retire", scene.service)
+        // The former ones leave when the fresh ones have been there for a second.
+        var fresh: Int32?
+        let isThere = eventually(every: .milliseconds(2)) {
+            fresh = system.processes().map(\.pid).first { $0 != former }
+            return fresh != nil
+        }
+        #expect(isThere, "\(system.log)")
+        kill(whose == "former" ? former : try #require(fresh), SIGUSR1)
+        #expect(system.wait(for: "end of file on the status channel -- opening a new one"), "\(system.log)")
+        _ = asker.finish()
+        #expect(eventually { !system.processes().contains { $0.pid == former } }, "\(system.log)")
+        #expect(Caller.pid(scene.place).map { $0 != former } == true, "\(system.log)")
+        #expect(system.recordedPID == scene.master.pid)
+    }
+
     @Test("a retirement whose fresh processes fail: those that run stay")
     func badRetirement() throws {
         let scene = try SteeredService(.unix)

@@ -45,8 +45,8 @@ import Testing
             return report.indices.map { report[$0] }
         }
 
-        mutating func drain() -> [StatusReader.Trouble] {
-            reader.drain(channel.readerNumber, of: service, into: &policy, now: now).troubles
+        mutating func read() -> [StatusReader.Trouble] {
+            reader.read(channel.readerNumber, of: service, into: &policy, now: now).troubles
         }
 
         var useCount: UInt32? { policy.view(ofChild: 100)?.useCount }
@@ -69,7 +69,7 @@ import Testing
     @Test("nothing to read is no trouble")
     func nothing() throws {
         var scene = try Scene()
-        #expect(scene.drain() == [])
+        #expect(scene.read() == [])
         #expect(scene.idle == 1)
     }
 
@@ -77,10 +77,10 @@ import Testing
     func reportsCount() throws {
         var scene = try Scene()
         try scene.write(scene.record(0))
-        #expect(scene.drain() == [])
+        #expect(scene.read() == [])
         #expect(scene.idle == 0)
         try scene.write(scene.record(1))
-        #expect(scene.drain() == [])
+        #expect(scene.read() == [])
         #expect(scene.idle == 1)
         #expect(scene.useCount == 1)
     }
@@ -90,7 +90,7 @@ import Testing
         var scene = try Scene()
         // More than one buffer of the reader holds, and fewer than the channel does.
         for _ in 0..<60 { try scene.write(scene.record(0) + scene.record(1)) }
-        #expect(scene.drain() == [])
+        #expect(scene.read() == [])
         #expect(scene.useCount == 60)
         #expect(try !scene.channel.readerNumber.waitForInput(milliseconds: 0))
     }
@@ -101,7 +101,7 @@ import Testing
         let pair = scene.record(0) + scene.record(1)
         let all = (0..<700).flatMap { _ in pair }
         try scene.write(all)
-        #expect(scene.drain() == [])
+        #expect(scene.read() == [])
         #expect(scene.useCount == 700)
     }
 
@@ -109,10 +109,10 @@ import Testing
     func piece() throws {
         var scene = try Scene()
         try scene.write(Array(scene.record(0).prefix(7)))
-        #expect(scene.drain() == [.garbage(byteCount: 7, pid: 100)])
+        #expect(scene.read() == [.garbage(byteCount: 7, pid: 100)])
         #expect(scene.idle == 1)
         try scene.write(scene.record(0))
-        #expect(scene.drain() == [], "the next record is read from its start")
+        #expect(scene.read() == [], "the next record is read from its start")
         #expect(scene.idle == 0)
     }
 
@@ -120,7 +120,7 @@ import Testing
     func garbageInFront() throws {
         var scene = try Scene()
         try scene.write([1, 2, 3, 4, 5] + scene.record(0))
-        #expect(scene.drain() == [.garbage(byteCount: 5, pid: 0x0403_0201)])
+        #expect(scene.read() == [.garbage(byteCount: 5, pid: 0x0403_0201)])
         #expect(scene.idle == 0)
     }
 
@@ -128,7 +128,7 @@ import Testing
     func tooLittle() throws {
         var scene = try Scene()
         try scene.write([9, 9])
-        #expect(scene.drain() == [.garbage(byteCount: 2, pid: nil)])
+        #expect(scene.read() == [.garbage(byteCount: 2, pid: nil)])
     }
 
     @Test("the end of the channel is told, after what was said before")
@@ -139,13 +139,13 @@ import Testing
         let report = scene.record(0)
         _ = try pair.second.number.write(report)
         let onlyReader = pair.keepingFirst()
-        let first = scene.reader.drain(number, of: scene.service, into: &scene.policy, now: scene.now)
-        #expect(first == StatusReader.Drained(reports: 1, troubles: []), "what was said before counts")
+        let first = scene.reader.read(number, of: scene.service, into: &scene.policy, now: scene.now)
+        #expect(first == StatusReader.Found(reports: 1), "what was said before counts")
         #expect(scene.idle == 0)
         // A child that another test is just starting shares the other end until its exec.
         #expect(try number.waitForInput(milliseconds: 30_000))
-        let second = scene.reader.drain(number, of: scene.service, into: &scene.policy, now: scene.now)
-        #expect(second == StatusReader.Drained(reports: 0, troubles: [.endOfFile]))
+        let second = scene.reader.read(number, of: scene.service, into: &scene.policy, now: scene.now)
+        #expect(second == StatusReader.Found(isAtEnd: true))
         _ = consume onlyReader
     }
 
@@ -155,9 +155,9 @@ import Testing
             var scene = try Scene()
             try scene.write(scene.record(0))
             FaultPlan.fail(.recv, with: .ioError)
-            #expect(scene.drain() == [.readFailed(SystemError(.recv, .ioError))])
+            #expect(scene.read() == [.readFailed(SystemError(.recv, .ioError))])
             FaultPlan.clear()
-            #expect(scene.drain() == [])
+            #expect(scene.read() == [])
             #expect(scene.idle == 0, "and read the next time")
         }
     }

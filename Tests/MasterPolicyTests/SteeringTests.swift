@@ -162,7 +162,7 @@ import Testing
         var script = Script()
         let id = script.add(Self.rules)
         let pid = script.client(id)
-        script.act { $0.endpointsReplaced(id, now: $1) }
+        script.act { $0.processesAreOutdated(id, now: $1) }
         #expect(script.effects.contains(.replaceStatusChannel(id)))
         #expect(script.effects.contains(.watchEndpoints(id)))
         #expect(script.view(id).retiredIdle == 1 && script.view(id).idle == 0)

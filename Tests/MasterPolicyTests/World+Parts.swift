@@ -58,6 +58,8 @@ enum Happening: Hashable {
     case takes(Int)
     case finishes(Int)
     case channelRead
+    /// A process has shut its channel down.
+    case channelEnds
     case exitsWell(Int)
     case exitsBadly(Int)
     case reload(limit: Int32)

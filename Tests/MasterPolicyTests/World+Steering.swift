@@ -181,7 +181,7 @@ extension World {
         administrator.isAdmissionOwed = administrator.gate == .stuck
         if administrator.isAdmissionOwed { return policy.admissionFailed(id, now: now) }
         administrator.isRefusing = false
-        if administrator.gate == .oneWay { policy.endpointsReplaced(id, now: now) }
+        if administrator.gate == .oneWay { policy.processesAreOutdated(id, now: now) }
     }
 
     /// The former processes are about to be told to leave: those who could be put in their place are there.

@@ -76,6 +76,7 @@ extension World {
             registrations[.retry(id)] = nil
             policy.timerFired(.retry(id), now: now)
         case .readable, .queueMeasured, .spawnSucceeds, .spawnFails, .takes, .takesUnheard, .finishes, .channelRead,
+            .channelEnds,
             .exitsWell,
             .exitsBadly, .reload, .throttleEnds, .stressEnds, .removal, .removalDeadline, .drainAsked, .resumeAsked,
             .disableAsked, .enableAsked, .releaseAsked, .retireAsked, .steeringLookDue, .steeringDeadlinePassed,

@@ -106,6 +106,7 @@ extension World {
             for index in processes.indices where processes[index].isBusy { body(.leavesClients(index)) }
         }
         if !heirs.isEmpty { body(.heirEnds) }
+        if scope != .wakeups, processes.contains(where: { $0.isOnChannel }) { body(.channelEnds) }
         if isThrottleTimerRunning { body(.throttleEnds) }
         if isDeadlineRunning { body(.removalDeadline) }
         if scope == .wakeups {
@@ -150,6 +151,7 @@ extension World {
         case .reload(let newLimit):
             limit = newLimit
             policy.updateService(id, Self.rules(newLimit, concurrentStarts, scope, troubles), now: now)
+        case .channelEnds: policy.processesAreOutdated(id, now: now)
         case .throttleEnds:
             registrations[.throttle(id)] = nil
             policy.timerFired(.throttle(id), now: now)

@@ -8,7 +8,9 @@
  *
  *   serve         accepts, reads a line, answers "<pid> <line>", closes; after the line "shut down", it does that to
  *                 its listener
+ *                 its listener; at SIGUSR1, to its status channel
  *   crash         exit status 3 at once
+ *   unblock       makes its first listener one that waits, for all who have it; exit status 3 at once
  *   exit          exit status 0 at once, without a request, until the file named by flag=<path> exists;
  *                 makes that file; serves when it exists
  *   gated         takes a byte from the FIFO named by gate=<path> before it serves
@@ -92,6 +94,11 @@ static int say(int32_t pid, uint32_t life, int32_t availability) {
     return write(status_fd, &record, sizeof record) == (ssize_t)sizeof record;
 }
 
+static void end_channel(int number) {
+    (void)number;
+    shutdown(status_fd, SHUT_WR);
+}
+
 /* Whether the line was "shut down". */
 static int answer(int client, int tells_arguments) {
     char line[longest_line], reply[longest_line * 2];
@@ -118,6 +125,7 @@ static int answer(int client, int tells_arguments) {
 
 static void serve(int tells_arguments) {
     int listeners = socket_count();
+    signal(SIGUSR1, end_channel);
     struct pollfd watched[65];
     if (listeners > 64) exit(5);
     for (int i = 0; i < listeners; i++) watched[i] = (struct pollfd){first_listener + i, POLLIN, 0};
@@ -229,6 +237,10 @@ int main(int argc, char **argv) {
     const char *mode = argument("mode");
     if (!mode) return 7;
     if (strcmp(mode, "crash") == 0) return 3;
+    if (strcmp(mode, "unblock") == 0) {
+        fcntl(first_listener, F_SETFL, 0);
+        return 3;
+    }
     if (strcmp(mode, "busy") == 0) say(getpid(), generation(), 0);
     if (strcmp(mode, "hang") == 0 || strcmp(mode, "stall") == 0 || strcmp(mode, "busy") == 0) {
         /* Killed with master, like any child; by itself it stays for five minutes. */
