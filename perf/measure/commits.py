@@ -2,7 +2,9 @@
 # Quartermaster: the programs of a commit
 # SPDX-License-Identifier: Apache-2.0
 # ===----------------------------------------------------------------------===#
-"""Builds a commit in a scratch worktree, so that nothing of the checkout is touched, and keeps the programs."""
+"""Builds a commit in a scratch worktree, so that nothing of the checkout is touched, and keeps the programs.
+
+It is built as the commit says itself, so that what is compared is how they are installed."""
 
 import os
 import shutil
@@ -29,7 +31,7 @@ def products(name: str) -> tuple[str, str]:
     if os.path.isdir(name) and os.path.exists(f"{name}/master"):
         return os.path.basename(os.path.abspath(name).removesuffix("/.build/release")), os.path.realpath(name)
     commit = _git("rev-parse", "--verify", "--short=12", f"{name}^{{commit}}")
-    kept = f"{command.OUT}/commits/{commit}"
+    kept = f"{command.OUT}/releases/{commit}"
     if not all(os.path.exists(f"{kept}/{program}") for program in PROGRAMS):
         _build(commit, kept)
     return commit, kept
@@ -41,9 +43,12 @@ def _build(commit: str, kept: str) -> None:
     tree = f"{directory}/tree"
     try:
         _git("worktree", "add", "--detach", tree, commit)
+        build = ["scripts/release"]
+        if not os.path.exists(f"{tree}/scripts/release"):
+            # Of the time before that script.
+            build = ["swift", "build", "-c", "release", "--static-swift-stdlib"]
         for program in PROGRAMS:
-            build = ["swift", "build", "-c", "release", "--static-swift-stdlib", "--product", program]
-            subprocess.run(build, cwd=tree, check=True, timeout=1800, stdout=sys.stderr)
+            subprocess.run([*build, "--product", program], cwd=tree, check=True, timeout=1800, stdout=sys.stderr)
         # Under its name there are all programs or none, whatever interrupts us.
         shutil.rmtree(f"{kept}.part", ignore_errors=True)
         os.makedirs(f"{kept}.part")
