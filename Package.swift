@@ -251,7 +251,7 @@ var loadGeneration: [Target] {
         .executableTarget(
             name: "bench-accept",
             dependencies: [
-                "LoadGeneration", "LoadReports", "ProcessWatching", "SystemCalls", "TerminalText",
+                "ByteText", "LoadGeneration", "LoadReports", "ProcessWatching", "SystemCalls", "TerminalText",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/bench-accept",

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
+import ByteText
 import LoadGeneration
 import LoadReports
 import TerminalText
@@ -67,31 +68,9 @@ struct BenchAccept: ParsableCommand {
 
     private static func unknown(_ word: String) -> String {
         let names = subcommandNames
-        let guess = likelyName(word, among: names).map { "; did you mean \($0)?" } ?? "."
+        let guess = EditDistance.likelyName(for: word, among: names).map { "; did you mean \($0)?" } ?? "."
         return "unknown subcommand \"\(printable(word))\"\(guess) There are \(names.joined(separator: ", "))."
     }
-}
-
-/// What was meant, if one of the names is near.
-func likelyName(_ word: String, among names: [String]) -> String? {
-    let nearest = names.map { ($0, spellingDistance(word, $0)) }.min { $0.1 < $1.1 }
-    return nearest.flatMap { $0.1 <= 2 ? $0.0 : nil }
-}
-
-/// How many letters are wrong, missing, or too many (Levenshtein).
-func spellingDistance(_ first: String, _ second: String) -> Int {
-    let letters = Array(second)
-    var row = Array(0...letters.count)
-    for (index, letter) in first.enumerated() {
-        var diagonal = row[0]
-        row[0] = index + 1
-        for column in letters.indices {
-            let replaced = diagonal + (letters[column] == letter ? 0 : 1)
-            diagonal = row[column + 1]
-            row[column + 1] = min(replaced, row[column] + 1, diagonal + 1)
-        }
-    }
-    return row[letters.count]
 }
 
 let programVersion = "bench-accept 0.3.0"

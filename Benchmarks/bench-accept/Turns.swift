@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
+import ByteText
 import LoadGeneration
 import LoadReports
 import SystemCalls
@@ -45,7 +46,7 @@ struct TurnLoad {
     private static func checkKind(_ word: String) throws {
         let kinds = LoadShape.allCases.map(\.rawValue)
         if kinds.contains(word) { return }
-        guard let meant = likelyName(word, among: kinds) else { throw noLoad }
+        guard let meant = EditDistance.likelyName(for: word, among: kinds) else { throw noLoad }
         throw ValidationError("there is no load \"\(printable(word))\"; did you mean \(meant)?")
     }
 }

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ByteText
+
 /// Which names of main.cf mean something: to Postfix, to us, to a service, or to another line of the configuration.
 /// What is left is most often a mistyped name, which Postfix and we would pass over in silence.
 package struct KnownParameters {
@@ -70,7 +72,7 @@ package struct KnownParameters {
     }
 
     /// The nearest known name, if it is near: at most two letters wrong, at most one in a short name, and none where
-    /// there are too few letters to tell.
+    /// there are too few letters to tell. Stricter than `EditDistance.likelyName`: nobody has asked.
     private func likelyName(_ name: String) -> String? {
         let limit = name.utf8.count < 8 ? 1 : 2
         guard name.utf8.count > 3 else { return nil }

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ByteText
 import MasterProtocol
 
 /// What main.cf says about one service beyond its line in master.cf.

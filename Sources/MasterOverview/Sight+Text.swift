@@ -28,13 +28,13 @@ extension Sight {
         }
         let troubled = overview.services.compactMap { service in
             let verdict = Verdict(service, in: self)
-            return verdict.isTrouble ? (name(of: service), verdict.headline) : nil
+            return verdict.isTrouble ? (printable(name(of: service)), verdict.headline) : nil
         }
         if troubled.isEmpty { return text + "every service takes clients\n" }
         text += "\nmasterctl why tells more of:\n"
         let width = troubled.map(\.0.count).max() ?? 0
         for (name, headline) in troubled {
-            text += "  \(printable(name))\(String(repeating: " ", count: width - name.count))  \(printable(headline))\n"
+            text += "  \(name)\(String(repeating: " ", count: width - name.count))  \(printable(headline))\n"
         }
         return text
     }
@@ -120,14 +120,14 @@ extension Sight {
         let trouble =
             counts.troubleTime == 0 ? "none" : "\(time(realTime(counts.troubleTime))): \(texts.trouble)"
         lines.append(("last trouble", trouble))
-        let own = ownLines(of: service)
+        let own = ownLines(of: service).map { (printable($0), $1) }
         let width = own.map(\.0.count).max() ?? 0
         return (warning.map { $0 + "\n" } ?? "")
             + lines.map { label, value in
                 label + String(repeating: " ", count: 15 - label.count) + printable(value) + "\n"
             }.joined() + (own.isEmpty ? "" : "its own figures:\n")
             + own.map { name, value in
-                "  " + printable(name) + String(repeating: " ", count: width - name.count + 2) + value + "\n"
+                "  " + name + String(repeating: " ", count: width - name.count + 2) + value + "\n"
             }.joined()
     }
 

@@ -145,8 +145,11 @@ struct MailSystem {
     private func hint(_ name: String, _ sight: Sight) -> String {
         let names = sight.overview.services.map { sight.name(of: $0) }
         let short = sight.overview.services.map(\.texts.name)
-        let near = nearest(to: name, among: short).flatMap { found in short.firstIndex(of: found).map { names[$0] } }
-        if let near = near ?? nearest(to: name, among: names) { return " (did you mean \(printable(near))?)" }
+        let near = EditDistance.likelyName(for: name, among: short)
+            .flatMap { found in short.firstIndex(of: found).map { names[$0] } }
+        if let near = near ?? EditDistance.likelyName(for: name, among: names) {
+            return " (did you mean \(printable(near))?)"
+        }
         let more = names.count - Self.longestList
         return ". There are: \(printable(names.prefix(Self.longestList).joined(separator: " ")))"
             + (more > 0 ? " and \(more) more (masterctl services shows them)" : "")

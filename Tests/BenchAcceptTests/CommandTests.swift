@@ -57,7 +57,10 @@ struct CommandTests {
 
     @Test(
         "a subcommand that does not exist is named, with the one that was meant",
-        arguments: [("strom", "did you mean storm?"), ("bursts", "did you mean burst?"), ("dance", "There are storm,")]
+        arguments: [
+            ("strom", "did you mean storm?"), ("bursts", "did you mean burst?"), ("data", "did you mean datagrams?"),
+            ("dance", "There are storm,"),
+        ]
     )
     func misspelt(word: String, hint: String) throws {
         let run = try Bench.run(word, "--unix", "x")

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ByteText
 import Testing
 
 @testable import MasterConfig
@@ -61,6 +62,14 @@ import Testing
     func distance(_ left: String, _ right: String, _ distance: Int?) {
         #expect(EditDistance.between(left, right, atMost: 2) == distance)
         #expect(EditDistance.between(right, left, atMost: 2) == distance)
+    }
+
+    @Test(
+        "a word of a command line is taken for the nearest name, or for the beginning of the only one",
+        arguments: [("strom", "storm"), ("sotrm", "storm"), ("sl", "slow"), ("s", nil), ("", nil), ("xyz", nil)]
+    )
+    func likely(_ word: String, _ name: String?) {
+        #expect(EditDistance.likelyName(for: word, among: ["storm", "slow", "kept"]) == name)
     }
 
     @Test("an -o that sets what nobody reads is named with its line and the likely name")

@@ -23,6 +23,30 @@ import WorkerPage
         try Golden.expect(text, equals: "status-services.txt")
     }
 
+    @Test("what stands behind a name that no terminal shows as it is stands where it stands behind the others")
+    func columns() throws {
+        var sight = sight
+        sight.overview.services[0].texts.name = "s\u{1}p"
+        let (first, second) = (sight.overview.services[0], sight.overview.services[1])
+        let status = sight.statusText()
+        let places = try [first, second].map { service in
+            let headline = printable(Verdict(service, in: sight).headline)
+            let line = try #require(status.split(separator: "\n").first { $0.hasSuffix("  " + headline) })
+            return line.count - headline.count
+        }
+        #expect(places[0] == places[1], "\(status)")
+
+        sight = self.sight
+        var own = OwnFigures(name: "smtp/inet")
+        own.series = try ["a{b=\"\u{200e}\"}", "much_longer_than_the_other"].map { text in
+            OwnSeries(try #require(SeriesName(reading: Array(text.utf8))), .counter)
+        }
+        sight.own = MetricsOverview()
+        sight.own?.services = [own]
+        let lines = sight.statusText(of: sight.overview.services[0], time: timestamp).split(separator: "\n").suffix(2)
+        #expect(lines.first?.count == lines.last?.count && lines.allSatisfy { $0.hasSuffix("  0") }, "\(lines)")
+    }
+
     @Test("tables of services and processes")
     func tables() throws {
         let text =

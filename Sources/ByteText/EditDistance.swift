@@ -29,4 +29,17 @@ package enum EditDistance {
         }
         return last[right.count] <= limit ? last[right.count] : nil
     }
+
+    /// What somebody who typed `word` on a command line most likely meant; nil when nothing is like it. The limits are
+    /// those of a question that is answered at once: a wrong guess costs a look at the list.
+    package static func likelyName(for word: String, among names: [String]) -> String? {
+        let limit = word.utf8.count < 4 ? 1 : 2
+        let distances = names.map { between(word, $0, atMost: limit) ?? .max }
+        guard let best = distances.min(), best <= limit else {
+            // Or the beginning of a longer one.
+            let longer = names.filter { $0.hasPrefix(word) }
+            return word.isEmpty || longer.count != 1 ? nil : longer[0]
+        }
+        return names[distances.firstIndex(of: best) ?? 0]
+    }
 }
