@@ -3,10 +3,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+@testable import MasterControl
+
 /// Feeds any bytes, in pieces, to what reads a request, and checks: the pieces do not matter, a request that is taken
 /// is written as a line that is taken for the same, and nothing longer than a request is kept. The same bytes as an
 /// answer: what is read is written so that it is read again. The first byte says how long the pieces are. Built
-/// together with the sources of MasterControl by `scripts/fuzz control`.
+/// with MasterControl by `scripts/fuzz control`.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzControl(_ start: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     guard let start, size > 0 else { return 0 }

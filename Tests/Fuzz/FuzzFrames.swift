@@ -5,9 +5,11 @@
 
 import FixedMemory
 
+@testable import ServiceBytes
+
 /// Looks for messages in any bytes, with every framing: each ends, takes no more than there is, calls no prefix of a
 /// message a longer or another one, and what is written from the content is read as the same. The first byte chooses
-/// the framing. Built together with the sources of ServiceBytes by `scripts/fuzz frames`.
+/// the framing. Built with ServiceBytes by `scripts/fuzz frames`.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzFrames(_ start: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     guard let start, size > 0 else { return 0 }

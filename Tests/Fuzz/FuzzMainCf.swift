@@ -3,8 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+@testable import MasterConfig
+
 /// Parses the input as main.cf, expands every value in it and evaluates every setting: nothing may trap, and nothing
-/// may take long. Built together with the sources of MasterConfig by `scripts/fuzz main_cf`.
+/// may take long. Built with MasterConfig by `scripts/fuzz main_cf`.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzMainCf(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let input = Bytes(UnsafeBufferPointer(start: data, count: size))

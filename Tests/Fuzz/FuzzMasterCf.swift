@@ -3,8 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+@testable import MasterConfig
+
 /// Parses the input as master.cf, names and dumps every entry: nothing may trap, and an entry that is missing must
-/// have left a problem. Built together with the sources of MasterConfig by `scripts/fuzz master_cf`.
+/// have left a problem. Built with MasterConfig by `scripts/fuzz master_cf`.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzMasterCf(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let input = Bytes(UnsafeBufferPointer(start: data, count: size))

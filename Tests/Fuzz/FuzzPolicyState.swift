@@ -5,9 +5,11 @@
 
 import MasterProtocol
 
+@testable import MasterPolicy
+
 /// Takes the input for the fields of a state, with the right beginning and checksum, since no fuzzer finds these. What
-/// is read must be written as it was, and nothing that is told to such a policy may trap. Built together with the
-/// sources of MasterPolicy by `scripts/fuzz policy_state`.
+/// is read must be written as it was, and nothing that is told to such a policy may trap. Built with
+/// MasterPolicy by `scripts/fuzz policy_state`.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzPolicyState(_ start: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let input = Array(UnsafeBufferPointer(start: start, count: size))

@@ -5,8 +5,10 @@
 
 import FixedMemory
 
+@testable import ProxyHeader
+
 /// Reads any bytes as a PROXY header: a header lies within them, is not there before its last byte, and comes back from
-/// what is written of it. Built together with the sources of ProxyHeader by `scripts/fuzz proxy_header`.
+/// what is written of it. Built with ProxyHeader by `scripts/fuzz proxy_header`.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzProxyHeader(_ start: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     guard let start, size > 0 else { return 0 }

@@ -3,9 +3,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+@testable import MasterProtocol
+
 /// Feeds any bytes to `StatusStream` and checks its bookkeeping: it ends, it accounts for every byte, it invents
 /// nothing, and a batch of plausible records comes out as it went in. The first byte says whether the read was full.
-/// Built together with the sources of MasterProtocol by `scripts/fuzz status`.
+/// Built with MasterProtocol by `scripts/fuzz status`.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzStatus(_ start: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     guard let start, size > 0 else { return 0 }

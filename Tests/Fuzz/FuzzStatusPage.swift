@@ -6,7 +6,8 @@
 import MasterOverview
 import StatusPage
 import TerminalText
-import WorkerPage
+
+@testable import WorkerPage
 
 /// Reads any bytes as a page, and as a page that changes between two readings, and makes every text of it: nothing may
 /// trap, and what comes out obeys the bounds of what was there. The first byte says how often it changes. Built with

@@ -3,12 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import MasterProtocol
-
-// The fuzzers build this file together with the sources of MasterConfig.
-#if canImport(MasterConfig)
 import MasterConfig
-#endif
+import MasterProtocol
 
 /// A dump for golden files and fuzzers: stable order, every value quoted, so that a difference in a blank shows.
 enum ConfigDump {
