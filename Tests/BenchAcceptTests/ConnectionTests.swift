@@ -164,7 +164,7 @@ struct ConnectionTests {
         let report = try load(.storm, Target(tcp: "127.0.0.1:\(server.port)"), ping) { $0.closesWithReset = withReset }
         #expect(report.ledger.isClean, "\(report)")
         #expect(report.phase(.close)?.count == 40)
-        #expect(eventually(within: .seconds(30)) { ends.all.count == 40 })
+        #expect(eventually(within: patience) { ends.all.count == 40 })
         #expect(Set(ends.all) == [withReset ? "reset" : "end"])
     }
 

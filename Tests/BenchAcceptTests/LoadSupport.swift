@@ -74,7 +74,7 @@ final class Served {
         process = try RunningProcess([BuiltProducts.path("bench-accept"), "serve"] + options)
         // It says so when a load can begin.
         let process = process
-        guard eventually(within: .seconds(30), { process.output.hasPrefix("serving ") }) else {
+        guard eventually(within: patience, { process.output.hasPrefix("serving ") }) else {
             throw TestSupportError("serve does not serve: \(process.output)")
         }
     }
@@ -82,7 +82,7 @@ final class Served {
     /// Ends it with SIGTERM.
     func finish() -> ProcessResult {
         process.send(SIGTERM)
-        return process.finish(timeout: .seconds(30))
+        return process.finish(timeout: patience)
     }
 
     deinit { process.end() }

@@ -82,7 +82,7 @@ import Testing
         )
         #expect(try kinds(&loop, turns: 1, wait: 0) == [])
         _ = try pair.second.number.write([1])
-        try loop.turn(waitingAtMost: 30_000)
+        try loop.turn(waitingAtMost: 90_000)
         let next = loop.next()
         let occurrence = try #require(next)
         #expect(occurrence.token == EventToken(kind: 7, index: 8, generation: 9))
@@ -110,7 +110,7 @@ import Testing
         }
         _ = try first.second.number.write([1])
         _ = try second.second.number.write([1])
-        try loop.turn(waitingAtMost: 30_000)
+        try loop.turn(waitingAtMost: 90_000)
         let next = loop.next()
         let reported = try #require(next).token
         let other = try #require(watches.first { $0.key != reported })

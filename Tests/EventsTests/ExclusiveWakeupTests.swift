@@ -53,7 +53,7 @@ private func connect(_ count: Int, toProcesses processes: Int) throws -> (wakeup
             try #require(allSleep(children))
             let client = try makeSocket(.ipv4, .stream)
             try client.number.connect(to: address)
-            try #require(try client.number.waitForInput(milliseconds: 30_000))
+            try #require(try client.number.waitForInput(milliseconds: 90_000))
             #expect(try client.number.read(atMost: 1) == [], "served: the server closes")
         }
         try #require(allSleep(children))

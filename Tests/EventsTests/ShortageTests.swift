@@ -38,7 +38,7 @@ import Testing
             try loop.turn(waitingAtMost: 0)
             #expect(loop.next() == nil, "not active")
             try loop.start(watch)
-            try loop.turn(waitingAtMost: 30_000)
+            try loop.turn(waitingAtMost: 90_000)
             #expect(loop.next()?.token.kind == 1)
         }
     }
@@ -52,7 +52,7 @@ import Testing
             // libevent's own registration and its removal pass; the exclusive one does not.
             FaultPlan.fail(.epollControl, with: .noMemory, afterPassing: 2)
             _ = try loop.watch(pair.first.number, for: .readableExclusively, token: EventToken(kind: 1))
-            try loop.turn(waitingAtMost: 30_000)
+            try loop.turn(waitingAtMost: 90_000)
             #expect(loop.next()?.token.kind == 1)
         }
     }
@@ -70,7 +70,7 @@ import Testing
             try loop.turn(waitingAtMost: 0)
             #expect(loop.next() == nil)
             try loop.start(watch)
-            try loop.turn(waitingAtMost: 30_000)
+            try loop.turn(waitingAtMost: 90_000)
             #expect(loop.next()?.token.kind == 1)
         }
     }
@@ -130,7 +130,7 @@ import Testing
             }
             FaultPlan.clear()
             loop.arm(timer, milliseconds: 0)
-            try loop.turn(waitingAtMost: 30_000)
+            try loop.turn(waitingAtMost: 90_000)
             #expect(loop.next()?.token.kind == 1)
         }
     }

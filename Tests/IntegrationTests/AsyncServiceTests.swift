@@ -33,7 +33,7 @@ import Testing
         #expect(ledger.losses == [], "\(ledger)")
         #expect(ledger.sent == ledger.answered && ledger.answered > 250, "\(ledger)")
         #expect(eventually { system.processes(Self.program).count <= 3 }, "those that were replaced have left")
-        #expect(system.logLines.allSatisfy { !$0.contains("warning") && !$0.contains("fatal") }, "\(system.log)")
+        #expect(system.complaints == [] && system.count("fatal") == 0, "\(system.log)")
     }
 
     @Test("processes that are used up after a few clients: nothing is lost")

@@ -77,7 +77,7 @@ import Testing
         try system.start()
         #expect(Caller.pid(.port(port)) != nil)
         #expect(FileManager.default.fileExists(atPath: system.dataDirectory + "/flag"), "one ended early")
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
     }
 
     @Test("processes that fail after their first client, one after the other: a hundred lines in ten seconds")
@@ -93,10 +93,13 @@ import Testing
         let intervals = Int((ContinuousClock.now - begun) / .seconds(9)) + 1
         let told = system.count(" exit status 3")
         #expect((50...100 * intervals).contains(told), "\(told)")
-        let isSummedUp = eventually(every: .milliseconds(500)) {
-            _ = Caller.pid(.port(port))
-            return system.count(" more processes ended, which is not logged one by one") > 0
-        }
+        // A machine on which they take longer may have told of each.
+        let isSummedUp =
+            told == 250
+            || eventually(every: .milliseconds(500)) {
+                _ = Caller.pid(.port(port))
+                return system.count(" more processes ended, which is not logged one by one") > 0
+            }
         #expect(isSummedUp, "\(system.log)")
         #expect(system.count("throttling") == 0, "each was of use")
         #expect(master.isRunning)

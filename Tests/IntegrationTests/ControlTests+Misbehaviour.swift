@@ -140,7 +140,7 @@ extension ControlTests {
         #expect(Caller.pid(.port(port)) != nil)
         for caller in silent { #expect(caller.readAll() == "", "closed without a word") }
         #expect(system.count(") asks: version") == 1)
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
     }
 
     @Test("a hundred at once all get their answer, while clients are served")
@@ -153,6 +153,7 @@ extension ControlTests {
         defer { clients.finish() }
         #expect(clients.served(10))
         let answered = Mutex(0)
+        let begun = ContinuousClock.now
         let socket = Place.path(system.controlSocket)
         DispatchQueue.concurrentPerform(iterations: 100) { _ in
             if Caller.ask(socket, "version")?.contains("\"status\":\"ok\"") == true { answered.withLock { $0 += 1 } }
@@ -161,7 +162,10 @@ extension ControlTests {
         #expect(clients.served(10))
         let ledger = clients.finish()
         #expect(ledger.losses == [:] && ledger.opened == ledger.answered, "\(ledger)")
-        #expect(system.count(") asks: version") == 50, "beyond fifty in ten seconds they are counted")
+        // The seconds of the interval are whole ones, so it may be a little shorter.
+        let intervals = Int((ContinuousClock.now - begun) / .seconds(9)) + 1
+        let told = system.count(") asks: version")
+        #expect((50...min(50 * intervals, 100)).contains(told), "beyond fifty in ten seconds they are counted: \(told)")
     }
 
     @Test("a client that does not read its long answer is closed, and holds up nobody")
@@ -178,7 +182,7 @@ extension ControlTests {
         for _ in 0..<3 { #expect(Caller.pid(.path(system.queueDirectory + "/public/one")) != nil) }
         #expect(system.control("version")?.contains("\"ok\"") == true)
         // It wakes up too late for the end of its answer.
-        #expect(system.isClosed(withinSeconds: 30, stalled))
+        #expect(system.isClosed(stalled))
         // One who reads gets a result, whatever did not fit.
         let result = try system.masterctl("check")
         #expect(result.status == 1)
@@ -191,7 +195,7 @@ extension ControlTests {
 
 extension MailSystem {
     /// Whether master closes this connection, which it has to notice without any reading of ours.
-    fileprivate func isClosed(withinSeconds seconds: Int, _ caller: Caller) -> Bool {
-        eventually(within: .seconds(seconds), every: .milliseconds(100)) { caller.isHungUp }
+    fileprivate func isClosed(_ caller: Caller) -> Bool {
+        eventually(every: .milliseconds(100)) { caller.isHungUp }
     }
 }

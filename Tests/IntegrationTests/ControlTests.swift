@@ -74,7 +74,7 @@ import Testing
         #expect(json.status == 1)
         let lines = json.output.split(separator: "\n").map { Data($0.utf8) }
         let objects = lines.compactMap { try? JSONSerialization.jsonObject(with: $0) as? [String: Any] }
-        #expect(objects.count == lines.count && objects.count == 3, "\(json)")
+        try #require(objects.count == lines.count && objects.count == 3, "\(json)")
         #expect(objects[0]["severity"] as? String == "fatal")
         #expect(objects[0]["file"] as? String == system.masterCf)
         #expect(objects[0]["line"] as? Int == 1)
@@ -125,7 +125,7 @@ import Testing
         )
         #expect(Caller.pid(.path(system.queueDirectory + "/public/one")) != nil)
         #expect(eventually { system.processes("master").map(\.pid) == [master.pid] }, "the helper has ended")
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
     }
 
     @Test("release ends a throttle; a name that is none, or of two, is refused with a hint")

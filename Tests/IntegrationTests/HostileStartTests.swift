@@ -87,6 +87,6 @@ import Testing
         try system.start()
         let said = Caller.ask(.port(port))
         #expect(said?.hasSuffix(" mode=argv a b\n") == true, "\(said ?? system.log)")
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
     }
 }

@@ -168,6 +168,12 @@ final class MailSystem {
 
     func count(_ text: String) -> Int { lineCount(of: text, inFile: logFile) }
 
+    /// Warnings, but for one: that clients have been waiting at a full service for two seconds may be the machine's
+    /// doing, which has something else to do.
+    var complaints: [String] {
+        logLines.filter { $0.contains("warning") && !$0.contains(" has reached its process limit ") }
+    }
+
     func wait(for text: String, count wanted: Int = 1) -> Bool {
         eventually(every: .milliseconds(5)) { count(text) >= wanted }
     }

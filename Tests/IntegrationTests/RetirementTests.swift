@@ -26,7 +26,7 @@ import Testing
         }
         let ledger = clients.finish()
         #expect(ledger.losses == [:] && ledger.opened == ledger.answered, "\(ledger)")
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
         let after = eventually { system.processes().count <= 8 }
         #expect(after)
     }
@@ -100,7 +100,7 @@ import Testing
 
     @Test("a throttled service is not retired: who runs stays")
     func throttledRetirement() throws {
-        let scene = try SteeredService(.unix)
+        let scene = try SteeredService(.unix, main: ["service_throttle_time": "1000s"])
         let system = scene.system
         defer { system.end() }
         let pid = try #require(Caller.pid(scene.place))

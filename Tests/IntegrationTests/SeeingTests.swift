@@ -153,9 +153,9 @@ extension Overview {
         let held = try (0..<5).map { _ in try Caller(place) }
         let full = try system.page { $0.service("talk")?.load.cover == .saturated }
         #expect(full.service("talk")?.load.busy == 2)
-        let waiting = try system.page { $0.service("talk")?.load.waiting ?? 0 > 0 }
-        let seen = try #require(waiting.service("talk"))
-        #expect(seen.load.waiting <= 3 && seen.load.waitingSeen > 0)
+        // One who was counted may have been accepted since; what is counted next is right.
+        let waiting = try system.page { (1...3).contains($0.service("talk")?.load.waiting ?? 0) }
+        #expect(waiting.service("talk").map { $0.load.waitingSeen > 0 } == true)
         for (number, caller) in held.enumerated() {
             #expect(caller.send("number \(number)\n") && caller.readAll()?.hasSuffix(" number \(number)\n") == true)
         }

@@ -109,6 +109,7 @@ import Testing
         try system.start(["-w"], prefix: ["/usr/bin/env", "NOTIFY_SOCKET=\(manager.address)"])
         let pid = try #require(system.recordedPID)
         defer { kill(pid, SIGTERM) }
+        #expect(eventually { !manager.notices.isEmpty })
         #expect(manager.notices == ["READY=1\nMAINPID=\(pid)\nSTATUS=serving 2 services"])
     }
 
@@ -260,7 +261,9 @@ import Testing
         defer { system.end() }
         let manager = try NotifyReceiver(system.directory + "/notify")
         let options = end == "-e" ? ["-d", "-e", "1"] : ["-d"]
-        let master = try system.start(options, prefix: ["/usr/bin/env", "NOTIFY_SOCKET=\(manager.address)"])
+        // Not `start`: with -e it may have ended by the time that is looked at.
+        let master = try system.launch(options, prefix: ["/usr/bin/env", "NOTIFY_SOCKET=\(manager.address)"])
+        #expect(system.wait(for: "daemon started -- version "), "\(master.output)")
         if end == "stop" { #expect(try system.masterctl("stop").succeeded) }
         if end == "TERM" { master.send(SIGTERM) }
         _ = master.finish()

@@ -40,8 +40,8 @@ import Testing
             "\(system.log)"
         )
         // Long enough for some tries.
+        #expect(eventually { tracer.report.contains("(INJECTED)") })
         rest(.milliseconds(500))
-        #expect(tracer.report.contains("(INJECTED)"))
         tracer.end()
         #expect(master.isRunning, "\(system.log)")
         if system.count(" reload refused: ") == 1 {
@@ -84,13 +84,13 @@ import Testing
         }
         let callers = try (0..<12).map { try workers.client("line \($0)") }
         // Long enough for another try.
+        #expect(eventually { tracers.contains { $0.report.contains("(INJECTED)") } })
         rest(.milliseconds(1500))
-        #expect(tracers.contains { $0.report.contains("(INJECTED)") })
         for tracer in tracers { tracer.end() }
         for (number, caller) in callers.enumerated() {
             #expect(caller.readLine() == "line \(number)\n", "client \(number): \(workers.system.log)")
         }
-        #expect(workers.serves(try workers.client()))
+        #expect(workers.wait(of: try workers.client()) != nil)
     }
 
     @Test("a child that sends 60,000 records that mean nothing: a few lines, and others are served")
@@ -131,7 +131,7 @@ import Testing
         let result = load.finish()
         #expect(result.succeeded, "\(result)\n\(workers.system.log)")
         kill(master, SIGCONT)
-        #expect(workers.serves(try workers.client()))
+        #expect(workers.wait(of: try workers.client()) != nil)
     }
 
     @Test("a storm of reports: master never sleeps, and clients of another service are served meanwhile")
@@ -145,14 +145,17 @@ import Testing
         try workers.haveTwo()
         let master = try #require(system.recordedPID)
         let tracer = try Traced(master, "-e", "trace=nanosleep,clock_nanosleep,recvfrom,recvmsg,read")
-        let load = try workers.storm(exchanges: 20_000)
         var served = 0
-        while load.isRunning, served < 200 {
-            #expect(Caller.pid(.port(other)) != nil, "\(system.log)")
-            served += 1
+        // When this thread stands still, a storm may be over before anybody was served beside it.
+        for _ in 0..<20 where served <= 5 {
+            let load = try workers.storm(exchanges: 20_000)
+            while load.isRunning, served < 200 {
+                #expect(Caller.pid(.port(other)) != nil, "\(system.log)")
+                served += 1
+            }
+            let result = load.finish(timeout: patience * 2)
+            #expect(result.succeeded, "\(result)\n\(system.log)")
         }
-        let result = load.finish(timeout: patience * 2)
-        #expect(result.succeeded, "\(result)\n\(system.log)")
         tracer.end()
         #expect(served > 5)
         #expect(!tracer.report.contains("nanosleep"))

@@ -15,7 +15,7 @@ extension MailSystem {
     }
 
     func masterctl(_ words: [String], prefix: [String], timeout: Duration = patience) throws -> ProcessResult {
-        try run(prefix + masterctlCommand(words), timeout: timeout)
+        try run(prefix + masterctlCommand(words), timeout: timeout).withoutPatience
     }
 
     /// Starts masterctl and leaves it to itself.
@@ -27,8 +27,22 @@ extension MailSystem {
         return [program] + words.prefix(1) + ["-c", configDirectory] + words.dropFirst()
     }
 
+    /// Has master stand still while a test brings about what it is to find, all at once.
+    func whileMasterStands(_ deed: () throws -> Void) throws {
+        guard let pid = recordedPID else { throw TestSupportError("no master") }
+        kill(pid, SIGSTOP)
+        defer { kill(pid, SIGCONT) }
+        guard eventually({ ProcessSnapshot(pid)?.state == "T" }) else { throw TestSupportError("master goes on") }
+        try deed()
+    }
+
     /// One request as bytes, and everything that comes back.
     func control(_ request: String) -> String? { Caller.ask(.path(controlSocket), request) }
+}
+
+extension ProcessResult {
+    /// What masterctl says after three seconds without an answer is true of a machine that has something else to do.
+    var withoutPatience: ProcessResult { without(linesWith: "masterctl: master is still busy with ") }
 }
 
 /// A system with one service, on either kind of socket; an ordinary user's own, if wanted.
@@ -43,6 +57,7 @@ final class SteeredService {
         _ kind: Place.Kind,
         mode: String = "serve",
         maxproc: Int = 5,
+        main: [String: String] = [:],
         programs: [String] = [],
         isOrdinary: Bool = false
     ) throws {
@@ -51,7 +66,7 @@ final class SteeredService {
         let port = try FreePort.next()
         let line =
             kind == .tcp ? Line.inet(port, mode, maxproc: maxproc) : Line.unix("talk", mode, maxproc: maxproc)
-        system = try MailSystem([line], programs: programs + ["masterctl"], owner: owner)
+        system = try MailSystem([line], main: main, programs: programs + ["masterctl"], owner: owner)
         place = kind == .tcp ? .port(port) : .path(system.queueDirectory + "/public/talk")
         service = kind == .tcp ? "127.0.0.1:\(port)" : "talk"
         if !prefix.isEmpty { try run(["/bin/chown", "-R", owner, system.directory]) }

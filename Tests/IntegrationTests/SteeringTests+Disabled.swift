@@ -81,7 +81,7 @@ extension SteeringTests {
         #expect(try system.reload())
         let left = try FileManager.default.contentsOfDirectory(atPath: system.queueDirectory + "/public")
         #expect(left.allSatisfy { !$0.hasSuffix(".refused") }, "\(left)")
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
     }
 
     @Test("a socket's file that was removed while clients were turned away is made again")

@@ -40,7 +40,7 @@ import Testing
         #expect(resumed.succeeded && resumed.output.contains(" is served again\n"), "\(resumed)")
         #expect(waiting.readAll()?.hasSuffix(" patient\n") == true)
         #expect(try system.masterctl("resume", scene.service).output.contains("was not drained"))
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
     }
 
     @Test("who waits without a deadline is told for whom, and what would help", arguments: ["drain", "stop"])
@@ -161,7 +161,7 @@ import Testing
         #expect(scene.isRefusing)
         #expect(try system.masterctl("resume").succeeded)
         #expect(Caller.pid(scene.place) != nil)
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
     }
 
     @Test(
@@ -187,7 +187,7 @@ import Testing
         let stopped = try scene.masterctl("stop")
         #expect(stopped.succeeded, "\(stopped)")
         #expect(scene.master.finish().status == 0)
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
     }
 
     @Test(
@@ -216,7 +216,7 @@ import Testing
                 #expect(clients.served(20), "\(deeds), round \(round): \(system.log)")
             }
         }
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
         // A throttle that is ended by hand; those that run serve meanwhile.
         try system.install("/bin/false", as: "test-child")
         #expect(try scene.masterctl("retire", scene.service).status == 1)
@@ -241,24 +241,27 @@ import Testing
         defer { system.end() }
         try system.start()
         let path = system.queueDirectory + "/public/echo"
-        let load = try RunningProcess([
-            BuiltProducts.path("bench-accept"), "storm", "--preset", "echo", "--unix", path, "--clients", "8",
-            "--count", "20000", "--timeout", "60",
-        ])
         var rounds = 0
-        let isOver = eventually(within: patience * 4, every: .milliseconds(1)) {
-            guard load.isRunning else { return true }
-            rounds += 1
-            for words in [["drain", "echo", "timeout=60"], ["resume"], ["retire", "echo"], ["reload"]] {
-                let answer = system.control(words.joined(separator: " ")) ?? "none"
-                #expect(answer.contains("\"status\":\"ok\""), "\(words): \(answer)")
+        // When this thread stands still, a storm may be over before the first round.
+        for _ in 0..<20 where rounds == 0 {
+            let load = try RunningProcess([
+                BuiltProducts.path("bench-accept"), "storm", "--preset", "echo", "--unix", path, "--clients", "8",
+                "--count", "20000", "--timeout", "300",
+            ])
+            let isOver = eventually(within: patience * 4, every: .milliseconds(1)) {
+                guard load.isRunning else { return true }
+                rounds += 1
+                for words in [["drain", "echo", "timeout=300"], ["resume"], ["retire", "echo"], ["reload"]] {
+                    let answer = system.control(words.joined(separator: " ")) ?? "none"
+                    #expect(answer.contains("\"status\":\"ok\""), "\(words): \(answer)")
+                }
+                return false
             }
-            return false
+            #expect(isOver)
+            let result = load.finish()
+            #expect(result.succeeded, "\(result)")
         }
-        #expect(isOver)
-        let result = load.finish()
-        #expect(result.succeeded, "\(result)")
         #expect(rounds > 0)
-        #expect(system.count("warning") == 0, "\(system.logLines.filter { $0.contains("warning") }.prefix(5))")
+        #expect(system.complaints == [], "\(system.complaints.prefix(5))")
     }
 }

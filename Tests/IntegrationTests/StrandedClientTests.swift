@@ -22,7 +22,7 @@ import Testing
             case .burst:
                 for turn in 0..<50 {
                     let client = try workers.client("burst \(turn)")
-                    #expect(workers.serves(client, "burst \(turn)") && client.finish())
+                    #expect(try workers.serves(client, "burst \(turn)") && client.finish())
                 }
             }
         }
@@ -30,88 +30,104 @@ import Testing
 
     @Test("the use limit: who opens a connection before the last one is closed never waits", arguments: ["4", "100"])
     func useLimit(_ limit: String) throws {
-        let workers = try IdleWorkers(main: ["max_use": limit])
-        defer { workers.system.end() }
-        var last: Caller?
-        for turn in 0..<(limit == "4" ? 60 : 250) {
-            // When a worker has left, there is one only.
-            if workers.pids.count < 2 {
-                _ = last?.finish()
+        try IdleWorkers.inTime {
+            let workers = try IdleWorkers(main: ["max_use": limit])
+            defer { workers.system.end() }
+            var last: Caller?
+            for turn in 0..<(limit == "4" ? 60 : 250) {
+                // When a worker has left, there is one only.
+                if workers.pids.count < 2 {
+                    _ = last?.finish()
+                    last = nil
+                    // This takes clients, too, and a worker may be used up by them.
+                    #expect(eventually { (try? workers.haveTwo()) != nil }, "\(workers.system.log)")
+                }
+                // At once, so that the worker may see both in the same turn.
+                let next = try Caller(workers.place)
                 last = nil
-                // This takes clients, too, and a worker may be used up by them.
-                #expect(eventually { (try? workers.haveTwo()) != nil }, "\(workers.system.log)")
+                #expect(next.send("turn \(turn)\n"))
+                #expect(try workers.serves(next, "turn \(turn)"), "turn \(turn): \(workers.system.log)")
+                last = next
             }
-            // At once, so that the worker may see both in the same turn.
-            let next = try Caller(workers.place)
-            last = nil
-            #expect(next.send("turn \(turn)\n"))
-            #expect(workers.serves(next, "turn \(turn)"), "turn \(turn): \(workers.system.log)")
-            last = next
         }
     }
 
     @Test("the worker that was woken is used up by what it sees beside the client")
     func usedUp() throws {
-        let timeout = Duration.seconds(8)
-        let workers = try IdleWorkers(.lines, main: ["max_use": "6", "ipc_timeout": "8s"])
-        defer { workers.system.end() }
-        try workers.haveTwo()
-        let (woken, other) = try workers.order()
-        // They leave when their time is over, which it will see together with the next client.
-        let halves = try workers.halfClients(6, of: woken)
-        let begun = ContinuousClock.now
-        try Before.quiet.happens(workers)
-        let held = try HeldProcess(woken, .afterWakeup)
-        let client = try workers.client()
-        try #require(held.isHeld(), "the client was for this one")
-        rest(begun + timeout + .milliseconds(500) - ContinuousClock.now)
-        // Master may have had another one look by now. If not, the woken one must not leave the client behind.
-        held.release()
-        #expect(workers.serves(client), "\(workers.system.log)")
-        for half in halves { #expect(half.readAll() == "") }
-        #expect(workers.pids.contains(other))
-        #expect(client.finish())
-        #expect(eventually { !workers.pids.contains(woken) }, "it was used up")
+        try IdleWorkers.inTime {
+            let timeout = Duration.seconds(8)
+            let workers = try IdleWorkers(.lines, main: ["max_use": "6", "ipc_timeout": "8s"])
+            defer { workers.system.end() }
+            try workers.haveTwo()
+            let (woken, other) = try workers.order()
+            // They leave when their time is over, which it will see together with the next client.
+            let first = ContinuousClock.now
+            let halves: [Caller]
+            do { halves = try workers.halfClients(6, of: woken) } catch {
+                try IdleWorkers.hasTaken(lessThan: .seconds(4), since: first)
+                throw error
+            }
+            let begun = ContinuousClock.now
+            try Before.quiet.happens(workers)
+            let held = try HeldProcess(woken, .afterWakeup)
+            try IdleWorkers.hasTaken(lessThan: .seconds(6), since: first)
+            let client = try workers.client()
+            try #require(held.isHeld(), "the client was for this one")
+            rest(begun + timeout + .milliseconds(500) - ContinuousClock.now)
+            // Master may have had another one look by now. If not, the woken one must not leave the client behind.
+            held.release()
+            #expect(try workers.serves(client), "\(workers.system.log)")
+            for half in halves { #expect(half.readAll() == "") }
+            #expect(workers.pids.contains(other))
+            #expect(client.finish())
+            #expect(eventually { !workers.pids.contains(woken) }, "it was used up")
+        }
     }
 
     @Test("the worker that was woken retires since its table has changed", arguments: Before.allCases)
     func retired(_ before: Before) throws {
-        let workers = try IdleWorkers(.table)
-        defer { workers.system.end() }
-        try workers.haveTwo()
-        try before.happens(workers)
-        try workers.changeTable()
-        #expect(workers.serves(try workers.client()), "\(workers.system.log)")
-        #expect(workers.system.wait(for: "has changed -- restarting"))
+        try IdleWorkers.inTime {
+            let workers = try IdleWorkers(.table)
+            defer { workers.system.end() }
+            try workers.haveTwo()
+            try before.happens(workers)
+            try workers.changeTable()
+            #expect(try workers.serves(workers.client()), "\(workers.system.log)")
+            #expect(workers.system.wait(for: "has changed -- restarting"))
+        }
     }
 
     @Test("the worker that was woken is killed before it takes the client", arguments: Before.allCases)
     func killed(_ before: Before) throws {
-        let workers = try IdleWorkers()
-        defer { workers.system.end() }
-        try workers.haveTwo()
-        let (woken, other) = try workers.order()
-        try before.happens(workers)
-        let held = try HeldProcess(woken, .beforeAccept)
-        let client = try workers.client()
-        try #require(held.isHeld(), "the client was for this one")
-        held.kill()
-        #expect(workers.serves(client), "\(workers.system.log)")
-        #expect(workers.pids.contains(other))
-        #expect(workers.system.wait(for: "killed by signal 9"), "\(workers.system.log)")
+        try IdleWorkers.inTime {
+            let workers = try IdleWorkers()
+            defer { workers.system.end() }
+            try workers.haveTwo()
+            let (woken, other) = try workers.order()
+            try before.happens(workers)
+            let held = try HeldProcess(woken, .beforeAccept)
+            let client = try workers.client()
+            try #require(held.isHeld(), "the client was for this one")
+            held.kill()
+            #expect(try workers.serves(client), "\(workers.system.log)")
+            #expect(workers.pids.contains(other))
+            #expect(workers.system.wait(for: "killed by signal 9"), "\(workers.system.log)")
+        }
     }
 
     @Test("both workers stand still when the client comes; one is killed, the other goes on", arguments: [0, 1])
     func stoppedAndKilled(_ victim: Int) throws {
-        let workers = try IdleWorkers()
-        defer { workers.system.end() }
-        try workers.haveTwo()
-        let pids = workers.pids
-        for pid in pids { workers.stop(pid) }
-        let client = try workers.client()
-        kill(pids[victim], SIGKILL)
-        kill(pids[1 - victim], SIGCONT)
-        #expect(workers.serves(client), "\(workers.system.log)")
+        try IdleWorkers.inTime {
+            let workers = try IdleWorkers()
+            defer { workers.system.end() }
+            try workers.haveTwo()
+            let pids = workers.pids
+            for pid in pids { workers.stop(pid) }
+            let client = try workers.client()
+            kill(pids[victim], SIGKILL)
+            kill(pids[1 - victim], SIGCONT)
+            #expect(try workers.serves(client), "\(workers.system.log)")
+        }
     }
 
     @Test(
@@ -120,102 +136,114 @@ import Testing
         [true, false]
     )
     func blocked(_ service: IdleWorkers.Service, _ isSiblingKilled: Bool) throws {
-        let workers = try IdleWorkers(service)
-        defer { workers.system.end() }
-        try workers.haveTwo()
-        let pids = workers.pids
-        // A `w` is answered when more has come.
-        workers.stop(pids[1])
-        let old = try workers.client("w")
-        #expect(old.readLine() == "hello\n")
-        kill(pids[1], SIGCONT)
-        try workers.system.settle()
-        let held = isSiblingKilled ? try HeldProcess(pids[1], .beforeAccept) : nil
-        let client = try workers.client()
-        if let held {
-            try #require(held.isHeld())
-            held.kill()
+        try IdleWorkers.inTime {
+            let workers = try IdleWorkers(service)
+            defer { workers.system.end() }
+            try workers.haveTwo()
+            let pids = workers.pids
+            // A `w` is answered when more has come.
+            workers.stop(pids[1])
+            let old = try workers.client("w")
+            #expect(old.readLine() == "hello\n")
+            kill(pids[1], SIGCONT)
+            try workers.system.settle()
+            let held = isSiblingKilled ? try HeldProcess(pids[1], .beforeAccept) : nil
+            let client = try workers.client()
+            if let held {
+                try #require(held.isHeld())
+                held.kill()
+            }
+            #expect(try workers.serves(client), "\(workers.system.log)")
+            #expect(old.send("more\n"))
+            #expect(old.readLine() == "more\n")
         }
-        #expect(workers.serves(client), "\(workers.system.log)")
-        #expect(old.send("more\n"))
-        #expect(old.readLine() == "more\n")
     }
 
     @Test("the worker that was woken has no descriptor for the client", arguments: Before.allCases)
     func noDescriptors(_ before: Before) throws {
-        let workers = try IdleWorkers()
-        defer { workers.system.end() }
-        try workers.haveTwo()
-        let (woken, other) = try workers.order()
-        try before.happens(workers)
-        try workers.exhaust(woken)
-        let held = try HeldProcess(woken, .beforeAccept)
-        let client = try workers.client()
-        try #require(held.isHeld(), "the client was for this one")
-        held.release()
-        #expect(workers.serves(client), "\(workers.system.log)")
-        #expect(workers.pids == [woken, other].sorted(), "it is alive, and the other one has the client")
+        try IdleWorkers.inTime {
+            let workers = try IdleWorkers()
+            defer { workers.system.end() }
+            try workers.haveTwo()
+            let (woken, other) = try workers.order()
+            try before.happens(workers)
+            try workers.exhaust(woken)
+            let held = try HeldProcess(woken, .beforeAccept)
+            let client = try workers.client()
+            try #require(held.isHeld(), "the client was for this one")
+            held.release()
+            #expect(try workers.serves(client), "\(workers.system.log)")
+            #expect(workers.pids == [woken, other].sorted(), "it is alive, and the other one has the client")
+        }
     }
 
     @Test("the worker that was woken hangs before it takes the client, while the other one works")
     func stuck() throws {
-        let workers = try IdleWorkers()
-        defer { workers.system.end() }
-        try workers.haveTwo()
-        let (woken, other) = try workers.order()
-        workers.stop(woken)
-        let old = try workers.client("old")
-        #expect(workers.serves(old, "old"))
-        kill(woken, SIGCONT)
-        try Before.quiet.happens(workers)
-        let held = try HeldProcess(woken, .beforeAccept)
-        let client = try workers.client()
-        try #require(held.isHeld(), "the client was for this one")
-        #expect(!client.peek())
-        #expect(old.send("again\n"))
-        #expect(old.readLine() == "again\n")
-        #expect(workers.serves(client), "\(workers.system.log)")
-        #expect(workers.pids.contains(other))
+        try IdleWorkers.inTime {
+            let workers = try IdleWorkers()
+            defer { workers.system.end() }
+            try workers.haveTwo()
+            let (woken, other) = try workers.order()
+            workers.stop(woken)
+            let old = try workers.client("old")
+            #expect(try workers.serves(old, "old"))
+            kill(woken, SIGCONT)
+            try Before.quiet.happens(workers)
+            let held = try HeldProcess(woken, .beforeAccept)
+            let client = try workers.client()
+            try #require(held.isHeld(), "the client was for this one")
+            #expect(!client.peek())
+            #expect(old.send("again\n"))
+            #expect(old.readLine() == "again\n")
+            #expect(try workers.serves(client), "\(workers.system.log)")
+            #expect(workers.pids.contains(other))
+        }
     }
 
     @Test("the worker that was woken hangs before it takes the client, and nothing else goes on")
     func stuckInQuiet() throws {
-        let workers = try IdleWorkers()
-        defer { workers.system.end() }
-        try workers.haveTwo()
-        let (woken, other) = try workers.order()
-        try Before.quiet.happens(workers)
-        let held = try HeldProcess(woken, .beforeAccept)
-        let client = try workers.client()
-        try #require(held.isHeld(), "the client was for this one")
-        #expect(workers.serves(client), "\(workers.system.log)")
-        #expect(workers.pids.contains(other))
+        try IdleWorkers.inTime {
+            let workers = try IdleWorkers()
+            defer { workers.system.end() }
+            try workers.haveTwo()
+            let (woken, other) = try workers.order()
+            try Before.quiet.happens(workers)
+            let held = try HeldProcess(woken, .beforeAccept)
+            let client = try workers.client()
+            try #require(held.isHeld(), "the client was for this one")
+            #expect(try workers.serves(client), "\(workers.system.log)")
+            #expect(workers.pids.contains(other))
+        }
     }
 
     @Test("all workers stand still and nothing else goes on: another one is started within the limit")
     func allStopped() throws {
-        let workers = try IdleWorkers()
-        defer { workers.system.end() }
-        try workers.haveTwo()
-        let pids = workers.pids
-        try Before.quiet.happens(workers)
-        for pid in pids { workers.stop(pid) }
-        #expect(workers.serves(try workers.client()), "\(workers.system.log)")
-        #expect(workers.pids.count == 3)
-        for pid in pids { kill(pid, SIGCONT) }
+        try IdleWorkers.inTime {
+            let workers = try IdleWorkers()
+            defer { workers.system.end() }
+            try workers.haveTwo()
+            let pids = workers.pids
+            try Before.quiet.happens(workers)
+            for pid in pids { workers.stop(pid) }
+            #expect(try workers.serves(workers.client()), "\(workers.system.log)")
+            #expect(workers.pids.count == 3)
+            for pid in pids { kill(pid, SIGCONT) }
+        }
     }
 
     @Test("one of two workers that stand still is killed: another one is started within the limit")
     func stoppedAlone() throws {
-        let workers = try IdleWorkers(limit: 2)
-        defer { workers.system.end() }
-        try workers.haveTwo()
-        let pids = workers.pids
-        for pid in pids { workers.stop(pid) }
-        let client = try workers.client()
-        kill(pids[0], SIGKILL)
-        #expect(workers.serves(client), "\(workers.system.log)")
-        #expect(workers.pids.count == 2)
-        kill(pids[1], SIGCONT)
+        try IdleWorkers.inTime {
+            let workers = try IdleWorkers(limit: 2)
+            defer { workers.system.end() }
+            try workers.haveTwo()
+            let pids = workers.pids
+            for pid in pids { workers.stop(pid) }
+            let client = try workers.client()
+            kill(pids[0], SIGKILL)
+            #expect(try workers.serves(client), "\(workers.system.log)")
+            #expect(workers.pids.count == 2)
+            kill(pids[1], SIGCONT)
+        }
     }
 }

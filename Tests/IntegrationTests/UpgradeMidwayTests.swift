@@ -63,33 +63,40 @@ extension MailSystem {
         let result = retire.finish()
         #expect(result.succeeded && result.output.hasSuffix("all processes of talk/unix were replaced\n"), "\(result)")
         #expect(eventually { before.isDisjoint(with: system.processes().map(\.pid)) })
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
     }
 
     @Test("a drain with a deadline: the deadline stays where it was, and who asked is told who was cut off")
     func drain() throws {
+        // A machine on which an upgrade takes longer than the deadline gets a later one.
+        #expect(try [4, 20, 100].contains { try drain(seconds: $0) > 1 }, "upgrades before a deadline")
+    }
+
+    /// - Returns: how many upgrades were asked for before the drain was over.
+    private func drain(seconds: Int) throws -> Int {
         let scene = try Scene()
         let system = scene.system
         defer { system.end() }
         let asked = ContinuousClock.now
-        let drain = try system.beginMasterctl("drain", "talk", "--timeout", "4")
+        let drain = try system.beginMasterctl("drain", "talk", "--timeout", "\(seconds)")
         #expect(eventually { drain.output.contains("1 process left to wait for") }, "\(drain.output)")
         let waiting = try Caller(scene.place)
         #expect(waiting.send("patient\n"))
         // As long as the drain is not over: a deadline that began anew each time would never come.
         var rounds = 0
-        let isOver = eventually {
+        let isOver = eventually(within: patience + .seconds(seconds)) {
             rounds += 1
             #expect(system.upgrade(), "\(system.log)")
             return !drain.isRunning
         }
-        #expect(isOver && rounds > 1)
-        #expect(ContinuousClock.now - asked >= .seconds(4))
+        #expect(isOver)
+        #expect(ContinuousClock.now - asked >= .seconds(seconds))
         let result = drain.finish()
         #expect(result.status == 1 && result.output.contains("1 process cut off: talk/unix pid "), "\(result)")
         #expect(!waiting.peek(), "it is drained")
         #expect(try system.masterctl("resume").output == "1 service resumed\n")
         #expect(waiting.readAll()?.hasSuffix(" patient\n") == true)
+        return rounds
     }
 
     @Test("a drain of everything, and a stop: master ends when the last process has left, and says so")
@@ -153,20 +160,33 @@ extension MailSystem {
         let scene = try Scene()
         let system = scene.system
         defer { system.end() }
-        let half = try Caller(.path(system.controlSocket))
-        #expect(half.send("ver"))
-        // A file that is being edited: it is read when it has settled.
+        // A file that is being edited: it is read when it has settled. When this thread stands still, it has before.
         let text = try String(contentsOfFile: system.mainCf, encoding: .utf8)
-        try (text + "max_idle = 77s\n").write(toFile: system.mainCf, atomically: true, encoding: .utf8)
-        let reload = try system.beginMasterctl("reload")
-        #expect(system.wait(for: "it is read when it has settled"), "\(system.log)")
-        try system.settle()
-        #expect(system.upgrade(), "\(system.log)")
-        #expect(half.send("sion\n"))
-        #expect(half.readAll()?.contains("\"status\":\"ok\"") == true)
-        let result = reload.finish()
-        #expect(result.succeeded && result.output.contains("reload accepted"), "\(result)")
-        #expect(system.count(" reload accepted: ") == 1, "\(system.log)")
+        var reloads = 0
+        let isAnswered = try (0..<10).contains { _ in
+            let started = ContinuousClock.now
+            let half = try Caller(.path(system.controlSocket))
+            #expect(half.send("ver"))
+            try (text + "max_idle = 77s\n").write(toFile: system.mainCf, atomically: true, encoding: .utf8)
+            let reload = try system.beginMasterctl("reload")
+            reloads += 1
+            let isWaiting = eventually {
+                system.count("it is read when it has settled") > 0 || system.count(" reload accepted: ") >= reloads
+            }
+            #expect(isWaiting, "\(system.log)")
+            let isMidway = system.count(" reload accepted: ") < reloads
+            #expect(system.upgrade(), "\(system.log)")
+            #expect(half.send("sion\n"))
+            let answer = half.readAll()
+            let result = reload.finish()
+            #expect(result.succeeded && result.output.contains("reload accepted"), "\(result)")
+            #expect(system.count(" reload accepted: ") == reloads, "\(system.log)")
+            // Who takes ten seconds for a request is not waited for.
+            if !isMidway || answer == "" && ContinuousClock.now - started >= .seconds(9) { return false }
+            #expect(answer?.contains("\"status\":\"ok\"") == true)
+            return true
+        }
+        #expect(isAnswered)
         #expect(system.recordedPID == scene.master.pid)
         #expect(system.processes("master").count == 1, "nobody who looks names up is left")
     }
@@ -185,7 +205,7 @@ extension MailSystem {
             #expect(system.wait(for: " reload accepted: ", count: round), "round \(round): \(system.log.suffix(3000))")
             #expect(eventually { system.count(" goes on where ") > before }, "\(system.log.suffix(3000))")
         }
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
     }
 
     @Test("verbose stays on, and children are started as before; the page says that an upgrade is under way")
@@ -270,6 +290,6 @@ extension MailSystem {
         let ledger = clients.finish()
         #expect(ledger.losses == [:] && ledger.opened == ledger.answered, "\(ledger)")
         #expect(system.recordedPID == master.pid)
-        #expect(system.count("warning") == 0, "\(system.log)")
+        #expect(system.complaints == [], "\(system.log)")
     }
 }

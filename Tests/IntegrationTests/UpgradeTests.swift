@@ -73,7 +73,7 @@ import Testing
         #expect(children.isSubset(of: system.processes().map(\.pid)), "no child had to go")
         #expect(Caller.pid(.port(port)) != nil)
         #expect(try system.reload(), "the next program obeys: \(system.log.suffix(2000))")
-        #expect(system.count(": warning: ") == 0, "\(system.log.suffix(2000))")
+        #expect(system.complaints == [], "\(system.log.suffix(2000))")
     }
 
     @Test("clients in the middle of their connections, locks and what else is open stay as they are")

@@ -29,7 +29,7 @@ struct WatcherTests {
     }
 
     private func wait(for process: RunningProcess, _ words: String = "done") {
-        #expect(eventually(within: .seconds(30)) { process.output.contains(words) }, "\(process.output)")
+        #expect(eventually(within: patience) { process.output.contains(words) }, "\(process.output)")
     }
 
     @Test(
@@ -46,7 +46,7 @@ struct WatcherTests {
         defer { process.end() }
         var watcher = try ProcessWatcher([process.pid])
         process.closeInput()
-        let isDone = eventually(within: .seconds(30), every: .milliseconds(5)) {
+        let isDone = eventually(within: patience, every: .milliseconds(5)) {
             if often { watcher.sample() }
             return process.output.contains("done")
         }
@@ -90,7 +90,7 @@ struct WatcherTests {
         var watcher = try ProcessWatcher([process.pid])
         process.closeInput()
         #expect(
-            eventually(within: .seconds(30)) { process.output.split(separator: "\n").filter { $0 == "up" }.count == 3 }
+            eventually(within: patience) { process.output.split(separator: "\n").filter { $0 == "up" }.count == 3 }
         )
         pids = process.output.split(separator: "\n").compactMap { $0.hasPrefix("pid ") ? Int32($0.dropFirst(4)) : nil }
         #expect(pids.count == 3)
@@ -171,9 +171,9 @@ struct WatcherTests {
         let script = "(until grep -q sleep /proc/$$/comm; do sleep 0.01; done) & echo $!; exec sleep 600"
         let parent = try RunningProcess(["/bin/sh", "-c", script])
         defer { parent.end() }
-        #expect(eventually(within: .seconds(30)) { parent.output.hasSuffix("\n") })
+        #expect(eventually(within: patience) { parent.output.hasSuffix("\n") })
         let pid = try #require(Int32(parent.output.trimmingCharacters(in: .whitespacesAndNewlines)))
-        #expect(eventually(within: .seconds(30)) { ProcessSnapshot(pid)?.state == "Z" })
+        #expect(eventually(within: patience) { ProcessSnapshot(pid)?.state == "Z" })
         #expect(throws: WatchProblem.noSuchProcess(pid)) { try ProcessWatcher([pid]) }
         let reaped = try RunningProcess(["/bin/true"])
         #expect(reaped.finish().succeeded)

@@ -105,7 +105,7 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         #expect(try !number.waitForInput(milliseconds: 0))
         let writer = try openFile(path, [.writeOnly, .nonBlocking])
         _ = try writer.number.write([UInt8(ascii: "W")])
-        #expect(try number.waitForInput(milliseconds: 30_000))
+        #expect(try number.waitForInput(milliseconds: 90_000))
         #expect(try number.read(atMost: 10) == [UInt8(ascii: "W")])
         _ = consume writer
         #expect(try !number.waitForInput(milliseconds: 0), "the last writer's end is not the FIFO's")
@@ -177,7 +177,7 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         try Endpoint.probe(.inet([address]))
         let client = try makeSocket(.ipv4, .stream)
         try client.number.connect(to: address)
-        #expect(try ours.numbers[0].waitForInput(milliseconds: 30_000))
+        #expect(try ours.numbers[0].waitForInput(milliseconds: 90_000))
         switch try ours.numbers[0].accept() {
         case .client: break
         case .nothing: Issue.record("the probe got the client")

@@ -89,7 +89,7 @@ import Testing
                     #expect(progress == .finished)
                     break
                 }
-                guard try helper.number.waitForInput(milliseconds: 30_000) else { break }
+                guard try helper.number.waitForInput(milliseconds: 90_000) else { break }
             }
             let here = NameBook(.asking)
             #expect(book.user(named: "root") == here.user(named: "root"))
@@ -113,7 +113,7 @@ import Testing
             while true {
                 let progress = helper.read(into: book)
                 if progress == .finished || progress == .failed(.user("root")) { break }
-                guard try helper.number.waitForInput(milliseconds: 30_000) else {
+                guard try helper.number.waitForInput(milliseconds: 90_000) else {
                     Issue.record("the pipe of a dead helper stays silent")
                     break
                 }

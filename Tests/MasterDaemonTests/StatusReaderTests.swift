@@ -143,7 +143,7 @@ import Testing
         #expect(first == StatusReader.Found(reports: 1), "what was said before counts")
         #expect(scene.idle == 0)
         // A child that another test is just starting shares the other end until its exec.
-        #expect(try number.waitForInput(milliseconds: 30_000))
+        #expect(try number.waitForInput(milliseconds: 90_000))
         let second = scene.reader.read(number, of: scene.service, into: &scene.policy, now: scene.now)
         #expect(second == StatusReader.Found(isAtEnd: true))
         _ = consume onlyReader

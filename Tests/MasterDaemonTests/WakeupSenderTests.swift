@@ -57,7 +57,7 @@ private struct Sending: ~Copyable {
     init() throws { home = try TemporaryDirectory("qm-wake") }
 
     private func accept(_ listener: DescriptorNumber) throws -> Descriptor {
-        _ = try listener.waitForInput(milliseconds: 30_000)
+        _ = try listener.waitForInput(milliseconds: 90_000)
         switch try listener.accept() {
         case .client(let client): return client
         case .nothing: throw TestSupportError("no client came")
@@ -67,7 +67,7 @@ private struct Sending: ~Copyable {
     /// The two bytes of a wake-up, which may come one after the other.
     private func receiveWord(_ client: DescriptorNumber) throws -> [UInt8] {
         var word: [UInt8] = []
-        while word.count < 2, try client.waitForInput(milliseconds: 30_000) {
+        while word.count < 2, try client.waitForInput(milliseconds: 90_000) {
             guard let bytes = try client.read(atMost: 2 - word.count), !bytes.isEmpty else { break }
             word += bytes
         }
@@ -85,7 +85,7 @@ private struct Sending: ~Copyable {
             try listener.setNonBlocking(false)
             let reading = Thread {
                 while case .client(let client)? = try? listener.accept() {
-                    _ = try? client.number.waitForInput(milliseconds: 30_000)
+                    _ = try? client.number.waitForInput(milliseconds: 90_000)
                     _ = try? client.number.read(atMost: 1)
                 }
             }
@@ -161,7 +161,7 @@ private struct Sending: ~Copyable {
         let pipe = try client.number.receiveDescriptor()
         #expect(try receiveWord(pipe.number) == Self.word)
         // A child that another test is just starting shares the writing end until its exec.
-        #expect(try pipe.number.waitForInput(milliseconds: 30_000))
+        #expect(try pipe.number.waitForInput(milliseconds: 90_000))
         #expect(try pipe.number.read(atMost: 10) == [], "and then the end of file")
     }
 

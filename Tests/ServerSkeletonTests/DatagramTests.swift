@@ -238,7 +238,7 @@ struct DatagramTests {
             output: pipe.second.number
         )
         try room.sender().send("to stdout")
-        #expect(try pipe.first.number.waitForInput(milliseconds: 30_000))
+        #expect(try pipe.first.number.waitForInput(milliseconds: 90_000))
         #expect(try pipe.first.number.read(atMost: 100) == Array("to stdout\n".utf8))
         #expect(child.isRunning)
     }

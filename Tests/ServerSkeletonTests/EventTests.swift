@@ -14,9 +14,17 @@ final class EventScene {
     let listener: Descriptor
     let child: ServerChild
 
-    init(_ arguments: [String] = [], options: [String] = [], settings: String = "", parent: Parent = .ours) throws {
+    /// - Parameter before: what is done when there is an endpoint, and no server yet.
+    init(
+        _ arguments: [String] = [],
+        options: [String] = [],
+        settings: String = "",
+        parent: Parent = .ours,
+        before: (ServerRoom) throws -> Void = { _ in }
+    ) throws {
         room = try ServerRoom(settings)
         listener = try room.unixListener()
+        try before(room)
         child = try ServerChild(
             "test-service",
             ["-t", "unix"] + options + arguments + ["serve=events"],
@@ -215,7 +223,7 @@ struct EventTests {
     }
 
     private func accepted(_ listener: DescriptorNumber) throws -> TestPeer? {
-        guard try listener.waitForInput(milliseconds: 30_000) else { return nil }
+        guard try listener.waitForInput(milliseconds: 90_000) else { return nil }
         guard case .client(let socket) = try listener.accept() else { return nil }
         return TestPeer(socket)
     }

@@ -209,7 +209,7 @@ final class ServerChild {
 
     /// What the server says, until it has said `count` things or nothing more comes. Ask for as many as must come: a
     /// short limit is only for seeing that nothing comes.
-    func records(_ count: Int, within milliseconds: Int32 = 30_000) throws -> [Record] {
+    func records(_ count: Int, within milliseconds: Int32 = patience.milliseconds) throws -> [Record] {
         var found: [Record] = []
         guard let channel = status?.number else { return found }
         while found.count < count, try channel.waitForInput(milliseconds: milliseconds) {
@@ -231,7 +231,9 @@ final class ServerChild {
     func lastRecord() throws -> Record? {
         var last: Record?
         // Only AVAIL is worth the short wait: what is wrong may be that it never comes.
-        while let record = try records(1, within: last == available() ? 2500 : 30_000).first { last = record }
+        while let record = try records(1, within: last == available() ? 2500 : patience.milliseconds).first {
+            last = record
+        }
         return last
     }
 

@@ -25,21 +25,25 @@ extension SingleTests {
 
     @Test("a client that is silent, or does not read, is given up after ipc_timeout", arguments: ["silent", "big\n"])
     func timeout(_ request: String) throws {
-        let room = try ServerRoom("ipc_timeout = 1s")
-        let listener = try room.unixListener()
-        let child = try start(room, listener)
-        let client = try room.connect()
-        #expect(try client.receive(6) == "hello\n")
-        // The answer has more bytes than any socket holds.
-        try client.send(request)
-        #expect(room.log.contains("conversation over: timeout"))
-        #expect(try child.records(2) == [child.taken(), child.available()])
-        #expect(try room.connect().receive(6) == "hello\n", "others are served")
+        try inTime(.milliseconds(900)) { clock in
+            let room = try ServerRoom("ipc_timeout = 1s")
+            let listener = try room.unixListener()
+            let child = try start(room, listener)
+            let client = try room.connect()
+            #expect(try client.receive(6) == "hello\n")
+            clock.start()
+            // The answer has more bytes than any socket holds.
+            try client.send(request)
+            clock.stop()
+            #expect(room.log.contains("conversation over: timeout"))
+            #expect(try child.records(2) == [child.taken(), child.available()])
+            #expect(try room.connect().receive(6) == "hello\n", "others are served")
+        }
     }
 
     @Test("a client that reads slowly gets all of it")
     func slowReader() throws {
-        let room = try ServerRoom("ipc_timeout = 10s")
+        let room = try ServerRoom("ipc_timeout = 1000s")
         let listener = try room.unixListener()
         let child = try start(room, listener)
         let client = try room.connect()
@@ -73,18 +77,22 @@ extension SingleTests {
 
     @Test("a conversation may last for longer than the watchdog's limit, a call that hangs may not")
     func watchdog() throws {
-        let room = try ServerRoom("daemon_timeout = 3s")
-        let listener = try room.unixListener()
-        let child = try start(room, listener)
-        let client = try room.connect()
-        #expect(try client.receive(6) == "hello\n")
-        for _ in 0..<5 {
-            rest(.seconds(1))
-            #expect(try client.exchange("ping\n", 5) == "ping\n")
+        try inTime(.milliseconds(7500)) { clock in
+            let room = try ServerRoom("daemon_timeout = 3s")
+            let listener = try room.unixListener()
+            let child = try start(room, listener)
+            let client = try room.connect()
+            #expect(try client.receive(6) == "hello\n")
+            clock.start()
+            for _ in 0..<5 {
+                rest(.seconds(1))
+                #expect(try client.exchange("ping\n", 5) == "ping\n")
+            }
+            try client.send("stuck\n")
+            clock.stop()
+            #expect(child.exit() == 1)
+            #expect(room.log.contains("watchdog timeout"))
         }
-        try client.send("stuck\n")
-        #expect(child.exit() == 1)
-        #expect(room.log.contains("watchdog timeout"))
     }
 
     @Test("a passed connection comes with its attributes, and blocks as any other")
@@ -149,8 +157,8 @@ extension SingleTests {
 
     @Test("one-shot: a pipe that is read slowly gets all of it, and one that is not read is given up")
     func oneShotPipes() throws {
-        let room = try ServerRoom("ipc_timeout = 1s")
         for isRead in [true, false] {
+            let room = try ServerRoom("ipc_timeout = \(isRead ? 1000 : 1)s")
             let input = try makePipe(nonBlocking: false)
             let output = try makePipe(nonBlocking: false)
             _ = try input.second.number.write(Array("big\nquit\n".utf8))

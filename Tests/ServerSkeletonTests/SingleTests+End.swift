@@ -27,8 +27,9 @@ extension SingleTests {
     func retirementWithAClient() throws {
         let room = try ServerRoom()
         let listener = try room.unixListener()
-        let child = try start(room, listener, ["-r", "2"], serve: "single-retires")
+        // There before the process, whose time begins when that does.
         let client = try room.connect()
+        let child = try start(room, listener, ["-r", "2"], serve: "single-retires")
         #expect(try client.receive(6) == "hello\n")
         rest(.milliseconds(2300))
         #expect(try client.exchange("still there?\n", 13) == "still there?\n")

@@ -222,11 +222,17 @@ struct SkeletonRowTests {
         let room = try ServerRoom("in_flow_delay = 2s")
         let listener = try room.unixListener()
         let child = try start(kind, room, [listener.number], demand: "flow", tokens: 1)
-        let begin = ContinuousClock.now
-        try kind.use(room)
-        #expect(ContinuousClock.now - begin < .milliseconds(1900), "with a token")
-        #expect(try child.flow.first.number.read(atMost: 1) == nil, "which is used up")
-        #expect(try child.records(2) == [child.taken(), child.available()])
+        // When this machine stands still, that looks like a delay.
+        let isAtOnce = try (0..<5).contains { turn in
+            if turn > 0 { _ = try child.flow.second.number.write([0]) }
+            let begin = ContinuousClock.now
+            try kind.use(room)
+            let time = ContinuousClock.now - begin
+            #expect(try child.flow.first.number.read(atMost: 1) == nil, "which is used up")
+            #expect(try child.records(2) == [child.taken(), child.available()])
+            return time < .milliseconds(1900)
+        }
+        #expect(isAtOnce, "with a token")
         let next = ContinuousClock.now
         try kind.use(room)
         #expect(ContinuousClock.now - next > .milliseconds(1950), "without one")

@@ -109,21 +109,31 @@ struct SpawnTests {
 
     @Test("a command that takes too long is killed, with all that it has started", arguments: [[], ["-n", "slow"]])
     func timeLimit(_ options: [String]) throws {
-        let name = options.last ?? "spawn"
-        let room = try CommandAccount.room("command_time_limit = 1h\n\(name)_time_limit = 1s")
-        let listener = try room.unixListener()
-        let child = try start(room, listener, ["/bin/sh", "-c", "echo $$; sleep 300 & sleep 300"], options: options)
-        let client = try room.connect()
-        let begin = ContinuousClock.now
-        let pid = Int32(try client.receive(20).trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
-        #expect(pid > 0)
-        #expect(client.isDisconnected())
-        #expect(ContinuousClock.now - begin < .seconds(200))
-        #expect(room.log.contains("warning: /bin/sh: command time limit exceeded -- killed after 1 seconds"))
-        #expect(eventually { kill(-pid, 0) == -1 }, "nobody of its group is left")
-        #expect(try child.records(2) == [child.taken(), child.available()])
-        if CommandAccount.isRoot {
-            #expect(try status(of: child.pid)["Uid"]?.hasPrefix("0 \(userAccount(named: "daemon")?.uid ?? 0) ") == true)
+        try inTime(.seconds(3)) { clock in
+            let name = options.last ?? "spawn"
+            let room = try CommandAccount.room("command_time_limit = 1h\n\(name)_time_limit = 1s")
+            let listener = try room.unixListener()
+            let child = try start(
+                room,
+                listener,
+                ["/bin/sh", "-c", "echo $$; sleep 300 & sleep 300"],
+                options: options
+            )
+            clock.start()
+            let client = try room.connect()
+            let begin = ContinuousClock.now
+            let pid = Int32(try client.receive(20).trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+            #expect(pid > 0)
+            #expect(client.isDisconnected())
+            #expect(ContinuousClock.now - begin < .seconds(200))
+            #expect(room.log.contains("warning: /bin/sh: command time limit exceeded -- killed after 1 seconds"))
+            #expect(eventually { kill(-pid, 0) == -1 }, "nobody of its group is left")
+            #expect(try child.records(2) == [child.taken(), child.available()])
+            if CommandAccount.isRoot {
+                #expect(
+                    try status(of: child.pid)["Uid"]?.hasPrefix("0 \(userAccount(named: "daemon")?.uid ?? 0) ") == true
+                )
+            }
         }
     }
 
@@ -139,11 +149,13 @@ struct SpawnTests {
 
     @Test("the watchdog does not count the time that a command takes")
     func watchdog() throws {
-        let room = try CommandAccount.room("daemon_timeout = 3s")
-        let listener = try room.unixListener()
-        let child = try start(room, listener, ["/bin/sh", "-c", "sleep 5; echo done"])
-        #expect(try room.connect().receive(5) == "done\n")
-        #expect(child.isRunning)
+        try inTime(.seconds(8)) { clock in
+            let room = try CommandAccount.room("daemon_timeout = 3s")
+            let listener = try room.unixListener()
+            let child = try start(room, listener, ["/bin/sh", "-c", "sleep 5; echo done"])
+            #expect(try room.connect().receive(5) == "done\n")
+            #expect(child.isRunning)
+        }
     }
 
     @Test("SIGKILL of the process leaves the command to its client")

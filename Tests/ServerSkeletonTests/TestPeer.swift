@@ -21,7 +21,7 @@ final class TestPeer {
     func send(_ text: String) throws { _ = try socket.number.send(Array(text.utf8), waiting: true) }
 
     /// What comes until `count` bytes are there, the peer hangs up, or nothing more comes.
-    func receive(_ count: Int, within milliseconds: Int32 = 30_000) throws -> String {
+    func receive(_ count: Int, within milliseconds: Int32 = patience.milliseconds) throws -> String {
         var bytes: [UInt8] = []
         while bytes.count < count, try socket.number.waitForInput(milliseconds: milliseconds) {
             guard let block = try socket.number.read(atMost: min(count - bytes.count, 65536)), !block.isEmpty else {
@@ -38,7 +38,7 @@ final class TestPeer {
     }
 
     /// Whether the server hangs up, after whatever it still sends.
-    func isDisconnected(within milliseconds: Int32 = 30_000) -> Bool {
+    func isDisconnected(within milliseconds: Int32 = patience.milliseconds) -> Bool {
         while (try? socket.number.waitForInput(milliseconds: milliseconds)) == true {
             guard let block = try? socket.number.read(atMost: 65536) else { return true }
             if block.isEmpty { return true }
@@ -58,24 +58,40 @@ final class LogCollector: @unchecked Sendable {
         guard let address = SocketAddress(unixPath: path) else { throw TestSupportError("path too long") }
         socket = try makeSocket(.unix, .datagram)
         try socket.number.bind(to: address)
+        try socket.number.setNonBlocking(true)
         let number = socket.number
         Thread.detachNewThread { [weak self] in
             while true {
                 let ready = (try? number.waitForInput(milliseconds: 50)) ?? false
                 guard let self, !self.isDone else { return }
-                if ready, let bytes = try? number.read(atMost: 4096) {
-                    self.lock.withLock { self.lines.append(String(decoding: bytes, as: UTF8.self)) }
-                }
+                if ready { self.lock.withLock { self.receive() } }
             }
         }
     }
 
-    var text: String { lock.withLock { lines.joined(separator: "\n") } }
+    /// What was sent up to now, whether or not the thread has come to it.
+    private func receive() {
+        while let bytes = try? socket.number.read(atMost: 4096), !bytes.isEmpty {
+            lines.append(String(decoding: bytes, as: UTF8.self))
+        }
+    }
+
+    var text: String {
+        lock.withLock {
+            receive()
+            return lines.joined(separator: "\n")
+        }
+    }
 
     /// Whether a line that contains `text` comes.
     func contains(_ text: String, within limit: Duration = patience) -> Bool {
         eventually(within: limit) { self.text.contains(text) }
     }
 
-    func count(_ text: String) -> Int { lock.withLock { lines.count { $0.contains(text) } } }
+    func count(_ text: String) -> Int {
+        lock.withLock {
+            receive()
+            return lines.count { $0.contains(text) }
+        }
+    }
 }

@@ -19,13 +19,19 @@ extension TriggerTests {
             #expect(try used.records(2) == [used.taken(), used.available()])
         }
         #expect(used.exit() == 0)
+        // There before the process, which might be idle for too long otherwise.
+        try closeGate(room)
+        let kept = try door.trigger("y")
         let idle = try start(door, ["-i", "1", "-v"])
-        _ = try door.trigger("y")
+        #expect(try idle.records(1) == [idle.taken()])
+        rest(.milliseconds(1500))
         let begin = ContinuousClock.now
+        try openGate(room)
         #expect(idle.exit() == 0)
         #expect(ContinuousClock.now - begin > .milliseconds(900))
         #expect(room.log.contains("idle timeout -- exiting"))
-        #expect(room.log.count("hook exit") == 2)
+        #expect(eventually { room.log.count("hook exit") == 2 })
+        withExtendedLifetime(kept) {}
     }
 
     @Test("triggers that nobody took stay for the next process", arguments: Way.allCases)

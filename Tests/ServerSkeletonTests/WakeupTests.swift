@@ -28,7 +28,7 @@ private final class Sleeper: @unchecked Sendable {
     func swallow(_ body: () throws -> Void) throws {
         Thread.detachNewThread { [self] in
             lock.withLock { thread = cspawn_thread() }
-            let count = cspawn_wait_exclusively(epoll, 30_000)
+            let count = cspawn_wait_exclusively(epoll, 90_000)
             lock.withLock { wasWoken = count == 1 }
         }
         #expect(eventually { isAsleep })
@@ -290,7 +290,7 @@ struct WakeupTests {
             #expect(try client.exchange(line, line.utf8.count) == line)
         }
         var last: Record?
-        while let record = try child.records(1, within: last == child.available() ? 300 : 30_000).first {
+        while let record = try child.records(1, within: last == child.available() ? 300 : patience.milliseconds).first {
             if record.pid == child.pid { last = record }
         }
         #expect(last == child.available())

@@ -46,7 +46,7 @@ package final class Caller {
 
     package func send(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
-        return Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+        return uninterrupted { Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) } == bytes.count
     }
 
     /// Everything up to the end of the connection; nil when it did not come in time, or was cut off by a reset.
@@ -71,7 +71,7 @@ package final class Caller {
         var text: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: most)
         while true {
-            let count = recv(descriptor, &piece, piece.count, 0)
+            let count = uninterrupted { recv(descriptor, &piece, piece.count, 0) }
             if count < 0 { return nil }
             text += piece[..<count]
             if count == 0 || isEnough(piece[count - 1]) { return String(decoding: text, as: UTF8.self) }
@@ -99,6 +99,15 @@ package final class Caller {
     /// The pid of the process that answered.
     package static func pid(_ place: Place) -> Int32? {
         ask(place)?.split(separator: " ").first.flatMap { Int32($0) }
+    }
+}
+
+/// A call that is made again when a signal, or a debugger, has interrupted it: with a time limit on the socket, the
+/// kernel does not do that itself.
+package func uninterrupted(_ call: () -> Int) -> Int {
+    while true {
+        let result = call()
+        if result >= 0 || errno != EINTR { return result }
     }
 }
 

@@ -89,9 +89,9 @@ package final class DatagramPeer {
     package func send(_ text: String) -> Int32 { send(Array(text.utf8)) }
 
     /// Nil when nothing comes, or that nobody is there.
-    package func receive(within milliseconds: Int32 = 30_000) -> Answer? {
+    package func receive(within milliseconds: Int32 = patience.milliseconds) -> Answer? {
         var poll = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-        guard Foundation.poll(&poll, 1, milliseconds) == 1 else { return nil }
+        guard uninterrupted({ Int(Foundation.poll(&poll, 1, milliseconds)) }) == 1 else { return nil }
         var block = [UInt8](repeating: 0, count: 65_536)
         var address = [UInt8](repeating: 0, count: 128)
         var size = socklen_t(address.count)
@@ -127,15 +127,15 @@ package final class DatagramPeer {
     }
 
     /// What it is told of an earlier datagram: ECONNREFUSED of a port where nobody is.
-    package func pendingError(within milliseconds: Int32 = 30_000) -> Int32 {
+    package func pendingError(within milliseconds: Int32 = patience.milliseconds) -> Int32 {
         var poll = pollfd(fd: socket, events: 0, revents: 0)
-        guard Foundation.poll(&poll, 1, milliseconds) == 1 else { return 0 }
+        guard uninterrupted({ Int(Foundation.poll(&poll, 1, milliseconds)) }) == 1 else { return 0 }
         var code: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         return getsockopt(socket, SOL_SOCKET, SO_ERROR, &code, &size) == 0 ? code : errno
     }
 
-    package func ask(_ text: String, within milliseconds: Int32 = 30_000) -> Answer? {
+    package func ask(_ text: String, within milliseconds: Int32 = patience.milliseconds) -> Answer? {
         send(text)
         return receive(within: milliseconds)
     }

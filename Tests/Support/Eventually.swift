@@ -5,10 +5,18 @@
 
 import Foundation
 
-/// How long a test waits for what must happen. A wait ends with the deed, so this costs nothing where the tests pass.
-/// It is shorter than what processes do by themselves in the end: helpers of the tests that give up leave after a
-/// minute, idle daemons after 100 seconds.
-package let patience: Duration = .seconds(30)
+/// How long a test waits for what must happen. A wait ends with the deed, so this costs nothing where the tests pass;
+/// where they run on a machine that has a lot else to do, everything may stand still for half a minute.
+/// It is shorter than what processes do by themselves in the end: helpers of the tests that give up leave after five
+/// minutes, idle daemons after 100 seconds.
+package let patience: Duration = .seconds(90)
+
+extension Duration {
+    /// For calls of the kernel that wait.
+    package var milliseconds: Int32 {
+        Int32(clamping: components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000)
+    }
+}
 
 /// Asks again and again until the answer is yes or the time is over; the answer is whether it was yes.
 package func eventually(

@@ -17,6 +17,13 @@ package struct ProcessResult: Sendable, CustomStringConvertible {
     /// How long it ran.
     package let elapsed: Duration
 
+    /// The same, but for lines that begin like this.
+    package func without(linesWith beginning: String) -> ProcessResult {
+        let lines = output.split(separator: "\n", omittingEmptySubsequences: false)
+        let kept = lines.filter { !$0.hasPrefix(beginning) }.joined(separator: "\n")
+        return ProcessResult(status: status, output: kept, timedOut: timedOut, elapsed: elapsed)
+    }
+
     package var succeeded: Bool { status == 0 && !timedOut }
 
     package var description: String {
@@ -127,7 +134,7 @@ package final class RunningProcess {
     package func end() {
         closeInput()
         child.send(SIGTERM)
-        if eventually(within: .seconds(5), every: .milliseconds(2), { !isRunning }) { return }
+        if eventually(within: .seconds(20), every: .milliseconds(2), { !isRunning }) { return }
         kill(group: false)
     }
 

@@ -70,8 +70,10 @@ package final class StreamEnd: @unchecked Sendable {
     @discardableResult package func send(_ bytes: [UInt8]) -> Bool {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+            let count = bytes.withUnsafeBytes { block in
+                uninterrupted {
+                    Glibc.send(descriptor, block.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+                }
             }
             if count <= 0 { return false }
             sent += count
@@ -92,7 +94,7 @@ package final class StreamEnd: @unchecked Sendable {
 
     package func read(atMost most: Int = 65_536) -> Reading {
         var bytes = [UInt8](repeating: 0, count: most)
-        let count = recv(descriptor, &bytes, most, 0)
+        let count = uninterrupted { recv(descriptor, &bytes, most, 0) }
         if count > 0 { return .bytes(Array(bytes[..<count])) }
         if count == 0 { return .ended }
         return errno == ECONNRESET || errno == EPIPE ? .reset : .nothing
@@ -161,11 +163,9 @@ package final class StreamServerEnd: @unchecked Sendable {
     /// The next connection; nil when none comes in time.
     package func accept(within limit: Duration = patience) -> StreamEnd? {
         var record = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        let seconds = limit.components.seconds
-        let milliseconds = seconds * 1000 + limit.components.attoseconds / 1_000_000_000_000_000
-        guard poll(&record, 1, Int32(milliseconds)) == 1 else { return nil }
-        let client = Glibc.accept(descriptor, nil, nil)
-        return client < 0 ? nil : StreamEnd(client)
+        guard uninterrupted({ Int(poll(&record, 1, limit.milliseconds)) }) == 1 else { return nil }
+        let client = uninterrupted { Int(Glibc.accept(descriptor, nil, nil)) }
+        return client < 0 ? nil : StreamEnd(Int32(client))
     }
 }
 

@@ -63,7 +63,7 @@ import Testing
         let address = try #require(try listener.number.name(ofPeer: false))
         let client = try makeSocket(.ipv4, .stream)
         try client.number.connect(to: address)
-        #expect(try listener.number.waitForInput(milliseconds: 30_000))
+        #expect(try listener.number.waitForInput(milliseconds: 90_000))
         #expect(try anyReadable([listener.number]))
         #expect(try anyReadable([listener.number]), "it still waits")
     }

@@ -123,7 +123,7 @@ import Testing
         let address = try #require(try listener.number.name(ofPeer: false))
         let client = try makeSocket(.ipv4, .stream)
         try client.number.connect(to: address)
-        #expect(try listener.number.waitForInput(milliseconds: 30_000))
+        #expect(try listener.number.waitForInput(milliseconds: 90_000))
         switch try listener.number.accept() {
         case .client(let accepted): #expect(try accepted.number.name(ofPeer: true) == client.number.name(ofPeer: false))
         case .nothing: Issue.record("the client got lost")

@@ -167,7 +167,7 @@ final class CommandService: AsyncService {
     private func ask(_ line: String) async throws -> String {
         guard let upstream else { return "no address" }
         do {
-            return try await withConnection(to: upstream, within: .seconds(10)) { other in
+            return try await withConnection(to: upstream, within: .seconds(60)) { other in
                 try await other.write(line.dropFirst(4) + "\n")
                 return try await other.line() ?? "end"
             }

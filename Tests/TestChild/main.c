@@ -68,7 +68,7 @@ static char **arguments;
 static int stubborn;
 static int mortal;
 /* For a client's line, in milliseconds. */
-static int patience = 60000;
+static int patience = 300000;
 
 static const char *argument(const char *name) {
     size_t length = strlen(name);
