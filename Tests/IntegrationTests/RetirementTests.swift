@@ -41,7 +41,7 @@ import Testing
         // The former ones leave when the fresh ones have been there for a second.
         var fresh: Int32?
         let isThere = eventually(every: .milliseconds(2)) {
-            fresh = system.processes().map(\.pid).first { $0 != former }
+            fresh = system.processes().map(\.pid).first { $0 != former && catches(SIGUSR1, $0) }
             return fresh != nil
         }
         #expect(isThere, "\(system.log)")
@@ -51,6 +51,14 @@ import Testing
         #expect(eventually { !system.processes().contains { $0.pid == former } }, "\(system.log)")
         #expect(Caller.pid(scene.place).map { $0 != former } == true, "\(system.log)")
         #expect(system.recordedPID == scene.master.pid)
+    }
+
+    /// Whether a process has come so far that it has a handler.
+    private func catches(_ signal: Int32, _ pid: Int32) -> Bool {
+        let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
+        let line = status.split(separator: "\n").first { $0.hasPrefix("SigCgt:") }
+        let caught = line.flatMap { UInt64($0.dropFirst(7).drop { $0 == "\t" }, radix: 16) } ?? 0
+        return caught >> (signal - 1) & 1 == 1
     }
 
     @Test("a retirement whose fresh processes fail: those that run stay")
