@@ -30,7 +30,7 @@ enum Bench {
         try process.run()
         let pid = process.processIdentifier
         let killer = DispatchWorkItem { kill(pid, SIGKILL) }
-        DispatchQueue.global().asyncAfter(deadline: .now() + 120, execute: killer)
+        DispatchQueue.global().asyncAfter(deadline: .now() + 600, execute: killer)
         try meanwhile(pid)
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         let complaints = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)

@@ -196,7 +196,7 @@ struct CommandTests {
             "--threads", String(threads),
         ]
         let run = try Bench.run(command) { process in
-            #expect(isUnderWay.wait(timeout: .now() + 60) == .success)
+            #expect(isUnderWay.wait(timeout: .now() + 300) == .success)
             kill(process, SIGINT)
         }
         #expect(run.status == 0, "\(run.errors)")
@@ -217,7 +217,7 @@ struct CommandTests {
         }
         let command = [Bench.program, "kept", "--unix", server.path, "--preset", "echo", "--warm-up", "3600", "--json"]
         let run = try Bench.run(command + pace) { process in
-            #expect(isUnderWay.wait(timeout: .now() + 60) == .success)
+            #expect(isUnderWay.wait(timeout: .now() + 300) == .success)
             kill(process, SIGINT)
         }
         #expect(run.status == 1)
@@ -241,7 +241,7 @@ struct CommandTests {
             "--duration", "3600", "--json",
         ]
         let run = try Bench.run(command) { process in
-            for _ in 0..<3 { #expect(isUnderWay.wait(timeout: .now() + 60) == .success) }
+            for _ in 0..<3 { #expect(isUnderWay.wait(timeout: .now() + 300) == .success) }
             // However often it takes: signals that come close upon each other may be one.
             for _ in 0..<200 where kill(process, 0) == 0 {
                 kill(process, SIGINT)

@@ -126,18 +126,23 @@ struct FailureTests {
 
     @Test("a receiver of datagrams that has stopped reading")
     func stuckReceiver() throws {
-        let receiver = SmallReceiver()
+        var receiver = SmallReceiver()
         let script = Script(request: Array("line".utf8))
-        let report = try load(
-            .datagrams,
-            Target(unixPath: receiver.path, .datagram),
-            script,
-            clients: 2,
-            exchanges: .max,
-            // Long enough for both to fill the queue, and shorter than the time-out, which each has once.
-            seconds: 2,
-            timeout: 2.5
-        )
+        let report = try atSomeScale {
+            receiver = SmallReceiver()
+            return try load(
+                .datagrams,
+                Target(unixPath: receiver.path, .datagram),
+                script,
+                clients: 2,
+                exchanges: .max,
+                // Long enough for both to fill the queue, and shorter than the time-out, which each has once.
+                seconds: 2 * $0,
+                timeout: 2.5 * $0
+            )
+        } where: {
+            $0[.timedOut] == 2
+        }
         #expect(report[.timedOut] == 2)
         #expect(report[.answered] > 0)
         #expect(report.ledger.addsUp)

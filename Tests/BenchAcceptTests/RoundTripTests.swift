@@ -51,37 +51,45 @@ struct RoundTripTests {
 
     @Test("what is not answered is lost, and the next one goes", arguments: [1, 4])
     func lost(_ outstanding: Int) throws {
-        let (peer, target) = try peer { $0 % 10 == 3 ? [] : [$1] }
-        let report = try load(.datagrams, target, script, clients: 2, exchanges: 100, timeout: 0.2) {
-            $0.outstanding = outstanding
+        let report = try atSomeScale {
+            let (peer, target) = try peer { $0 % 10 == 3 ? [] : [$1] }
+            defer { withExtendedLifetime(peer) {} }
+            return try load(.datagrams, target, script, clients: 2, exchanges: 100, timeout: 0.2 * $0) {
+                $0.outstanding = outstanding
+            }
+        } where: {
+            $0[.lost] == 10 && $0.ledger.strays == StrayReplies()
         }
         #expect(report.ledger.addsUp && report[.lost] == 10 && report[.answered] == 90, "\(report)")
         #expect(report.ledger.connections == 2, "on the same sockets")
         #expect(report.ledger.strays == StrayReplies())
-        withExtendedLifetime(peer) {}
     }
 
     @Test("a reply that comes too late or twice is counted as that, and answers nothing")
     func strays() throws {
-        let kept = Kept()
-        let (peer, target) = try peer { index, bytes in
-            switch index {
-            case 4:
-                kept.bytes = bytes
-                return []
-            // The one before was given up; its reply comes twice.
-            case 5: return [kept.bytes, bytes]
-            case 30: return [bytes, kept.bytes]
-            case 10, 20: return [bytes, bytes]
-            default: return [bytes]
-            }
-        }
-        let report = try load(.datagrams, target, script, clients: 1, exchanges: 100, timeout: 0.2)
-        #expect(report.ledger.addsUp && report[.lost] == 1 && report[.answered] == 99, "\(report)")
         var expected = StrayReplies()
         (expected.late, expected.duplicate) = (1, 3)
+        let report = try atSomeScale {
+            let kept = Kept()
+            let (peer, target) = try peer { index, bytes in
+                switch index {
+                case 4:
+                    kept.bytes = bytes
+                    return []
+                // The one before was given up; its reply comes twice.
+                case 5: return [kept.bytes, bytes]
+                case 30: return [bytes, kept.bytes]
+                case 10, 20: return [bytes, bytes]
+                default: return [bytes]
+                }
+            }
+            defer { withExtendedLifetime(peer) {} }
+            return try load(.datagrams, target, script, clients: 1, exchanges: 100, timeout: 0.2 * $0)
+        } where: {
+            $0[.lost] == 1 && $0.ledger.strays == expected
+        }
+        #expect(report.ledger.addsUp && report[.lost] == 1 && report[.answered] == 99, "\(report)")
         #expect(report.ledger.strays == expected)
-        withExtendedLifetime(peer) {}
     }
 
     @Test("what belongs to nothing that was sent is unexpected")
@@ -116,18 +124,15 @@ struct RoundTripTests {
 
     @Test("without a number, a datagram that is given up gets a new socket, so that none is taken for another")
     func unnumbered() throws {
-        let kept = Kept()
-        let (peer, target) = try peer { index, bytes in
-            if index % 5 == 2 {
-                kept.bytes = bytes
-                return []
-            }
-            return [bytes]
+        let report = try atSomeScale {
+            let (peer, target) = try peer { $0 % 5 == 2 ? [] : [$1] }
+            defer { withExtendedLifetime(peer) {} }
+            return try load(.datagrams, target, ping, clients: 1, exchanges: 20, timeout: 0.1 * $0)
+        } where: {
+            $0[.lost] == 4
         }
-        let report = try load(.datagrams, target, ping, clients: 1, exchanges: 20, timeout: 0.1)
         #expect(report[.lost] == 4 && report[.answered] == 16, "\(report)")
         #expect(report.ledger.connections == 5)
-        withExtendedLifetime(peer) {}
     }
 
     @Test("a service that starts later, and one whose socket is gone")

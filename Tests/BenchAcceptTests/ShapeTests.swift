@@ -56,8 +56,12 @@ struct ShapeTests {
     @Test("a slow client's time limit counts from its last byte")
     func slowTimeout() throws {
         let server = SmallServer(serve: echoLines)
-        let report = try load(.slow, Target(unixPath: server.path), ping, clients: 1, exchanges: 1, timeout: 5) {
-            $0.dribbleNanoseconds = 1_300_000_000
+        let report = try atSomeScale { scale in
+            try load(.slow, Target(unixPath: server.path), ping, clients: 1, exchanges: 1, timeout: 5 * scale) {
+                $0.dribbleNanoseconds = Int64(1_300_000_000 * scale)
+            }
+        } where: {
+            $0[.answered] == 1
         }
         #expect(report[.answered] == 1, "\(report.ledger)")
     }
@@ -74,7 +78,11 @@ struct ShapeTests {
         }
         let script = Script(greeting: try Pattern(text: "220*\\r\\n"))
         // The server closes some at once; the others stay until the duration is over.
-        let report = try load(.idle, Target(unixPath: server.path), script, clients: 10, exchanges: 10, seconds: 3)
+        let report = try atSomeScale {
+            try load(.idle, Target(unixPath: server.path), script, clients: 10, exchanges: 10, seconds: 3 * $0)
+        } where: {
+            $0[.closedEarly] >= 1 && $0[.answered] + $0[.closedEarly] == 10
+        }
         #expect(report.ledger.opened == 10)
         #expect(report[.answered] + report[.closedEarly] == 10, "\(report.ledger)")
         #expect(report[.closedEarly] >= 1 && report[.answered] >= 1)
@@ -86,7 +94,11 @@ struct ShapeTests {
     func silent() throws {
         let server = SmallServer(overTCP: true) { client in _ = hear(client) }
         let target = try Target(tcp: "127.0.0.1:\(server.port)")
-        let report = try load(.idle, target, Script(), clients: 30, exchanges: 30, seconds: 0.3)
+        let report = try atSomeScale {
+            try load(.idle, target, Script(), clients: 30, exchanges: 30, seconds: 0.3 * $0)
+        } where: {
+            $0[.answered] == 30
+        }
         #expect(report[.answered] == 30, "\(report.ledger)")
         #expect(report.ledger.connections == 30)
         #expect(report.phase(.connect)?.count == 30)
@@ -101,9 +113,14 @@ struct ShapeTests {
                 say(client, text)
             }
         }
-        let report = try load(.kept, Target(unixPath: server.path), ping, exchanges: 50) {
-            $0.warmUpNanoseconds = 300_000_000
-            $0.threads = threads
+        let report = try atSomeScale { scale in
+            served.clear()
+            return try load(.kept, Target(unixPath: server.path), ping, exchanges: 50) {
+                $0.warmUpNanoseconds = Int64(300_000_000 * scale)
+                $0.threads = threads
+            }
+        } where: { _ in
+            served.all.count > 50
         }
         #expect(report.ledger.opened == 50 && report[.answered] == 50)
         #expect(report.phase(.total)?.count == 50)
@@ -142,8 +159,10 @@ struct ShapeTests {
     @Test("the timeline adds up to the ledger")
     func timeline() throws {
         let server = SmallServer(serve: echo)
-        let report = try load(.kept, Target(unixPath: server.path), ping, exchanges: .max, seconds: 2.5) {
-            $0.threads = 2
+        let report = try atSomeScale {
+            try load(.kept, Target(unixPath: server.path), ping, exchanges: .max, seconds: 2.5 * $0) { $0.threads = 2 }
+        } where: {
+            $0.timeline.count >= 2 && $0.timeline.contains { $0.open == 4 }
         }
         #expect(report.timeline.count >= 2)
         #expect(report.timeline.reduce(0) { $0 + $1.answered } == report[.answered])

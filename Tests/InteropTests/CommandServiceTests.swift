@@ -74,15 +74,15 @@ extension Interoperation {
             )
             defer { sandbox.destroy() }
             try sandbox.start()
-            let begin = ContinuousClock.now
             var rounds = 0
-            while ContinuousClock.now - begin < .seconds(4) {
+            let haveRetired = try eventually(every: .zero) {
                 let caller = try Caller(place(sandbox, "talk"))
                 #expect(caller.send("round \(rounds)\nquit\n"))
                 #expect(caller.readAll() == "hello\nround \(rounds)\n")
                 rounds += 1
+                return sandbox.occurrences(of: "time to retire -- exiting") >= 2
             }
-            #expect(sandbox.occurrences(of: "time to retire -- exiting") >= 2)
+            #expect(haveRetired, "\(sandbox.logTail())")
             #expect(sandbox.alarms == [])
         }
 

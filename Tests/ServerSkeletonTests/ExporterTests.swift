@@ -208,6 +208,8 @@ private final class ExporterStage {
     func form(_ accept: String, _ isOpenMetrics: Bool) throws {
         let stage = try ExporterStage()
         try stage.publish()
+        // It may have looked before there was a page.
+        _ = try stage.become("/metrics") { $0.body.contains("quartermaster_up 1\n") }
         let response = try stage.get("/metrics", accept)
         #expect(response.fields["Content-Type"]?.hasPrefix("application/openmetrics-text") == isOpenMetrics)
         #expect(response.body.hasSuffix("# EOF\n") == isOpenMetrics)
@@ -283,20 +285,24 @@ private final class ExporterStage {
 
     @Test("a client that is silent, half a request, and a client that reads nothing are left after the time limit")
     func slow() throws {
-        let stage = try ExporterStage(["-o", "exporter_timeout=1s"])
-        try stage.publish()
-        let silent = try stage.room.connect()
-        let half = try stage.room.connect()
-        try half.send("GET / HTTP/1.1\r\nHo")
-        let kept = try stage.room.connect()
-        try kept.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-        #expect(try Response(kept).body == "ok\n")
-        // More than a socket holds; the rest of it stays in the exporter.
-        let deaf = try stage.room.connect()
-        try deaf.send(String(repeating: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", count: 100))
-        for client in [silent, half, kept, deaf] { #expect(client.isDisconnected()) }
-        #expect(try stage.get("/healthz").body == "ok\n")
-        #expect(stage.room.log.text.contains("warning") == false, "\(stage.room.log.text)")
+        try inTime(.milliseconds(900)) { clock in
+            let stage = try ExporterStage(["-o", "exporter_timeout=1s"])
+            try stage.publish()
+            clock.start()
+            let silent = try stage.room.connect()
+            let half = try stage.room.connect()
+            try half.send("GET / HTTP/1.1\r\nHo")
+            let kept = try stage.room.connect()
+            try kept.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try Response(kept).body == "ok\n")
+            // More than a socket holds; the rest of it stays in the exporter.
+            let deaf = try stage.room.connect()
+            try deaf.send(String(repeating: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", count: 100))
+            clock.stop()
+            for client in [silent, half, kept, deaf] { #expect(client.isDisconnected()) }
+            #expect(try stage.get("/healthz").body == "ok\n")
+            #expect(stage.room.log.text.contains("warning") == false, "\(stage.room.log.text)")
+        }
     }
 
     @Test("more clients than there may be are told so, and the others are served")
