@@ -62,12 +62,12 @@ import WorkerPage
             #expect(isSo, "\(wanted)\n\(last)\n\(system.log.suffix(2000))")
         }
 
-        /// With SIGKILL: no process says good-bye.
-        func killAll() {
-            for name in ["test-service", "test-async-service"] {
-                for process in system.processes(name) { kill(process.pid, SIGKILL) }
-            }
+        var workers: Set<Int32> {
+            Set(["test-service", "test-async-service"].flatMap { system.processes($0).map(\.pid) })
         }
+
+        /// With SIGKILL: no process says good-bye.
+        func killAll() { for pid in workers { kill(pid, SIGKILL) } }
     }
 
     private static func of(_ service: String, _ name: String, _ labels: String = "") -> String {
@@ -112,7 +112,10 @@ import WorkerPage
         #expect(scene.system.upgrade(), "\(scene.system.log.suffix(2000))")
         try talk()
         try scene.become(expected(3, gauges: true))
+        // Who comes before a process has heard of the reload is served by that one, whose gauge goes with it.
+        let former = scene.workers
         #expect(try scene.system.reload())
+        #expect(eventually { former.isDisjoint(with: scene.workers) })
         try talk()
         try scene.become(expected(4, gauges: true))
         scene.killAll()

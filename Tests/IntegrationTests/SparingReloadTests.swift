@@ -90,8 +90,12 @@ import Testing
         try system.write("# a comment\n\n" + text, to: system.mainCf)
         #expect(try scene.reload().output.contains("their processes stay"))
         #expect(clients.served(30))
-        let now = try scene.uses()
-        for pid in before.values { #expect(now[pid] ?? 0 > uses[pid] ?? 0, "it went on: \(uses) \(now)") }
+        var now = uses
+        let wentOn = try eventually(every: .milliseconds(200)) {
+            now = try scene.uses()
+            return before.values.allSatisfy { now[$0] ?? 0 > uses[$0] ?? 0 }
+        }
+        #expect(wentOn, "\(uses) \(now)")
 
         try system.setServices([
             Line.unix("one", "serve", maxproc: 1), Line.unix("two", "serve", maxproc: 2),
