@@ -15,6 +15,13 @@ struct Account: Sendable {
     var firstProblem: String?
     var lastAnswer: Int64 = 0
 
+    /// A start that was due at `due`; no client was free before `freeSince`.
+    mutating func noteStart(due: Int64, at now: Int64, freeSince: Int64, measuringFrom: Int64) {
+        guard now - due > StartClock.tolerance, due >= measuringFrom else { return }
+        lateStarts += 1
+        if due < freeSince { lateForClients += 1 }
+    }
+
     mutating func retried(_ client: Client) {
         if client.isMeasured { ledger.retries += 1 }
     }

@@ -52,15 +52,9 @@ extension RoundTrips {
 
     /// Begins what is due, as long as there are places.
     private mutating func beginDue() {
-        while !isStopping, let place = free.head, let due = starts.next {
-            let now = Clock.monotonicNanoseconds()
-            if due > now || due >= time.endAt { return }
+        while !isStopping, let place = free.head, let (due, now) = starts.takeDue(before: time.endAt) {
             _ = free.popFirst()
-            starts.advance()
-            if now - due > StartClock.tolerance, due >= time.measureFrom {
-                account.lateStarts += 1
-                if due < freeSince { account.lateForClients += 1 }
-            }
+            account.noteStart(due: due, at: now, freeSince: freeSince, measuringFrom: time.measureFrom)
             begin(place, at: now, intended: due)
         }
     }
@@ -83,14 +77,6 @@ extension RoundTrips {
         var until = min(now + RunTime.longestNap, time.nextSweep)
         if !retrying.isEmpty { until = min(until, now + 1_000_000) }
         if let place = turnedAway.head { until = min(until, wakes[place]) }
-        if isOpenLoop {
-            if let due = starts.next, !free.isEmpty, due < until {
-                if due <= Clock.monotonicNanoseconds() { return 0 }
-                try starts.setAlarm(at: due)
-            } else if starts.hasRung {
-                try starts.setAlarm(at: 0)
-            }
-        }
-        return max((until - now + 999_999) / 1_000_000, 0)
+        return try starts.patience(until: until, from: now, hasFree: !free.isEmpty)
     }
 }

@@ -42,8 +42,16 @@ struct StartClock: Sendable {
         find()
     }
 
-    /// The next exchange has begun.
-    mutating func advance() {
+    /// Takes the next start when it is due now and before `end`, for a client that is free; nil when there is none.
+    mutating func takeDue(before end: Int64) -> (due: Int64, now: Int64)? {
+        guard let due = next else { return nil }
+        let now = Clock.monotonicNanoseconds()
+        if due > now || due >= end { return nil }
+        advance()
+        return (due, now)
+    }
+
+    private mutating func advance() {
         if let next, next >= measureFrom { taken += 1 }
         index += stride
         find()
@@ -64,7 +72,19 @@ struct StartClock: Sendable {
         return missed
     }
 
-    mutating func setAlarm(at moment: Int64) throws(SystemError) {
+    /// How many milliseconds an event loop may wait that has to be awake at `moment`: the alarm wakes it for the next
+    /// start, if a client is free.
+    mutating func patience(until moment: Int64, from now: Int64, hasFree: Bool) throws(SystemError) -> Int64 {
+        if let next, hasFree, next < moment {
+            if next <= Clock.monotonicNanoseconds() { return 0 }
+            try setAlarm(at: next)
+        } else if hasRung {
+            try setAlarm(at: 0)
+        }
+        return max((moment - now + 999_999) / 1_000_000, 0)
+    }
+
+    private mutating func setAlarm(at moment: Int64) throws(SystemError) {
         if let alarm, moment != setFor || hasRung { try alarm.setAlarm(at: moment) }
         setFor = moment
         hasRung = false

@@ -44,15 +44,9 @@ extension Worker {
 
     /// Begins what is due, as long as clients are free.
     private mutating func beginDue() throws(SystemError) {
-        while !isStopping, let slot = free.head, let due = starts.next {
-            let now = Clock.monotonicNanoseconds()
-            if due > now || due >= time.endAt { return }
+        while !isStopping, let slot = free.head, let (due, now) = starts.takeDue(before: time.endAt) {
             _ = free.popFirst()
-            starts.advance()
-            if now - due > StartClock.tolerance, due >= time.measureFrom {
-                account.lateStarts += 1
-                if due < freeSince { account.lateForClients += 1 }
-            }
+            account.noteStart(due: due, at: now, freeSince: freeSince, measuringFrom: time.measureFrom)
             begin(slot, at: now, intended: due)
             try step(slot)
         }
@@ -66,15 +60,7 @@ extension Worker {
         if !retrying.isEmpty { until = min(until, now + 1_000_000) }
         if let slot = turnedAway.head { until = min(until, wakes[slot]) }
         if let slot = pausing.head { until = min(until, wakes[slot]) }
-        if isOpenLoop {
-            if let due = starts.next, !free.isEmpty, due < until {
-                if due <= Clock.monotonicNanoseconds() { return 0 }
-                try starts.setAlarm(at: due)
-            } else if starts.hasRung {
-                try starts.setAlarm(at: 0)
-            }
-        }
-        return max((until - now + 999_999) / 1_000_000, 0)
+        return try starts.patience(until: until, from: now, hasFree: !free.isEmpty)
     }
 
     /// A slow client's next byte.
