@@ -11,9 +11,32 @@ package import SystemCalls
 ///
 /// - Parameters:
 ///   - mode: permissions of a new file, whatever the umask says.
-///   - waits: whether a pipe that is full, or has no reader yet, may hold us up.
-package func openLogFile(_ path: String, mode: UInt32, waits: Bool) throws(CarefulOpenError) -> Descriptor {
-    let flags: OpenFlags = waits ? [.writeOnly, .append] : [.writeOnly, .append, .nonBlocking]
+///   - waits: whether a pipe that is full may hold us up later on.
+///   - patience: milliseconds for a pipe to get a reader. It may never get one, and may be gone meanwhile: whoever is
+///     told tries again.
+package func openLogFile(
+    _ path: String,
+    mode: UInt32,
+    waits: Bool,
+    patience: UInt32 = 0
+) throws(CarefulOpenError) -> Descriptor {
+    let deadline = Clock.monotonicNanoseconds() + Int64(patience) * 1_000_000
+    while true {
+        do throws(CarefulOpenError) {
+            let file = try openWithoutWaiting(path, mode)
+            if waits { try waitWhenFull(file.number) }
+            return file
+        } catch {
+            guard case .cannot(_, let problem) = error, problem.code == .noSuchAddressOrDevice,
+                Clock.monotonicNanoseconds() < deadline, (try? facts(ofPath: path))?.kind == .fifo
+            else { throw error }
+            pause(milliseconds: 20)
+        }
+    }
+}
+
+private func openWithoutWaiting(_ path: String, _ mode: UInt32) throws(CarefulOpenError) -> Descriptor {
+    let flags: OpenFlags = [.writeOnly, .append, .nonBlocking]
     do throws(CarefulOpenError) {
         return try openOrCreate(path, flags, mode)
     } catch {
@@ -23,6 +46,14 @@ package func openLogFile(_ path: String, mode: UInt32, waits: Bool) throws(Caref
         return try openFile(path, flags)
     } catch {
         throw .cannot(doing: "cannot open file", error)
+    }
+}
+
+private func waitWhenFull(_ file: DescriptorNumber) throws(CarefulOpenError) {
+    do throws(SystemError) {
+        try file.setNonBlocking(false)
+    } catch {
+        throw .cannot(doing: "cannot use file", error)
     }
 }
 

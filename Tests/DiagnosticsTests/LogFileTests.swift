@@ -38,6 +38,37 @@ import Testing
     }
 
     @Test(
+        "a pipe that nobody reads is refused after a while, and taken when somebody does, or when it is a file by then"
+    )
+    func readerless() throws {
+        #expect(mkfifo(path, 0o600) == 0)
+        let path = path
+        func refusal(_ patience: UInt32) -> String? {
+            do throws(CarefulOpenError) {
+                _ = try openLogFile(path, mode: 0o600, waits: true, patience: patience)
+                return nil
+            } catch {
+                return error.reason
+            }
+        }
+        #expect(refusal(50) == "cannot open file: No such device or address")
+        let other = try home.write("", to: "other")
+        Thread.detachNewThread {
+            // Whoever opens it is waiting by then, or comes in time.
+            usleep(100_000)
+            _ = rename(other, path)
+        }
+        #expect(refusal(600_000) == nil)
+        unlink(path)
+        #expect(mkfifo(path, 0o600) == 0)
+        let end = try openFile(path, [.readOnly, .nonBlocking])
+        let file = try openLogFile(path, mode: 0o600, waits: true, patience: 0)
+        #expect(try file.number.write(Array("a line\n".utf8)) == .bytes(7))
+        #expect(fcntl(file.number.rawValue, F_GETFL) & O_NONBLOCK == 0, "a full one is waited for")
+        #expect(try end.number.read(atMost: 100) == Array("a line\n".utf8))
+    }
+
+    @Test(
         "root does not append through a link that an ordinary user made",
         .enabled(if: getuid() == 0, "another user's link takes root to make")
     )

@@ -14,12 +14,12 @@ public final class ServiceFile {
 
     /// Opens a file for appending, creating it if need be, and proves that no other user prepared it for us: one link,
     /// no directory, no symbolic link an ordinary user could have made. A device such as /dev/stdout is opened as it
-    /// is.
+    /// is. A pipe has some seconds to get a reader.
     ///
     /// - Parameter mode: permissions of a new file, whatever the umask says.
     public static func openForAppending(_ path: String, mode: UInt32) throws(ServiceError) -> ServiceFile {
         do throws(CarefulOpenError) {
-            return ServiceFile(try openLogFile(path, mode: mode, waits: true))
+            return ServiceFile(try openLogFile(path, mode: mode, waits: true, patience: 5000))
         } catch {
             throw ServiceError(reason: error.reason)
         }
