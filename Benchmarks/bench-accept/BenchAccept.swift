@@ -7,6 +7,7 @@ import ArgumentParser
 import ByteText
 import LoadGeneration
 import LoadReports
+import SystemCalls
 import TerminalText
 
 /// The command and its subcommands. Exit status 0: everything was answered, or refused by name; 1: something failed,
@@ -31,6 +32,7 @@ struct BenchAccept: ParsableCommand {
     )
 
     static func main() {
+        holdStandardDescriptors()
         let arguments = Array(CommandLine.arguments.dropFirst())
         if let word = arguments.first, !word.hasPrefix("-"), !subcommandNames.contains(word) {
             complain(unknown(word))

@@ -39,13 +39,13 @@ struct Compare: ParsableCommand {
         do {
             comparison = try compare()
             if let json { try place(comparison.json(), json) }
+            if json != "-" { try place(comparison.table, "-") }
         } catch let error as ValidationError {
             throw refusal(error, of: "compare")
         } catch {
             complain("\(error)")
             throw ExitCode.failure
         }
-        if json != "-" { _ = print(comparison.table, to: .standardOutput) }
         if comparison.exitStatus != 0 { throw ExitCode(comparison.exitStatus) }
     }
 
@@ -79,12 +79,13 @@ struct Compare: ParsableCommand {
     }
 
     private func place(_ text: String, _ path: String) throws {
-        if path == "-" { return _ = print(text, to: .standardOutput) }
         do {
+            if path == "-" { return try writeAll(text, to: .standardOutput) }
             let file = try openFile(path, [.writeOnly, .create, .truncate], mode: 0o644)
             try writeAll(text, to: file.number)
         } catch {
-            throw Unreadable(description: "\(path): \(error.reason); the comparison is not written")
+            let place = path == "-" ? "standard output" : path
+            throw Unreadable(description: "\(place): \(error.reason); the comparison is not written")
         }
     }
 

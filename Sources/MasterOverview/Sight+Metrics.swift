@@ -60,7 +60,8 @@ extension Sight {
     }
 
     private func writeServices(_ text: inout MetricsText) {
-        let (services, moment) = (overview.services, shownMoment)
+        // A series is there once.
+        let (services, moment) = (overview.services.filter { !isPredecessor($0) }, shownMoment)
         let labels = services.map { [("service", label(of: $0)), ("type", $0.texts.type)] }
         func each(_ name: String, _ kind: MetricsText.Kind, _ help: String, _ value: (ServiceOverview) -> Int64) {
             text.family(name, kind, help)

@@ -79,11 +79,33 @@ extension Sight {
 
     /// How a service is called: as in master.cf, with its type; by its path where another has the same name and type.
     package func name(of service: ServiceOverview) -> String {
-        let texts = service.texts
-        let isAmbiguous = overview.services.contains {
-            $0.row != service.row && $0.texts.name == texts.name && $0.texts.type == texts.type
+        (isAmbiguous(service) ? service.texts.canonicalName : service.texts.name) + "/" + service.texts.type
+    }
+
+    private func isAmbiguous(_ service: ServiceOverview) -> Bool {
+        // One that was removed and is there again is the same to those who ask for it.
+        others(likeThe: service).contains { $0.load.cover != .leaving }
+    }
+
+    private func others(likeThe service: ServiceOverview) -> [ServiceOverview] {
+        overview.services.filter {
+            $0.row != service.row && $0.texts.name == service.texts.name && $0.texts.type == service.texts.type
         }
-        return (isAmbiguous ? texts.canonicalName : texts.name) + "/" + texts.type
+    }
+
+    /// What is left of a service that was removed and is there again: clients that are being finished, of which its
+    /// successor under the same name knows nothing.
+    package func isPredecessor(_ service: ServiceOverview) -> Bool {
+        service.load.cover == .leaving && !others(likeThe: service).isEmpty
+    }
+
+    /// Whether an event is of this service. Events have the name as in master.cf, with the type, cut off where there is
+    /// no more room.
+    package func isAbout(_ event: EventEntry, _ service: ServiceOverview) -> Bool {
+        let name = service.texts.name + "/" + service.texts.type
+        let isCutOff = event.serviceName.utf8.count >= EventEntry.longestName - 3
+        guard event.serviceName == name || isCutOff && name.hasPrefix(event.serviceName) else { return false }
+        return !isAmbiguous(service) || event.service == UInt32(clamping: service.row)
     }
 
     /// The services that `name` may mean: `smtp`, `smtp/inet`, or a path; where there is none, those with this port, or

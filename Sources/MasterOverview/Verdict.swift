@@ -132,7 +132,7 @@ package struct Verdict: Equatable, Sendable {
         case .leaving:
             trouble(
                 "removed",
-                "It is no longer in master.cf. Its last processes are about to end."
+                "It is no longer in master.cf. Its processes finish their last clients, and end."
             )
             // As somebody wanted it.
             isTrouble = false

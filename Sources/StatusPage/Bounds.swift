@@ -41,6 +41,8 @@ extension MasterFigures {
         lastReload.pid.bound()
         lastReload.problems.bound()
         lastReload.warnings.bound()
+        lastReload.turnsLeft.bound()
+        lastReload.lastTurn.bound()
         for index in counters.indices { counters[index].bound() }
     }
 }

@@ -17,6 +17,8 @@ package struct EventEntry: Equatable, Sendable {
     /// What it counts depends on the kind.
     package var value: Int64 = 0
     package var serviceName = ""
+    /// Bytes.
+    package static var longestName: Int { 80 }
 
     package init() {}
 
@@ -28,7 +30,7 @@ package struct EventEntry: Equatable, Sendable {
         (kind, service) = (UInt16(exactly: code).flatMap { EventKind(rawValue: $0) }, row == .max ? nil : row)
         coder.code(&pid)
         coder.code(&value)
-        coder.code(&serviceName, words: 10)
+        coder.code(&serviceName, words: Self.longestName / 8)
     }
 }
 

@@ -127,6 +127,16 @@ extension DescriptorNumber {
     }
 }
 
+/// Where a standard descriptor is closed, puts /dev/null there, open the wrong way round: nothing that is opened later
+/// gets the number and then what was meant for a person, and who reads or writes there hears of it (EBADF).
+package func holdStandardDescriptors() {
+    for number in CInt(0)...2 where (try? DescriptorNumber(number).facts()) == nil {
+        // The lowest number that is free.
+        guard let null = try? openFile("/dev/null", number == 0 ? .writeOnly : .readOnly) else { return }
+        _ = null.release()
+    }
+}
+
 /// Reads a whole file; with the time it was last modified, in seconds since 1970.
 package func readFile(_ path: String) throws(SystemError) -> (bytes: [UInt8], modifiedSeconds: Int64) {
     let file = try openFile(path, .readOnly)

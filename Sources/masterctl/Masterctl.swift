@@ -6,6 +6,7 @@
 import ArgumentParser
 
 import enum Diagnostics.BuildMark
+import func SystemCalls.holdStandardDescriptors
 
 /// The command and its subcommands. Exit status 0: done, or nothing wrong; 1: refused, not come out as asked, or
 /// something is wrong; 2: no master is running here, or it has no status page; 64: the command line makes no sense.
@@ -24,6 +25,7 @@ struct Masterctl: ParsableCommand {
     )
 
     static func main() {
+        holdStandardDescriptors()
         switch CommandLineWords(Array(CommandLine.arguments.dropFirst()), commands: commandNames) {
         case .words(let words): main(words)
         case .unknownCommand(let text):

@@ -3,14 +3,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import Glibc
 import SystemCalls
 
-/// To standard output; a reader that has gone ends us by SIGPIPE.
+/// To standard output, to its last byte: half a text must not be taken for a whole one. A reader that has gone ends us
+/// by SIGPIPE, anything else with a message and status 1.
 func write(_ text: String) {
-    var rest = Array(text.utf8)[...]
-    while !rest.isEmpty {
-        guard case .bytes(let count)? = try? DescriptorNumber.standardOutput.write(Array(rest)) else { return }
-        rest = rest.dropFirst(count)
+    let (output, bytes) = (DescriptorNumber.standardOutput, Array(text.utf8))
+    var written = 0
+    do throws(SystemError) {
+        while written < bytes.count {
+            switch try output.write(Array(bytes[written...])) {
+            case .bytes(let count): written += count
+            case .wouldBlock: _ = try output.waitForOutput(milliseconds: 1000)
+            case .endOfFile: throw SystemError(.write, .noSpace)
+            }
+        }
+    } catch {
+        complain("cannot write to standard output: \(error.reason)")
+        exit(1)
     }
 }
 

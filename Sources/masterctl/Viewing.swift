@@ -162,11 +162,14 @@ struct Events: ParsableCommand {
     func run() throws {
         let system = try MailSystem(configDirectory: common.configDirectory)
         var sight = try system.look([.services, .events])
-        let names = try service.map { try system.services(named: $0, in: sight).map { sight.name(of: $0) } }
+        let chosen = try service.map { try system.services(named: $0, in: sight) }
         let oldest = since.map { Clock.millisecondsSince1970() - $0.milliseconds } ?? .min
         var last: UInt64 = 0
         while true {
-            show(sight.overview.events.filter { $0.number > last && $0.time >= oldest }, of: names, after: last)
+            let isNew: (EventEntry) -> Bool = { $0.number > last && $0.time >= oldest }
+            show(sight.overview.events.filter(isNew), after: last) { event in
+                chosen.map { $0.contains { sight.isAbout(event, $0) } } ?? true
+            }
             last = max(last, sight.overview.events.last?.number ?? 0)
             if !follow { break }
             if sight.life == .isGone { complain("master is not running any more") }
@@ -180,12 +183,12 @@ struct Events: ParsableCommand {
         try sight.exit()
     }
 
-    private func show(_ events: [EventEntry], of names: [String]?, after last: UInt64) {
+    private func show(_ events: [EventEntry], after last: UInt64, isWanted: (EventEntry) -> Bool) {
         if last > 0, let first = events.first, first.number > last + 1 {
             complain("\(first.number - last - 1) events came and went before they could be read")
         }
         for event in events {
-            if let names, !names.contains(event.serviceName) { continue }
+            if !isWanted(event) { continue }
             if let kind, event.kind?.name != kind { continue }
             printLine(common.json ? event.json : event.text(time: localTime))
         }

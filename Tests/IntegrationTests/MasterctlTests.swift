@@ -135,6 +135,16 @@ extension MailSystem {
         #expect(processes.contains { $0["pid"] as? Int == Int(pid) && $0["service"] as? String == "talk/unix" })
         #expect(try system.masterctl("processes", "talk").output.contains("\(pid)  talk/unix"))
         #expect(try system.masterctl("metrics").output.hasSuffix("# EOF\n"))
+        // Half a file must not be taken for a whole one.
+        let full = "\(BuiltProducts.path("masterctl")) metrics -c \(system.configDirectory) >/dev/full"
+        let unwritten = try run(["/bin/sh", "-c", full], timeout: patience)
+        #expect(unwritten.status == 1, "\(unwritten)")
+        // Nothing that it opens takes the place of an output that is closed: its conversation with master, say.
+        let closing = "\(BuiltProducts.path("masterctl")) reload -c \(system.configDirectory) >&-"
+        let closed = try run(["/bin/sh", "-c", closing], timeout: patience)
+        #expect(closed.status == 1, "\(closed)")
+        #expect(closed.output == "masterctl: cannot write to standard output: Bad file descriptor\n")
+        #expect(unwritten.output == "masterctl: cannot write to standard output: No space left on device\n")
         let top = try system.masterctl("top", "--delay", "0.2")
         #expect(top.status == 0 && top.output.contains("talk/unix") && !top.output.contains("\u{1b}"), "\(top)")
         #expect(try system.masterctl("top", "--delay", "0").status == 64)

@@ -4,13 +4,13 @@
 //===----------------------------------------------------------------------===//
 
 import Foundation
-import StatusPage
 import TerminalText
 import TestSupport
 import Testing
 import WorkerPage
 
 @testable import MasterOverview
+@testable import StatusPage
 
 @Suite("Views of master") struct ViewTests {
     private let sight = Sample.sight
@@ -198,6 +198,53 @@ import WorkerPage
                 #expect(texts.allSatisfy { !$0.isEmpty })
             }
         }
+    }
+
+    @Test("a last turn of a reload that never was is told as one of some time")
+    func hostileTurns() {
+        var sight = Sample.sight
+        for moment in [Int64.min, .max] {
+            sight.overview.master.lastReload.result = .accepted
+            (sight.overview.master.lastReload.turnsLeft, sight.overview.master.lastReload.lastTurn) = (1, moment)
+            sight.overview.master.bound()
+            #expect(sight.statusText().contains("spread out: 1 service left"))
+            #expect(!sight.json().isEmpty)
+        }
+    }
+
+    @Test("a service that was removed and is there again is told once, and its events are found")
+    func comeBack() throws {
+        var sight = Sample.sight
+        var old = Sample.service(9, "pickup", "unix", "public/pickup", "pickup")
+        old.load.cover = .leaving
+        sight.overview.services.append(old)
+        let new = try #require(sight.services(named: "pickup").first)
+        #expect(sight.name(of: new) == "pickup/unix" && sight.name(of: old) == "public/pickup/unix")
+        #expect(sight.isPredecessor(old) && !sight.isPredecessor(new))
+        let series = sight.metrics().split(separator: "\n").filter { !$0.hasPrefix("#") }.map {
+            $0.prefix { $0 != " " }
+        }
+        #expect(Set(series).count == series.count, "each once")
+        #expect(series.contains { $0.contains("service=\"pickup\"") })
+        // What was removed for good is told under its name as long as it has processes.
+        sight.overview.services.removeAll { $0.row == new.row }
+        #expect(sight.metrics().contains("service=\"pickup\""))
+    }
+
+    @Test("an event is found by the service that it is about, also where two have the name or it is long")
+    func eventsOfServices() {
+        let sight = Sample.sight
+        let echoes = sight.services(named: "echo")
+        var event = EventEntry()
+        (event.serviceName, event.service) = ("echo/unix", 5)
+        #expect(echoes.filter { sight.isAbout(event, $0) }.map(\.row) == [5])
+        event.serviceName = "smtp/inet"
+        #expect(!echoes.contains { sight.isAbout(event, $0) })
+        var long = Sample.service(8, String(repeating: "x", count: 90), "unix", "private/x", "x")
+        event.serviceName = String(repeating: "x", count: EventEntry.longestName)
+        #expect(sight.isAbout(event, long))
+        long.texts.name = "y" + long.texts.name
+        #expect(!sight.isAbout(event, long))
     }
 
     @Test("metrics") func metrics() throws { try Golden.expect(sight.metrics(), equals: "metrics.txt") }
