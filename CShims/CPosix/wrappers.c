@@ -107,6 +107,18 @@ long cposix_write_at(int fd, const void *_Nonnull buffer, size_t size, int64_t o
     CPOSIX_VALUE(long, pwrite(fd, buffer, size, offset));
 }
 int cposix_synchronize(int fd, int data_only) { return CPOSIX_RESULT(data_only ? fdatasync(fd) : fsync(fd)); }
+int64_t cposix_next_data(int fd, int64_t offset) {
+    off_t place = lseek(fd, offset, SEEK_DATA);
+    if (place == -1 && errno == ENXIO)
+        place = lseek(fd, 0, SEEK_END);
+    else if (place == -1 && (errno == EINVAL || errno == EOPNOTSUPP))
+        place = offset;
+    return place == -1 ? -errno : place;
+}
+int cposix_reserve(int fd, int64_t size) {
+    int error = CPOSIX_RESULT(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size));
+    return error == -EOPNOTSUPP || error == -ENOSYS ? 0 : error;
+}
 int cposix_begin_writing(int fd, int64_t offset, int64_t size) {
     return CPOSIX_RESULT(sync_file_range(fd, offset, size, SYNC_FILE_RANGE_WRITE));
 }

@@ -38,3 +38,6 @@ import Glibc
         }
     }
 }
+
+/// There is one owner, and whoever borrows it while others do cannot write.
+extension FixedArray: @unchecked Sendable where Element: Sendable {}

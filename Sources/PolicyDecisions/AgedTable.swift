@@ -100,6 +100,20 @@ package struct AgedTable: ~Copyable {
         }
     }
 
+    /// The first place that `find` looks at for this key; 0 when there is no such entry.
+    @inline(__always)
+    func guess(_ key: UInt64) -> Slot { index[Int(truncatingIfNeeded: key) & mask] }
+
+    /// Whether this place is, or was, that of the key.
+    @inline(__always)
+    func holds(_ key: UInt64, at guess: Slot) -> Bool { entries[Int(guess)].key == key }
+
+    /// The same as `find`, faster when the guess is right.
+    @inline(__always)
+    func find(_ key: UInt64, guess: Slot) -> Slot {
+        guess != 0 && holds(key, at: guess) && entries[Int(guess)].isTaken == 1 ? guess : find(key)
+    }
+
     // MARK: changing
 
     /// Adds an entry as the youngest of its queue. There has to be room, and none of that key.
@@ -130,12 +144,15 @@ package struct AgedTable: ~Copyable {
 
     /// Changes an entry, and makes it the youngest of a queue.
     package mutating func renew(_ slot: Slot, queue: Int, value: UInt64, time: UInt32, count passes: UInt16) {
+        let isNextInWalk = slot == walker
         unlink(slot)
         entries[Int(slot)].value = value
         entries[Int(slot)].time = time
         entries[Int(slot)].count = passes
         entries[Int(slot)].queue = UInt8(queue)
         append(slot, queue)
+        // It was the last of its queue, and is so again: the walk has not been there.
+        if isNextInWalk, walker == 0 { walker = slot }
     }
 
     package mutating func remove(_ slot: Slot) {

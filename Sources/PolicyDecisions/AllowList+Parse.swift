@@ -85,7 +85,7 @@ extension AllowList {
             }
             bits = number
         }
-        // As in 128 bits. The network of all IPv4 addresses does not reach into IPv6.
+        // As in 128 bits. The network of all IPv4 addresses does not reach into IPv6, nor `::/0` into IPv4.
         let length = address.isIPv4 ? 96 + bits : bits
         let masked = address.masked(length)
         if masked != address {

@@ -93,6 +93,8 @@ package struct AllowList: Sendable {
 
     private func hasNetwork(of address: ClientAddress) -> Bool {
         for bits in lengths {
+            // The network of zeros is one of IPv6: IPv4 addresses have their own way to be there.
+            if bits < 96, address.isIPv4 { continue }
             let masked = address.masked(bits)
             let wanted = Network(bits: bits, high: masked.high, low: masked.low)
             var (low, high) = (0, networks.count)

@@ -23,6 +23,20 @@ package struct GreylistRules: Equatable, Sendable {
         self.autoAllowAfter = autoAllowAfter
     }
 
+    /// A window that is over before the delay is would let nobody in, ever.
+    ///
+    /// - Returns: what was done about it, for the log; nil when it was long enough.
+    package mutating func widenWindow() -> String? {
+        if retryWindow >= delay + Self.leastWindow { return nil }
+        let asked = retryWindow
+        retryWindow = delay + max(delay, Self.leastWindow)
+        return "policyd_greylist_retry_window (\(asked)s) leaves no time after policyd_greylist_delay (\(delay)s)"
+            + " -- using \(retryWindow)s"
+    }
+
+    /// Seconds to come back in.
+    private static let leastWindow = 60
+
     static let none = GreylistRules(delay: 0, retryWindow: 0, lifetime: 0, autoAllowAfter: 0)
 }
 
@@ -105,8 +119,9 @@ struct Greylist: ~Copyable {
 
     // MARK: time
 
-    /// A clock that was set back is taken for one that stood still. What then has a time to come gets that of now as
-    /// soon as somebody looks: else a triplet would wait for as long as the clock was ahead.
+    /// A clock that was set back is taken for one that stood still: what has a time to come was seen now. A triplet
+    /// that waits gets the time of now, else it would wait for as long as the clock was ahead; another one gets it when
+    /// it is the oldest of its kind.
     private func elapsed(_ time: UInt32, _ now: UInt32) -> Int { now > time ? Int(now - time) : 0 }
 
     private func isOver(_ slot: AgedTable.Slot, _ now: UInt32) -> Bool {
@@ -115,8 +130,8 @@ struct Greylist: ~Copyable {
     }
 
     private mutating func touch(_ slot: AgedTable.Slot, _ now: UInt32, _ changes: inout StateChanges) {
-        let time = table[slot].time
-        guard time > now || elapsed(time, now) > rules.lifetime / Self.precision else { return }
+        // A time to come is left alone: it may be now that the clock is wrong, and nobody shall be forgotten for it.
+        guard elapsed(table[slot].time, now) > rules.lifetime / Self.precision else { return }
         let kind = Kind(rawValue: Int(table[slot].queue)) ?? .passed
         renew(slot, kind, now, count: table[slot].count, &changes)
     }
@@ -168,16 +183,18 @@ struct Greylist: ~Copyable {
 
     // MARK: saved state
 
-    /// Puts a saved entry in as the youngest of its kind; one from the future counts as seen now.
-    mutating func restore(_ saved: StateRecord, now: UInt32) {
+    /// Puts a saved entry in as the youngest of its kind.
+    ///
+    /// - Parameter guess: where an entry of its key was, before others were put in; 0 when that is not known.
+    mutating func restore(_ saved: StateRecord, guess: AgedTable.Slot, now: UInt32) {
         guard Int(saved.queue) < AgedTable.queues else { return }
-        let time = min(saved.time, now)
-        var slot = table.find(saved.key)
+        var slot = table.find(saved.key, guess: guess)
         if slot == 0 {
             makeRoom()
-            slot = table.insert(saved.key, queue: Int(saved.queue), time: time)
+            slot = table.insert(saved.key, queue: Int(saved.queue), time: saved.time, count: saved.count)
+        } else {
+            table.renew(slot, queue: Int(saved.queue), value: 0, time: saved.time, count: saved.count)
         }
-        table.renew(slot, queue: Int(saved.queue), value: 0, time: time, count: saved.count)
         if isOver(slot, now) { table.remove(slot) }
     }
 }

@@ -56,6 +56,7 @@ package struct PolicyState: ~Copyable {
     private static let instances = 4096
 
     private let rules: PolicyRules
+    private let hasLimits: Bool
     private let key: HashKey
     private var greylist: Greylist
     private var buckets: RateBuckets
@@ -66,10 +67,11 @@ package struct PolicyState: ~Copyable {
 
     package init(_ rules: PolicyRules, key: HashKey) {
         self.rules = rules
+        hasLimits = rules.rates.hasLimits
         self.key = key
         // What is not asked for has a table, too, of one entry that is never used.
         greylist = Greylist(rules.greylist ?? .none, capacity: rules.greylist == nil ? 1 : rules.greylistCapacity)
-        buckets = RateBuckets(rules.rates, capacity: rules.rates.hasLimits ? rules.rateCapacity : 1)
+        buckets = RateBuckets(rules.rates, capacity: hasLimits ? rules.rateCapacity : 1)
         counted = AgedTable(capacity: Self.instances)
     }
 
@@ -92,7 +94,7 @@ package struct PolicyState: ~Copyable {
             let seconds = wait(request, input, address, now: UInt32(clamping: now / 1_000_000))
             if seconds > 0 { return .greylisted(seconds: seconds) }
         }
-        if rules.rates.hasLimits { return count(request, input, address, now: now) }
+        if hasLimits { return count(request, input, address, now: now) }
         return isGreylisted ? .passed : .unconcerned
     }
 
@@ -214,13 +216,36 @@ package struct PolicyState: ~Copyable {
 extension PolicyState {
     // MARK: saved state
 
-    /// Puts a saved record in; one of a table that these rules do without is passed over.
-    package mutating func restore(_ record: StateRecord, now: Int64) {
+    /// Puts saved records in, one after the other; those of a table that these rules do without are passed over.
+    package mutating func restore(_ records: borrowing StateRecords, now: Int64) {
         let seconds = UInt32(clamping: now / 1_000_000)
-        switch record.table {
-        case .greylist: if rules.greylist != nil { greylist.restore(record, now: seconds) }
-        case .rates: if rules.rates.hasLimits { buckets.restore(record, now: seconds) }
+        // Of a large table, neither index nor entries are in the cache of the processor. It fetches those of many keys
+        // at a time, when no look depends on the one before.
+        var places = InlineArray<64, AgedTable.Slot>(repeating: 0)
+        for number in 0..<records.count {
+            let key = records[number].key
+            places[number] = records[number].table == .greylist ? greylist.table.guess(key) : buckets.table.guess(key)
         }
+        for number in 0..<records.count {
+            let (table, key, place) = (records[number].table, records[number].key, places[number])
+            let isThere =
+                table == .greylist ? greylist.table.holds(key, at: place) : buckets.table.holds(key, at: place)
+            if !isThere { places[number] = 0 }
+        }
+        for number in 0..<records.count {
+            let (record, place) = (records[number], places[number])
+            switch record.table {
+            case .greylist: if rules.greylist != nil { greylist.restore(record, guess: place, now: seconds) }
+            case .rates: if hasLimits { buckets.restore(record, guess: place, now: seconds) }
+            }
+        }
+    }
+
+    /// One record.
+    package mutating func restore(_ record: StateRecord, now: Int64) {
+        var records = StateRecords()
+        records.append(record)
+        restore(records, now: now)
     }
 
     /// Begins a walk over every entry, which decisions may come between: what one of them changes after the walk was

@@ -138,18 +138,20 @@ struct RateBuckets: ~Copyable {
     }
 
     /// Puts a saved bucket in as the one used last.
-    mutating func restore(_ saved: StateRecord, now: UInt32) {
+    ///
+    /// - Parameter guess: where an entry of its key was, before others were put in; 0 when that is not known.
+    mutating func restore(_ saved: StateRecord, guess: AgedTable.Slot, now: UInt32) {
         guard saved.queue == 0, Int64(bitPattern: saved.value) >= 0 else { return }
-        var slot = table.find(saved.key)
+        var slot = table.find(saved.key, guess: guess)
         if slot == 0 {
             if table.isFull {
                 table.remove(table.oldest(ofQueue: 0))
                 evictions += 1
             }
-            slot = table.insert(saved.key, queue: 0, time: 0)
+            slot = table.insert(saved.key, queue: 0, value: saved.value, time: saved.time)
+        } else {
+            table.renew(slot, queue: 0, value: saved.value, time: saved.time, count: 0)
         }
-        let full = Self.full(saved.value, saved.time, Int64(now) * 1_000_000)
-        table.renew(slot, queue: 0, value: full, time: min(saved.time, now), count: 0)
         if isOver(slot, now) { table.remove(slot) }
     }
 }

@@ -3,10 +3,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import FixedMemory
+
 /// The whole of one entry after a change. Whoever puts the records of a state in again, in their order, has the state:
 /// a later one of a key takes the place of an earlier one.
-package struct StateRecord: Equatable, Sendable {
-    package enum Table: UInt8, Sendable { case greylist = 1, rates = 2 }
+package struct StateRecord: BitwiseCopyable, Equatable, Sendable {
+    package enum Table: UInt8, BitwiseCopyable, Sendable { case greylist = 1, rates = 2 }
 
     package var table: Table
     /// Within the table.
@@ -52,6 +54,29 @@ package struct StateChanges: Sendable {
     package mutating func removeAll() { count = 0 }
 
     mutating func append(_ record: StateRecord) {
+        records[count] = record
+        count += 1
+    }
+}
+
+/// Some saved records, in their order, that are put in again together.
+package struct StateRecords: ~Copyable {
+    package static var capacity: Int { 64 }
+
+    private static let blank = StateRecord(table: .greylist, queue: 0, count: 0, key: 0, value: 0, time: 0)
+    // Read one by one in another room, an `InlineArray` would be copied for each.
+    private var records = FixedArray(blank, count: capacity)
+    package private(set) var count = 0
+
+    package init() {}
+
+    package subscript(index: Int) -> StateRecord { records[index] }
+
+    package var isFull: Bool { count == Self.capacity }
+
+    package mutating func removeAll() { count = 0 }
+
+    package mutating func append(_ record: StateRecord) {
         records[count] = record
         count += 1
     }

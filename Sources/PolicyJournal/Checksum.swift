@@ -9,8 +9,10 @@ import FixedMemory
 /// are all zero it is not zero.
 enum Checksum {
     /// 256 entries for each of eight bytes: what the byte does when so many others follow it.
-    private static let table: InlineArray<2048, UInt32> = {
-        var table = InlineArray<2048, UInt32>(repeating: 0)
+    ///
+    /// Of an `InlineArray` in its place, every use would make a copy of 8 KB.
+    private static let table: FixedArray<UInt32> = {
+        var table = FixedArray<UInt32>(0, count: 2048)
         for index in 0..<256 {
             var value = UInt32(index)
             for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0x82f6_3b78 : value >> 1 }
@@ -25,7 +27,6 @@ enum Checksum {
 
     /// Of all bytes but the first four, or of all.
     static func of(_ block: Block, leavingOutFirst isPart: Bool) -> UInt32 {
-        let table = table.span
         var sum: UInt32 = .max
         if isPart {
             let mixed = UInt32(truncatingIfNeeded: block.words[0] >> 32) ^ sum

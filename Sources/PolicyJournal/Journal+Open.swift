@@ -30,6 +30,8 @@ extension Journal {
             guard let file = try Self.openLocked(number, name, deadline) else { continue }
             switch try Self.readHead(file.number) {
             case .ours(let key):
+                // What a process has left behind that was killed while it wrote a new one: perhaps much.
+                try? number.removeFile(named: Self.newName(of: name))
                 self.init(directory: directory, name: name, key: key, findings: findings, file: file)
                 return
             case .otherVersion(let version):
@@ -37,7 +39,7 @@ extension Journal {
             case .unreadable:
                 findings.setAside = "it is no state file, or its beginning is damaged"
             }
-            try Self.attempting("rename") { () throws(SystemError) in
+            try Self.attempting("rename to \(Self.asideName(of: name))") { () throws(SystemError) in
                 try number.renameFile(named: name, to: Self.asideName(of: name))
             }
         }
@@ -99,14 +101,16 @@ extension Journal {
     /// An empty file gets a head: it was made just now.
     private static func readHead(_ file: DescriptorNumber) throws(JournalProblem) -> JournalFormat.Head {
         var bytes = AppendBuffer(capacity: JournalFormat.headSize)
-        return try attempting("read") { () throws(SystemError) in
+        try attempting("read") { () throws(SystemError) in
             _ = try bytes.fill { (room: inout MutableRawSpan) throws(SystemError) -> Int in
                 try file.read(into: &room, at: 0)
             }
-            if bytes.count > 0 { return JournalFormat.head(bytes.bytes) }
-            let key = HashKey.random()
-            let head = JournalFormat.head(key)
-            for _ in 0..<2 { head.append(to: &bytes) }
+        }
+        if bytes.count > 0 { return JournalFormat.head(bytes.bytes) }
+        let key = HashKey.random()
+        let head = JournalFormat.head(key)
+        for _ in 0..<2 { head.append(to: &bytes) }
+        return try attempting("write") { () throws(SystemError) in
             _ = try writeAll(bytes.bytes, to: file, at: 0)
             return .ours(key)
         }

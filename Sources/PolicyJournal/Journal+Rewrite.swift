@@ -33,8 +33,11 @@ extension Journal {
         // Nobody else knows of it yet.
         next = NextFile(file: new.release())
         state.beginWalk()
+        let records = state.count
         try orAbandon { (journal: inout Journal, next: NextFile) throws(SystemError) in
             _ = try next.file.tryExclusiveLock()
+            // A disk without room for all of it is not filled up, which others would feel, and our own next records.
+            try next.file.reserve(JournalFormat.headSize + records * Block.size)
             journal.buffer.removeAll()
             let head = JournalFormat.head(journal.key)
             journal.put(head)
@@ -66,7 +69,9 @@ extension Journal {
     package mutating func finishRewrite() throws(SystemError) {
         try orAbandon { (journal: inout Journal, next: NextFile) throws(SystemError) in
             try next.file.synchronizeData()
+            let replaced = try journal.lockOfWhatIsReplaced()
             try journal.directory.number.renameFile(named: Self.newName(of: journal.name), to: journal.name)
+            _ = consume replaced
             return next.end
         }
         guard let new = next else { return }
@@ -80,6 +85,25 @@ extension Journal {
         isUnsynchronized = isNameUnsynchronized
         announced = 0
         seen = end
+    }
+
+    /// Nil when it is ours, or nothing is. Who has taken our file away may have started another process since, whose
+    /// file has the name now: that one's decisions are not replaced.
+    private func lockOfWhatIsReplaced() throws(SystemError) -> Descriptor? {
+        guard let named = try? directory.number.openFile(named: name, [.readOnly, .nonBlocking]),
+            let (facts, own) = try? (named.number.facts(), file.number.facts()),
+            facts.kind == .file, facts.inode != own.inode || facts.device != own.device
+        else { return nil }
+        if try !named.number.tryExclusiveLock() { throw Self.anothersFile }
+        return named
+    }
+
+    private static var anothersFile: SystemError { SystemError(.flock, .resourceTemporarilyUnavailable) }
+
+    /// Why a new file could not be written, for a message about `path`.
+    package static func reason(_ error: SystemError, _ path: String) -> String {
+        if error == anothersFile { return "another process writes to it" }
+        return "\(error.call.rawValue) \(newName(of: path)): \(error.reason)"
     }
 
     /// The old file goes on to be used.

@@ -88,7 +88,8 @@ package struct Journal: ~Copyable {
     // MARK: reading
 
     /// Reads all records, once, before anything is written.
-    package mutating func replay(_ body: (StateRecord) -> Void) throws(SystemError) {
+    package mutating func replay(_ body: (borrowing StateRecords) -> Void) throws(SystemError) {
+        var records = StateRecords()
         var offset = JournalFormat.headSize
         var bad = 0
         buffer.removeAll()
@@ -100,6 +101,7 @@ package struct Journal: ~Copyable {
             }
             let isEnd = count == 0
             var done = 0
+            let badBefore = bad
             while done + Block.size <= buffer.count {
                 if let (record, number) = JournalFormat.record(Block(buffer.bytes, at: done)) {
                     findings.damaged += bad
@@ -108,7 +110,11 @@ package struct Journal: ~Copyable {
                     if number == 0 || number >= attempt {
                         findings.records += 1
                         attempt = max(attempt, number)
-                        body(record)
+                        records.append(record)
+                        if records.isFull {
+                            body(records)
+                            records.removeAll()
+                        }
                     } else {
                         findings.outdated += 1
                     }
@@ -120,7 +126,14 @@ package struct Journal: ~Copyable {
             offset += done
             buffer.removeFirst(done)
             if isEnd { break }
+            // Nothing of a whole piece is a record. A hole may be larger than anybody can wait for.
+            if buffer.count == 0, bad - badBefore == Self.chunk / Block.size {
+                let next = try file.number.nextData(from: offset) / Block.size * Block.size
+                bad += max(next - offset, 0) / Block.size
+                offset = max(next, offset)
+            }
         }
+        if records.count > 0 { body(records) }
         findings.torn = offset + buffer.count - end
         seen = end
         buffer.removeAll()

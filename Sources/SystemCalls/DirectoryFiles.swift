@@ -65,6 +65,18 @@ extension DescriptorNumber {
         }
     }
 
+    /// lseek(2) SEEK_DATA: where the next bytes are that are in no hole; the end of the file when there are none. The
+    /// answer of a file system that does not know of holes is `offset`.
+    package func nextData(from offset: Int) throws(SystemError) -> Int {
+        Int(try calling(.lseek) { cposix_next_data(rawValue, Int64(offset)) })
+    }
+
+    /// fallocate(2) FALLOC_FL_KEEP_SIZE: the disk has room for so many bytes, or it throws. A file system that cannot
+    /// tell says nothing.
+    package func reserve(_ byteCount: Int) throws(SystemError) {
+        _ = try calling(.reserve) { cposix_reserve(rawValue, Int64(byteCount)) }
+    }
+
     /// sync_file_range(2) SYNC_FILE_RANGE_WRITE: has the kernel begin to write these bytes to the disk, and does not
     /// wait for it. A hint: it says nothing of what the disk has.
     package func beginWriting(from offset: Int, count: Int) throws(SystemError) {

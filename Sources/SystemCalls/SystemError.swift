@@ -43,7 +43,8 @@ package enum SystemCall: String, Sendable {
     case recvmmsg, recvmsg, rename, send, sendmmsg, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit
     case setsid, setsockopt, setuid, shutdown, sigaction, sigprocmask, sockDiag = "sock_diag", socket, socketpair
     case readlink, spawn = "fork and exec", stat, tcsetattr, unlink, waitpid, write, writev
-    case openat, fstatat, renameat, unlinkat, pwrite, fdatasync, fsync, syncFileRange = "sync_file_range"
+    case reserve = "fallocate", openat, fstatat, renameat, unlinkat, pwrite, fdatasync, fsync, syncFileRange =
+        "sync_file_range"
     case timerfdCreate = "timerfd_create", timerfdSettime = "timerfd_settime", pthreadCreate = "pthread_create"
 }
 

@@ -16,7 +16,8 @@ struct ListFile {
     private let kind: AllowList.Kind
     /// Of what was read last; nil: nothing was.
     private var seen: FileFacts?
-    /// It was changed in the second in which it was read, and may change again without looking different.
+    /// It was changed in the second in which it was read, and may change again without looking different. One whose
+    /// time is to come, by a clock that was set back, is not read again and again.
     private var isFresh = false
     /// What was said last, and need not be said again.
     private var complaint: String?
@@ -47,7 +48,7 @@ struct ListFile {
         let file = try openFile(path, [.readOnly, .nonBlocking])
         let facts = try file.number.facts()
         seen = facts
-        isFresh = facts.modifiedSeconds >= Clock.secondsSince1970() - 1
+        isFresh = abs(facts.modifiedSeconds - Clock.secondsSince1970()) <= 1
         guard facts.kind == .file, facts.size <= UInt64(Self.largest) else {
             complain("\(path): no file, or larger than 64 MB -- going on with the list as it was", log)
             return nil

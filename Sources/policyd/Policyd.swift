@@ -39,10 +39,12 @@ struct Policyd: StreamService, ~Copyable {
 
     init(_ context: inout ServiceContext, prepared: consuming StateDirectory) {
         context.refuseArguments()
-        // What it remembers outlives a process, but a restart is not for free.
+        // What it remembers outlives a process, but a restart is not for free, and on a full disk it does not.
         context.useLimit = 0
+        context.idleLimit = 0
         let settings = Settings(&context)
         log = context.log
+        if let correction = settings.correction { log.warning(correction) }
         greylistAction = settings.greylistAction
         rateAction = settings.rateAction
         keeper = StateKeeper(settings, Descriptor(owning: prepared.number), context.log)
@@ -125,6 +127,7 @@ private struct ListKeeper {
         senders = ListFile(settings.senderList, .addresses)
         recipients = ListFile(settings.recipientList, .addresses)
         lookNow()
+        nextLook = Clock.monotonicNanoseconds() / 1_000_000_000 + interval
     }
 
     /// When the last look is long enough ago.

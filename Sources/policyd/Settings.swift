@@ -10,6 +10,8 @@ import ServerSkeleton
 /// The values of all parameters, as policyd uses them.
 struct Settings {
     let rules: PolicyRules
+    /// What could not be done as it was asked for.
+    let correction: String?
     let stateFile: String
     let syncSeconds: Int64
     let statusSeconds: Int64
@@ -28,7 +30,7 @@ struct Settings {
         typealias Names = PolicydParameters
         var rates = RateRules(timeUnit: context.value(of: Parameter(Names.rateTimeUnit)))
         for limit in RateLimit.allCases { rates[limit] = context.value(of: Parameter(limit.parameter)) }
-        var greylist: GreylistRules?
+        var (greylist, correction): (GreylistRules?, String?) = (nil, nil)
         if context.value(of: Parameter(Names.greylist)) {
             greylist = GreylistRules(
                 delay: context.value(of: Parameter(Names.greylistDelay)),
@@ -36,7 +38,9 @@ struct Settings {
                 lifetime: context.value(of: Parameter(Names.greylistLifetime)),
                 autoAllowAfter: context.value(of: Parameter(Names.greylistAutoAllow))
             )
+            correction = greylist?.widenWindow()
         }
+        self.correction = correction
         var rules = PolicyRules(greylist: greylist, rates: rates)
         rules.greylistPrefix = PolicyRules.Prefix(
             ipv4: context.value(of: Parameter(Names.greylistIPv4Prefix)),

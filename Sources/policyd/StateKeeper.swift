@@ -107,8 +107,9 @@ struct StateKeeper: ~Copyable {
     /// - Returns: seconds until something is due again, 0 for at once; nil when nothing will be.
     mutating func work(_ time: ServiceTime) -> Int? {
         tellEvictions(time)
-        synchronize(time)
+        // A new file may have to be synchronized.
         rewrite(time)
+        synchronize(time)
         let now = time.seconds
         var due = Int64.max
         if let nextSync { due = isAnnounced ? nextSync : nextSync - Self.settlingSeconds }
@@ -117,7 +118,7 @@ struct StateKeeper: ~Copyable {
         case .writing: return 0
         case .settling(let end): due = min(due, end)
         }
-        return due == .max ? nil : Int(max(due - now, 1))
+        return due == .max ? nil : Int(max(due, now + 1) - now)
     }
 
     /// The process ends. What could not be saved before gets another chance; anything else is in the file already.
@@ -129,7 +130,7 @@ struct StateKeeper: ~Copyable {
             try journal.finishRewrite()
             log.info("\(path): all decisions are saved again")
         } catch {
-            log.warning("cannot write \(path) anew: \(error.reason) -- some decisions are lost")
+            log.warning("cannot write \(path) anew: \(Journal.reason(error, path)) -- some decisions are lost")
         }
     }
 
@@ -193,7 +194,8 @@ struct StateKeeper: ~Copyable {
             }
         } catch {
             rewriting = .no
-            unwritten.log(log, at: time, "cannot write \(path) anew: \(error.reason) -- trying again in 10 seconds")
+            let reason = Journal.reason(error, path)
+            unwritten.log(log, at: time, "cannot write \(path) anew: \(reason) -- trying again in 10 seconds")
         }
     }
 

@@ -81,6 +81,22 @@ struct AgedTableTests {
         }
     }
 
+    @Test("the next of a walk is met when it is renewed as the last of its queue", arguments: [1, 2])
+    func renewedInWalk(_ count: Int) {
+        var table = AgedTable(capacity: 3)
+        for key in 0..<UInt64(count) { table.insert(key, queue: 1, time: 5) }
+        table.beginWalk()
+        for _ in 1..<count { _ = table.nextInWalk() }
+        table.insert(9, queue: 2, time: 5)
+        let last = table.find(UInt64(count - 1))
+        // As what has a time to come is, of which nobody else hears.
+        table.renew(last, queue: 1, value: 0, time: 4, count: 0)
+        var met: [UInt64] = []
+        while case let slot = table.nextInWalk(), slot != 0 { met.append(table[slot].key) }
+        #expect(met.contains(UInt64(count - 1)))
+        #expect(met.contains(9))
+    }
+
     @Test("a walk meets all that nobody touches meanwhile, and ends", arguments: [1, 2, 7, 40])
     func walk(_ capacity: Int) {
         var table = AgedTable(capacity: capacity)

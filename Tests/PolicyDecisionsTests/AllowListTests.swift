@@ -71,14 +71,17 @@ struct AllowListTests {
         }
     }
 
-    @Test("0.0.0.0/0 is all of IPv4 and nothing of IPv6; ::/0 is everything")
+    @Test("0.0.0.0/0 is all of IPv4 and nothing of IPv6; ::/0 is all of IPv6 and nothing of IPv4")
     func everything() throws {
         let four = try list("0.0.0.0/0", .clients)
-        let all = try list("::/0", .clients)
+        let six = [try list("::/0", .clients), try list("::/80", .clients)]
+        let both = try list("0.0.0.0/0\n::/0", .clients)
         for text in ["192.0.2.7", "::1", "2001:db8::1"] {
             let address = withBytes(text) { ClientAddress($0) }
             #expect(withBytes("unknown") { four.hasClient(address, name: $0) } == (text == "192.0.2.7"))
-            #expect(withBytes("unknown") { all.hasClient(address, name: $0) })
+            #expect(withBytes("unknown") { six[0].hasClient(address, name: $0) } == (text != "192.0.2.7"))
+            #expect(withBytes("unknown") { six[1].hasClient(address, name: $0) } == (text == "::1"))
+            #expect(withBytes("unknown") { both.hasClient(address, name: $0) })
         }
     }
 

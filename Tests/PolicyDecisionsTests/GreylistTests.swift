@@ -103,6 +103,24 @@ struct GreylistTests {
         #expect(scene.ask(["sender": "latest@example.com"]) == .greylisted(seconds: 60), "not seen for too long")
     }
 
+    @Test(
+        "a window that is over before the delay is would let nobody in: it is made longer",
+        arguments: [1, 240, 300, 359]
+    )
+    func window(_ window: Int) {
+        var rules = GreylistRules(delay: 300, retryWindow: window, lifetime: 6400, autoAllowAfter: 0)
+        let said = rules.widenWindow()
+        #expect(
+            said == "policyd_greylist_retry_window (\(window)s) leaves no time after policyd_greylist_delay (300s)"
+                + " -- using 600s"
+        )
+        #expect(rules.widenWindow() == nil)
+        var scene = DecisionScene(PolicyRules(greylist: rules, rates: RateRules(timeUnit: 1)))
+        #expect(scene.ask() == .greylisted(seconds: 300))
+        scene.now += 300
+        #expect(scene.ask() == .passed)
+    }
+
     @Test("without automatic allowance no network is remembered")
     func noAutoAllow() {
         var scene = DecisionScene(auto: 0)

@@ -217,7 +217,8 @@ struct FailingJournalTests {
     @Test(
         "a new file that fails changes nothing",
         arguments: [
-            ("unlinkat", 0), ("openat", 0), ("pwrite", 0), ("pwrite", 1), ("fdatasync", 0), ("renameat", 0),
+            ("unlinkat", 0), ("openat", 0), ("fallocate", 0), ("pwrite", 0), ("pwrite", 1), ("fdatasync", 0),
+            ("renameat", 0),
         ]
     )
     func failedRewrite(_ call: String, _ passing: Int) async {

@@ -94,6 +94,75 @@ struct JournalOpeningTests {
         #expect(scene.names == [JournalScene.name, "victim"])
     }
 
+    @Test("what a process has left behind that was killed while it wrote a new file is gone after the next start")
+    func leftover() throws {
+        let scene = try JournalScene()
+        try scene.fill(1)
+        _ = try scene.home.write("half of it", to: JournalScene.name + ".new")
+        _ = try scene.open()
+        #expect(scene.names == [JournalScene.name])
+    }
+
+    @Test("a directory in the place of the new file or of the one set aside is named, and costs nothing else")
+    func directories() throws {
+        let scene = try JournalScene()
+        try scene.fill(3)
+        var journal = try scene.open()
+        var state = PolicyState(Deciding.rules, key: journal.key)
+        #expect(mkdir(scene.path + ".new", 0o700) == 0)
+        do throws(SystemError) {
+            try journal.rewrite(&state)
+            Issue.record("a directory was replaced")
+        } catch {
+            #expect(Journal.reason(error, "/d/s") == "unlinkat /d/s.new: Is a directory")
+        }
+        rmdir(scene.path + ".new")
+        try journal.rewrite(&state)
+        _ = consume journal
+        scene.bytes = [UInt8](repeating: 1, count: 100)
+        #expect(mkdir(scene.path + ".set-aside", 0o700) == 0)
+        do throws(JournalProblem) {
+            _ = try scene.open()
+            Issue.record("a directory was replaced")
+        } catch {
+            #expect(error.reason == "rename to policyd.state.set-aside: Is a directory")
+        }
+        #expect(scene.bytes == [UInt8](repeating: 1, count: 100))
+    }
+
+    @Test("who has lost its file does not take the place of another process that has one by now")
+    func anothersFile() throws {
+        let scene = try JournalScene()
+        try scene.fill(1)
+        var first = try scene.open()
+        var state = PolicyState(Deciding.rules, key: first.key)
+        try first.replay { state.restore($0, now: 1010_000_000) }
+        unlink(scene.path)
+        var second = try scene.open()
+        var other = PolicyState(Deciding.rules, key: second.key)
+        Deciding.ask(&other, 7, at: 2000)
+        try second.append(other.changes)
+        let isInPlace = first.isInPlace()
+        #expect(!isInPlace)
+        do throws(SystemError) {
+            try first.rewrite(&state)
+            Issue.record("it was replaced")
+        } catch {
+            #expect(Journal.reason(error, scene.path) == "another process writes to it")
+        }
+        #expect(scene.names == [JournalScene.name])
+        let isStillInPlace = second.isInPlace()
+        #expect(isStillInPlace)
+        Deciding.ask(&other, 8, at: 2000)
+        try second.append(other.changes)
+        _ = consume second
+        #expect(try scene.contents().records.count == 2)
+        // The other one has left.
+        try first.rewrite(&state)
+        let isBack = first.isInPlace()
+        #expect(isBack)
+    }
+
     // MARK: one writer
 
     @Test("a second process waits, and gives up when its time is over")
@@ -139,7 +208,7 @@ struct JournalOpeningTests {
                     var journal = try? Journal(in: directory, named: JournalScene.name, waitingAtMost: 30_000)
                 else { return }
                 var records: [StateRecord] = []
-                try? journal.replay { records.append($0) }
+                try? journal.replayEach { records.append($0) }
                 self.lock.withLock { self.list = records }
             }
         }

@@ -69,7 +69,7 @@ final class JournalScene {
     func contents() throws -> (records: [StateRecord], findings: Journal.Findings, key: HashKey) {
         var journal = try open()
         var records: [StateRecord] = []
-        try journal.replay { records.append($0) }
+        try journal.replayEach { records.append($0) }
         return (records, journal.findings, journal.key)
     }
 
@@ -116,6 +116,13 @@ extension StateChanges {
 }
 
 extension Journal {
+    /// One record after the other.
+    mutating func replayEach(_ body: (StateRecord) -> Void) throws(SystemError) {
+        try replay { (records: borrowing StateRecords) in
+            for index in 0..<records.count { body(records[index]) }
+        }
+    }
+
     /// All steps at once.
     mutating func rewrite(_ state: inout PolicyState) throws(SystemError) {
         try beginRewrite(&state)

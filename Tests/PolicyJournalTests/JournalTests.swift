@@ -104,6 +104,25 @@ struct JournalTests {
         #expect(try scene.contents().records == written)
     }
 
+    @Test("a hole in the file is passed over, however large it is")
+    func hole() throws {
+        let scene = try JournalScene()
+        let written = try scene.fill(3)
+        let size = 64 + 32 * written.count
+        #expect(truncate(scene.path, 1 << 42) == 0)
+        let atEnd = try scene.contents()
+        #expect(atEnd.records == written)
+        #expect(atEnd.findings.torn == 1 << 42 - size && atEnd.findings.damaged == 0)
+        // A record behind it, as a block that the disk has found again.
+        let block = JournalFormat.block(written[0], attempt: 7)
+        let file = try openFile(scene.path, .readWrite)
+        let bytes = (0..<Block.size).map { block[$0] }
+        _ = try file.number.write(bytes.span.bytes, at: 1 << 42)
+        let found = try scene.contents()
+        #expect(found.records == written + [written[0]])
+        #expect(found.findings.damaged == (1 << 42 - size) / 32 && found.findings.torn == 0)
+    }
+
     @Test("records of programs that did not number them count where they stand, and new ones behind them")
     func unnumbered() throws {
         let scene = try JournalScene()
@@ -137,7 +156,7 @@ struct JournalTests {
         scene.bytes += (0..<Block.size).map { old[$0] }
         var journal = try scene.open()
         var found: [StateRecord] = []
-        try journal.replay { found.append($0) }
+        try journal.replayEach { found.append($0) }
         #expect(found == written)
         let outdated = journal.findings.outdated
         #expect(outdated == 1)

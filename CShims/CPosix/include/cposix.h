@@ -78,6 +78,10 @@ long cposix_read_at(int fd, void *_Nonnull buffer, size_t size, int64_t offset);
 long cposix_write_at(int fd, const void *_Nonnull buffer, size_t size, int64_t offset);
 /// fdatasync(2), or fsync(2) for a directory.
 int cposix_synchronize(int fd, int data_only);
+/// lseek(2) SEEK_DATA; the size of the file when there is nothing but a hole.
+int64_t cposix_next_data(int fd, int64_t offset);
+/// fallocate(2) FALLOC_FL_KEEP_SIZE from the start; 0 where the file system does not have it.
+int cposix_reserve(int fd, int64_t size);
 /// sync_file_range(2) with SYNC_FILE_RANGE_WRITE.
 int cposix_begin_writing(int fd, int64_t offset, int64_t size);
 /// posix_fallocate(3).
