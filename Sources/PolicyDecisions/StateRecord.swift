@@ -7,6 +7,10 @@ import FixedMemory
 
 /// The whole of one entry after a change. Whoever puts the records of a state in again, in their order, has the state:
 /// a later one of a key takes the place of an earlier one.
+///
+/// What nobody would miss is changed without a record: an entry that is over is removed, a time to come becomes that
+/// of now. A walk meets such an entry all the same (`AgedTable.renew`), so that a new file, which is a walk and the
+/// records of what was decided meanwhile, has everything.
 package struct StateRecord: BitwiseCopyable, Equatable, Sendable {
     package enum Table: UInt8, BitwiseCopyable, Sendable { case greylist = 1, rates = 2 }
 
