@@ -11,9 +11,15 @@ import SystemCalls
 /// A line for the administrator.
 func complain(_ text: String) { _ = print("bench-accept: \(text)\n", to: .standardError) }
 
-/// - Returns: whether it was taken; a reader that closed our output does not want it.
+/// - Returns: whether it was taken; why standard output has not, is said on the other one.
 func print(_ text: String, to output: DescriptorNumber) -> Bool {
-    (try? writeAll(text, to: output)) != nil
+    do throws(SystemError) {
+        try writeAll(text, to: output)
+        return true
+    } catch {
+        if output == .standardOutput { complain("cannot write to standard output: \(error.reason)") }
+        return false
+    }
 }
 
 func writeAll(_ text: String, to output: DescriptorNumber) throws(SystemError) {
