@@ -26,6 +26,8 @@ extension Sight {
         if isReloadOwed {
             text += "what was asked for with the last reload is not in effect: masterctl check says what is wrong now\n"
         }
+        // What is true of all of them has been said.
+        if life == .isGone { return text }
         let troubled = overview.services.compactMap { service in
             let verdict = Verdict(service, in: self)
             return verdict.isTrouble ? (printable(name(of: service)), verdict.headline) : nil
