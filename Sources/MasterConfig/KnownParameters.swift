@@ -41,7 +41,7 @@ package struct KnownParameters {
         entries.flatMap { entry in
             entry.optionNames.filter { !isKnown($0) }.compactMap { name in
                 let likely = likelyName(name)
-                guard likely != nil || Self.daemonsOfPostfix.contains(entry.command.baseName) else { return nil }
+                guard likely != nil || Self.isOneOfPostfix(entry) || entry.ownParameterNames != nil else { return nil }
                 return .warning(
                     "service \(entry.nameAsWritten): unused parameter in an -o option: \(name)" + Self.hint(likely),
                     at: .line(entry.line, of: path),
@@ -104,13 +104,20 @@ extension KnownParameters {
     ]
 
     private mutating func add(_ entry: ServiceEntry) {
-        if Self.daemonsOfPostfix.contains(entry.command.baseName) {
+        if Self.isOneOfPostfix(entry) {
             transports.insert(entry.nameAsWritten)
+        } else if let own = entry.ownParameterNames {
+            // These are all: what else begins like them is mistyped.
+            names.formUnion(own)
         } else {
             prefixes.formUnion([entry.nameAsWritten, entry.command.baseName])
         }
         for argument in entry.arguments { add(valueText: argument) }
         for own in ServiceSettings.parameterNames { names.formUnion(ServiceSettings.names(of: own, for: entry)) }
+    }
+
+    private static func isOneOfPostfix(_ entry: ServiceEntry) -> Bool {
+        daemonsOfPostfix.contains(entry.command.baseName)
     }
 
     /// Every `$name` is a use of `name`, and every `type:name` of a table of parameters that begin with `name_`.

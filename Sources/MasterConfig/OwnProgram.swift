@@ -66,6 +66,13 @@ extension ServiceEntry {
     /// Whether it is a program of ours that works for nobody but root.
     package var isForRootOnly: Bool { OwnProgram.named(command)?.isPrivileged ?? false }
 
+    /// The names of all parameters that a program of ours reads for itself; nil where the program is somebody else's,
+    /// and where ours has none, because another of the same name may be meant.
+    var ownParameterNames: [String]? {
+        guard let own = OwnProgram.named(command), !own.parameters.isEmpty else { return nil }
+        return own.parameters.map(\.name) + (own.runsCommand ? ["\(nameAsWritten)_time_limit"] : [])
+    }
+
     /// Warnings about what the service's processes will refuse as they start: values of the parameters that every
     /// process reads, and what a program of ours asks of its line. None is a reason for `master` not to start.
     ///

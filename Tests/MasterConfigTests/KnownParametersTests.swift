@@ -18,6 +18,11 @@ import Testing
         smtp unix - - n - - smtp
         slow unix - - n - - smtp
         kv unix - - n - - kvd -o { kvd_size = $big }
+        policyd unix - - n - 1 policyd
+        front unix - - n - - relay -o relay_upstreams=unix:/run/x
+        relay unix - - n - - smtp
+        tidy fifo n n n 60 1 sweep user=nobody argv=true
+        talk unix - - n - 1 chat
 
         """
 
@@ -27,6 +32,8 @@ import Testing
             "max_idle = 1", "smtpd_banner = x", "lmtp_tls_loglevel = 1", "lmtp_lhlo_name = x",
             "master_concurrent_starts = 1", "slow_master_concurrent_starts = 1", "smtp_unix_service_throttle_time = 1",
             "slow_destination_concurrency_limit = 1", "slow_initial_destination_concurrency = 1", "slow_time_limit = 1",
+            "policyd_greylist_delay = 1", "policyd_service_throttle_time = 1", "relay_idle_timeout = 1",
+            "relay_destination_concurrency_limit = 1", "tidy_time_limit = 1", "chat_of_my_own = 1", "talk_limit = 1",
             "kv_limit = 1", "kvd_size = 1", "big = 1", "mine = 1\nmyorigin = ${mine?x}", "mine = 1\nmyorigin = $(mine)",
             "smtpd_restriction_classes = strict\nstrict = reject", "virtual_alias_maps = ldap:acc\nacc_server_host = x",
         ]
@@ -43,7 +50,8 @@ import Testing
             ("kv_master_concurrent_start", "kv_master_concurrent_starts"),
             ("kv_unix_service_throtle_time", "kv_unix_service_throttle_time"),
             ("kvd_master_concurrent_start", "kv_master_concurrent_starts"),
-            ("completely_different", nil),
+            ("policyd_greylist_dealy", "policyd_greylist_delay"), ("policyd_limit_for_friends", nil),
+            ("relay_idle_timout", "relay_idle_timeout"), ("completely_different", nil),
         ] as [(String, String?)]
     )
     func mistyped(_ name: String, _ likely: String?) {
@@ -70,6 +78,20 @@ import Testing
     )
     func likely(_ word: String, _ name: String?) {
         #expect(EditDistance.likelyName(for: word, among: ["storm", "slow", "kept"]) == name)
+    }
+
+    @Test("an -o of a program of ours is one that it reads")
+    func ownOptions() {
+        let master =
+            "front unix - - n - - relay -o relay_upstream=unix:/run/x -o relay_magic=yes -o relay_balance=first\n"
+        let entries = parseMaster(master).0
+        let problems = KnownParameters(dictionary("a = 1\n"), entries).optionProblems(entries, path: "/c/master.cf")
+        let text = "/c/master.cf, line 1: service front: unused parameter in an -o option:"
+        #expect(
+            problems.map(\.message) == [
+                "\(text) relay_upstream (did you mean relay_upstreams?)", "\(text) relay_magic",
+            ]
+        )
     }
 
     @Test("an -o that sets what nobody reads is named with its line and the likely name")
