@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "internal.h"
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 static int set_action(int signal, void (*handler)(int)) {
@@ -60,6 +61,8 @@ int cposix_open_process(int pid) { CPOSIX_VALUE(int, syscall(SYS_pidfd_open, pid
 int cposix_signal_process(int process, int signal) {
     CPOSIX_VALUE(int, syscall(SYS_pidfd_send_signal, process, signal, NULL, 0));
 }
+
+int cposix_adopt_orphans(void) { CPOSIX_VALUE(int, prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)); }
 
 int cposix_reap(int *kind, int *value) {
     int status = 0;

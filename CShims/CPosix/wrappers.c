@@ -131,6 +131,7 @@ int cposix_socketpair(int type, int *_Nonnull pair) {
 }
 int cposix_socket(int domain, int type) { CPOSIX_VALUE(int, socket(domain, type | SOCK_CLOEXEC, 0)); }
 int cposix_shutdown_writing(int fd) { CPOSIX_VALUE(int, shutdown(fd, SHUT_WR)); }
+int cposix_shutdown(int fd) { CPOSIX_VALUE(int, shutdown(fd, SHUT_RDWR)); }
 int cposix_bind(int fd, const void *_Nonnull address, unsigned size) {
     return CPOSIX_RESULT(bind(fd, (const struct sockaddr *)address, size));
 }

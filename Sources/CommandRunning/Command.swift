@@ -19,6 +19,7 @@ package struct Command: Preparation, Sendable {
     /// Where the program may be, in order.
     let paths: [String]
     let identity: (uid: UInt32, gid: UInt32)?
+    let descendants = Descendants()
     /// Who the process is while it has nothing to do that takes root's powers; nil when it has none.
     let owner: UserAccount?
 
@@ -41,6 +42,8 @@ package struct Command: Preparation, Sendable {
         environment = Self.environment(context)
         paths = Self.paths(name)
     }
+
+    package static let leftBehind = "a command has left processes running -- leaving them to init, and restarting"
 
     /// `$command_time_limit` refers to this one.
     package static let commonLimit = Parameter<Int>.time("command_time_limit", default: "1000s", min: 1)
@@ -104,6 +107,10 @@ package struct Command: Preparation, Sendable {
             log.fatal("set_eugid(\(owner.uid), \(owner.gid)): \(error.reason)")
         }
     }
+
+    /// Whether something that an earlier run has started is still there. It is no business of this process: when that
+    /// ends, it is left to init, as a daemon is by everybody else.
+    package var hasLeftProcessesBehind: Bool { !descendants.living.isEmpty }
 
     /// Does `body` as root, if the process is that at heart.
     func withPowers(_ body: () -> Void) {

@@ -108,8 +108,11 @@ package struct RunningCommand: ~Copyable {
     }
 
     private func hasEnded() -> End? {
-        guard let (reaped, status) = reapChild(), reaped == pid else { return nil }
-        return Self.end(status)
+        // There may be others, which the command has left to us.
+        while let (reaped, status) = reapChild() {
+            if reaped == pid { return Self.end(status) }
+        }
+        return nil
     }
 
     private static func end(_ status: WaitStatus) -> End {
@@ -119,11 +122,15 @@ package struct RunningCommand: ~Copyable {
         }
     }
 
-    /// Its session, so that what it has started ends with it.
+    /// With its process group, and with all others that it has started.
     private func end() -> End {
-        let group = -pid
-        command.withPowers { try? sendSignal(.kill, to: group) }
-        _ = try? waitForChild(pid)
+        let pid = self.pid
+        let descendants = command.descendants
+        command.withPowers {
+            try? sendSignal(.kill, to: -pid)
+            _ = try? waitForChild(pid)
+            descendants.kill()
+        }
         return .tookTooLong
     }
 }

@@ -134,6 +134,16 @@ package func reapChild() -> (pid: Int32, status: WaitStatus)? {
     return (pid, WaitStatus(kind: kind, value: value))
 }
 
+/// prctl(2): processes that are started by our children, and theirs, become children of this process when their parent
+/// ends, and have to be waited for like any other.
+package func adoptOrphans() throws(SystemError) { _ = try calling(.prctl) { cposix_adopt_orphans() } }
+
+/// waitpid(2) without waiting: whether this process is a child of ours that has not ended. One that has is gone now.
+package func isLivingChild(_ pid: Int32) -> Bool {
+    var status: CInt = 0
+    return unsafe waitpid(pid, &status, WNOHANG) == 0
+}
+
 /// pidfd_open(2): readable when the process has ended; a child still has to be waited for.
 package func openProcess(_ pid: Int32) throws(SystemError) -> Descriptor {
     Descriptor(owning: DescriptorNumber(try calling(.pidfdOpen) { cposix_open_process(pid) }))
@@ -239,7 +249,7 @@ package func exitAtOnce(_ status: Int32) -> Never { _exit(status) }
 /// abort(3).
 package func abortProcess() -> Never { abort() }
 
-/// sleep(3), in milliseconds; only where nothing else can go on.
+/// usleep(3), in milliseconds, at most an hour; a signal ends it early. Only where nothing else can go on.
 package func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
 
 /// usleep(3); a signal ends it early.

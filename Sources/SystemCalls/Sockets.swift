@@ -202,6 +202,9 @@ extension DescriptorNumber {
         _ = try calling(.setsockopt) { cposix_reset_when_closed(rawValue) }
     }
 
+    /// shutdown(2) of both directions, whoever else has the socket open.
+    package func shutdown() throws(SystemError) { _ = try calling(.shutdown) { cposix_shutdown(rawValue) } }
+
     /// getpeername(2) or getsockname(2) into `buffer`, as raw as it comes; how many bytes of it. For what may not
     /// allocate.
     package func copyName(ofPeer peer: Bool, into buffer: inout MutableRawSpan) throws(SystemError) -> Int {
@@ -264,7 +267,7 @@ private func isHarmlessForAccept(_ code: Errno) -> Bool {
     case .resourceTemporarilyUnavailable, .interrupted: true
     case .connectionAbort, .connectionReset, .connectionRefused, .socketNotConnected: true
     case .hostIsDown, .noRouteToHost, .networkDown, .networkUnreachable: true
-    case .noBufferSpace, .protocolError: true
+    case .protocolError: true
     default: false
     }
 }

@@ -39,7 +39,7 @@ package enum SystemCall: String, Sendable {
     case fallocate = "posix_fallocate", fchmod, fchown, fcntl, flock, fork, fstat, ftruncate, getifaddrs, getpeername
     case getsockname, getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, mmap, open, pidfdOpen =
         "pidfd_open", pipe,
-        poll, pread, read, recv
+        poll, prctl, pread, read, recv
     case recvmmsg, recvmsg, rename, send, sendmmsg, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit
     case setsid, setsockopt, setuid, shutdown, sigaction, sigprocmask, sockDiag = "sock_diag", socket, socketpair
     case readlink, spawn = "fork and exec", stat, tcsetattr, unlink, waitpid, write, writev

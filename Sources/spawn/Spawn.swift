@@ -25,12 +25,20 @@ struct Spawn: SingleService {
         command.shedPowers(log)
     }
 
+    /// What a command has left running is to belong to init, and not to be taken for a part of the next one.
+    mutating func willAccept() -> AcceptDecision {
+        command.hasLeftProcessesBehind ? .retire(Command.leftBehind) : .goOn
+    }
+
     mutating func serve(_ client: inout BlockingClient) {
         let input = DescriptorNumber(client.inputDescriptor)
         let output = DescriptorNumber(client.outputDescriptor)
         do throws(SystemError) {
             let run = try RunningCommand(command, descriptors: [input, output, output])
-            command.log(run.wait(), to: log)
+            let end = run.wait()
+            command.log(end, to: log)
+            // Whoever may still have the connection open and could not be killed.
+            if end == .tookTooLong { for number in [input, output] { try? number.shutdown() } }
         } catch {
             command.log(error, to: log)
         }

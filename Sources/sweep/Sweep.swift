@@ -38,6 +38,11 @@ struct Sweep: TriggerService {
         command.shedPowers(log)
     }
 
+    /// What a command has left running is to belong to init, and not to be taken for a part of the next one.
+    mutating func willAccept() -> AcceptDecision {
+        command.hasLeftProcessesBehind ? .retire(Command.leftBehind) : .goOn
+    }
+
     mutating func triggered(_ bytes: RawSpan) {
         guard turn.begin(waitingAtMost: command.timeLimit, log) else { return }
         defer { turn.end() }

@@ -137,6 +137,49 @@ struct SpawnTests {
         }
     }
 
+    @Test("a command that takes too long is killed with those who have left its session, and their children")
+    func timeLimitOfSessions() throws {
+        let room = try CommandAccount.room("command_time_limit = 2s")
+        let listener = try room.unixListener()
+        let script = "setsid sh -c 'setsid sleep 300 & setsid sleep 300 & printf %08d $$; exec sleep 300' & sleep 300"
+        let child = try start(room, listener, ["/bin/sh", "-c", script])
+        let client = try room.connect()
+        let pid = Int32(try client.receive(8)) ?? 0
+        #expect(pid > 0)
+        #expect(client.isDisconnected())
+        #expect(room.log.contains("warning: /bin/sh: command time limit exceeded -- killed after 2 seconds"))
+        #expect(try child.records(2) == [child.taken(), child.available()])
+        let left = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }.filter {
+            ProcessSnapshot($0)?.parent == child.pid || $0 == pid
+        }
+        #expect(left == [], "\(left)")
+        // Nothing is left to retire for.
+        #expect(try room.connect().receive(8).count == 8)
+        #expect(child.isRunning)
+    }
+
+    @Test("what a command leaves running at its end goes on, and is init's: a fresh process has the next client")
+    func leftBehind() throws {
+        let room = try CommandAccount.room("command_time_limit = 300s")
+        let listener = try room.unixListener()
+        let script = "setsid sleep 300 <&- >&- 2>&- & echo $!"
+        let child = try start(room, listener, ["/bin/sh", "-c", script])
+        let client = try room.connect()
+        let pid = Int32(try client.receive(20).trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+        defer { if pid > 1 { kill(pid, SIGKILL) } }
+        #expect(client.isDisconnected())
+        let next = try room.connect()
+        #expect(child.exit() == 0, "\(room.log.text)")
+        #expect(room.log.contains("a command has left processes running -- leaving them to init, and restarting"))
+        guard case .client = try listener.number.accept() else {
+            Issue.record("the client was lost")
+            return
+        }
+        #expect(eventually { ProcessSnapshot(pid)?.parent != child.pid })
+        #expect(ProcessSnapshot(pid)?.state == "S")
+        withExtendedLifetime(next) {}
+    }
+
     @Test("command_time_limit counts where the service has no limit of its own")
     func commonTimeLimit() throws {
         let room = try CommandAccount.room()

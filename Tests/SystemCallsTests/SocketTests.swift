@@ -139,7 +139,9 @@ import Testing
                 if case .client = try listener.number.accept() { Issue.record("a client") }
                 FaultPlan.clear()
             }
-            for code in [Errno.tooManyOpenFiles, .tooManyOpenFilesInSystem, .badFileDescriptor] {
+            for code in [
+                Errno.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .noBufferSpace, .badFileDescriptor,
+            ] {
                 FaultPlan.fail(.accept4, with: code)
                 do throws(SystemError) {
                     _ = try listener.number.accept()

@@ -146,6 +146,8 @@ int cposix_socket(int domain, int type);
 int cposix_reset_when_closed(int fd);
 /// shutdown(2) of what we send.
 int cposix_shutdown_writing(int fd);
+/// shutdown(2) of both directions, for all who share the socket.
+int cposix_shutdown(int fd);
 int cposix_bind(int fd, const void *_Nonnull address, unsigned size);
 int cposix_connect(int fd, const void *_Nonnull address, unsigned size);
 int cposix_listen(int fd, int backlog);
@@ -233,6 +235,8 @@ int cposix_fork_helper(int keep);
 /// pidfd_open(2), close-on-exec: readable when the child has ended.
 int cposix_open_process(int pid);
 int cposix_signal_process(int process, int signal);
+/// prctl(2) PR_SET_CHILD_SUBREAPER: this process, and not init, gets those of its descendants whose parent ends.
+int cposix_adopt_orphans(void);
 /// waitpid(-1, WNOHANG). `kind`: 0 exited (value = status), 1 killed, 2 stopped (value = signal).
 int cposix_reap(int *_Nonnull kind, int *_Nonnull value);
 int cposix_wait_for(int pid, int *_Nonnull kind, int *_Nonnull value);
