@@ -365,13 +365,17 @@ var tests: [Target] {
             ]
         ),
         test("ServiceBytesTests", ["ServiceBytes"]),
-        test("ServiceTestingTests", ["ServerSkeleton", "ServiceTesting", "master", "echo", "test-service"]),
+        test(
+            "ServiceTestingTests",
+            ["ServerSkeleton", "ServiceTesting", "SystemCalls", "master", "echo", "test-service"]
+        ),
         test("AnvilTests", ["AnvilRates", "ServiceTesting", "anvil"]),
         test("CommandRunningTests", ["CommandRunning", "MasterConfig"]),
         test("PolicyDecisionsTests", ["FixedMemory", "PolicyDecisions"]),
         test("PolicyJournalTests", ["PolicyDecisions", "PolicyJournal", "SystemCalls", "TestSupport"]),
         test("ProxyHeaderTests", ["ProxyHeader"]),
         test("RelayPolicyTests", ["RelayPolicy"]),
+        test("RelayServiceTests", ["ServiceTesting", "SystemCalls", "TestSupport", "relay"]),
         test(
             "LoadReportsTests",
             ["LoadReports", "ProcessWatching", "SystemCalls", "TerminalText", "TestSupport"],

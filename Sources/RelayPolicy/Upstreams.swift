@@ -58,7 +58,8 @@ package struct Upstreams: Equatable, Sendable {
         var load: Int { connections + attempts }
     }
 
-    /// A client's try to reach an upstream. Every attempt ends with `connected`, `failed` or `gaveUp`, once.
+    /// A client's try to reach an upstream. Every attempt ends with `connected`, `failed`, `gaveUp` or
+    /// `putBack`, once.
     package struct Attempt: Hashable, Sendable {
         package let place: Int
         package let isTrial: Bool
@@ -71,6 +72,7 @@ package struct Upstreams: Equatable, Sendable {
         package init() {}
 
         mutating func insert(_ place: Int) { places |= 1 << UInt64(place) }
+        mutating func remove(_ place: Int) { places &= ~(1 << UInt64(place)) }
         func contains(_ place: Int) -> Bool { places >> UInt64(place) & 1 == 1 }
         package var isEmpty: Bool { places == 0 }
     }
@@ -172,6 +174,12 @@ package struct Upstreams: Equatable, Sendable {
         if attempt.isTrial, upstreams[attempt.place].health == .onTrial {
             upstreams[attempt.place].health = .down(until: now)
         }
+    }
+
+    /// The attempt came to nothing for want of descriptors or memory here: the client may try this upstream again.
+    package mutating func putBack(_ attempt: Attempt, _ tried: inout Tried, now: Int64) {
+        gaveUp(attempt, now: now)
+        tried.remove(attempt.place)
     }
 
     /// A connection to the upstream is over.

@@ -9,31 +9,27 @@ import RelayPolicy
 import ServerSkeleton
 
 extension Relay {
-    /// Begins to connect to the next upstream that may be tried; nil when there is none.
-    mutating func dial(
-        _ tried: inout Upstreams.Tried,
-        for client: ClientID,
-        _ handle: inout EventHandle<End>
-    ) -> ClientID? {
+    /// Begins to connect the client to the next upstream that may be tried. Where there is none, the client is closed;
+    /// where descriptors or memory are short, it waits.
+    mutating func findUpstream(for client: ClientID, _ end: inout End, _ handle: inout EventHandle<End>) {
         let now = handle.time.milliseconds
-        while let attempt = upstreams.next(&tried, now: now) {
-            let end = End(role: .upstream(place: attempt.place, attempt), peer: client)
+        while let attempt = upstreams.next(&end.tried, now: now) {
+            let upstream = End(role: .upstream(place: attempt.place, attempt), peer: client)
             do throws(ServiceError) {
                 let address = destinations[attempt.place].address
-                let id = try handle.connect(to: address, within: settings.connectMilliseconds, state: end)
+                end.peer = try handle.connect(to: address, within: settings.connectMilliseconds, state: upstream)
                 ends += 1
-                return id
+                return
             } catch {
                 if error.isShortage {
                     // No fault of the upstream's.
-                    upstreams.gaveUp(attempt, now: now)
-                    shortage.log(log, at: handle.time, "connect to upstreams: \(error.reason) -- closing a client")
-                    return nil
+                    upstreams.putBack(attempt, &end.tried, now: now)
+                    return waitForDescriptors(client, &end, error, &handle)
                 }
                 noteFailure(attempt, error.reason, handle.time)
             }
         }
-        return nil
+        turnAway(client, &handle)
     }
 
     mutating func connected(_ connection: ClientID, _ handle: inout EventHandle<End>) {
@@ -62,17 +58,28 @@ extension Relay {
     ) {
         ends -= 1
         guard case .upstream(_, .some(let attempt)) = end.role else { return }
-        switch failure {
-        case .timedOut: noteFailure(attempt, "Connection timed out", handle.time)
-        case .refused(let error) where error.isShortage: upstreams.gaveUp(attempt, now: handle.time.milliseconds)
-        case .refused(let error): noteFailure(attempt, error.reason, handle.time)
+        guard let client = end.peer, handle.isConnected(client) else {
+            judge(attempt, failure, handle.time)
+            return leaveIfNobodyIsLeft(&handle)
         }
-        guard let client = end.peer, handle.isConnected(client) else { return leaveIfNobodyIsLeft(&handle) }
-        var tried = handle[client].tried
-        let next = dial(&tried, for: client, &handle)
-        handle[client].tried = tried
-        handle[client].peer = next
-        if next == nil { turnAway(client, &handle) }
+        handle[client].peer = nil
+        var state = handle[client]
+        if case .refused(let error) = failure, error.isShortage {
+            upstreams.putBack(attempt, &state.tried, now: handle.time.milliseconds)
+            waitForDescriptors(client, &state, error, &handle)
+        } else {
+            judge(attempt, failure, handle.time)
+            findUpstream(for: client, &state, &handle)
+        }
+        if handle.isConnected(client) { handle[client] = state }
+    }
+
+    private mutating func judge(_ attempt: Upstreams.Attempt, _ failure: ConnectFailure, _ time: ServiceTime) {
+        switch failure {
+        case .timedOut: noteFailure(attempt, "Connection timed out", time)
+        case .refused(let error) where error.isShortage: upstreams.gaveUp(attempt, now: time.milliseconds)
+        case .refused(let error): noteFailure(attempt, error.reason, time)
+        }
     }
 
     private mutating func noteFailure(_ attempt: Upstreams.Attempt, _ reason: String, _ time: ServiceTime) {

@@ -28,7 +28,7 @@ struct Relay: EventService {
     var upstreams: Upstreams
     /// Clients that found no upstream.
     var turnedAway = RepeatedWarning()
-    var shortage = RepeatedWarning()
+    var shortage = Shortage()
     /// Connections of either kind that are there or under way.
     var ends = 0
 
@@ -56,8 +56,7 @@ struct Relay: EventService {
         // Another one would have to wait for descriptors.
         if handle.clientCount >= settings.clientLimit { handle.pauseAccepting() }
         handle.pauseReading(client.id)
-        end.peer = dial(&end.tried, for: client.id, &handle)
-        if end.peer == nil { turnAway(client.id, &handle) }
+        findUpstream(for: client.id, &end, &handle)
         return end
     }
 
@@ -96,18 +95,23 @@ struct Relay: EventService {
         case .lost(let error):
             log.verbose(1, "connection lost: \(error.reason)")
             handle.reset(peer)
-        case .timedOut, .overrun: handle.disconnect(peer)
+        // Not all that it sent has arrived.
+        case .timedOut, .overrun: handle.reset(peer)
         }
     }
 
     private mutating func forget(_ end: End, _ handle: inout EventHandle<End>) {
         ends -= 1
         switch end.role {
-        case .client: if handle.clientCount < settings.clientLimit { handle.resumeAccepting() }
+        case .client: acceptIfThereIsRoom(&handle)
         case .upstream(_, .some(let attempt)): upstreams.gaveUp(attempt, now: handle.time.milliseconds)
         case .upstream(let place, nil): upstreams.closed(place)
         }
         leaveIfNobodyIsLeft(&handle)
+    }
+
+    func acceptIfThereIsRoom(_ handle: inout EventHandle<End>) {
+        if handle.clientCount < settings.clientLimit, shortage.waiting.isEmpty { handle.resumeAccepting() }
     }
 
     /// What an upstream has still to take keeps a process going, too, after its client has left.

@@ -212,8 +212,10 @@ package final class StreamPump: @unchecked Sendable {
     package var sent: Int { lock.withLock { sum.count } }
 
     /// What was sent in all; nil when it does not come to an end.
-    package func stop() -> StreamSum? {
-        lock.withLock { isToStop = true }
+    ///
+    /// - Parameter whenItFails: it ends when nothing can be sent any more, and not now.
+    package func stop(whenItFails: Bool = false) -> StreamSum? {
+        lock.withLock { isToStop = !whenItFails }
         guard done.wait(timeout: .now() + .seconds(Int(patience.components.seconds) * 2)) == .success else {
             return nil
         }

@@ -43,9 +43,9 @@ public struct ServiceError: Error, Equatable, Sendable {
         }
     }
 
-    /// Whether descriptors or memory are short, which passes.
+    /// Whether descriptors, memory or watches are short, which passes.
     package var isShortage: Bool {
-        if case .system(let error) = cause { return error.isShortage }
+        if case .system(let error) = cause { return error.isWatchShortage }
         return false
     }
 
