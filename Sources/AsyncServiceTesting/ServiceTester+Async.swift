@@ -27,7 +27,7 @@ extension ServiceTester {
     /// `receivedLine()`, `received(count:)` and `waitForDisconnect()` alone, as a blocking service is.
     ///
     /// A process has one `LoopActor`, and so one async service at a time: this waits until the one before has ended or
-    /// was let go, and throws when that takes five minutes. Tests may run side by side.
+    /// was let go, and throws when that takes fifteen minutes. Tests may run side by side.
     public convenience init<S: AsyncService>(
         async: S.Type,
         settings: [String: String] = [:],

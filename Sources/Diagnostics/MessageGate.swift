@@ -28,7 +28,8 @@ package struct MessageGate: Sendable {
             return nil
         }
         if nowSeconds >= intervalEnds {
-            intervalEnds = nowSeconds + intervalSeconds
+            let (end, isNever) = nowSeconds.addingReportingOverflow(intervalSeconds)
+            intervalEnds = isNever ? .max : end
             passed = 0
         }
         passed += 1

@@ -19,7 +19,7 @@ extension EventLoop {
     ///
     /// Cannot fail: a timer that is held is reported up to 50 ms late.
     package mutating func arm(_ id: WatchID, milliseconds: Int64) {
-        let microseconds = min(max(milliseconds, 0), Self.longestTimer) * 1000
+        let microseconds = min(max(milliseconds, 0), LoopTime.longestWait) * 1000
         let isReal = !standsStill
         let start = now.nanoseconds
         let isEnlisted = watchers.withElement(id.slot) { watcher -> Bool in
@@ -44,9 +44,6 @@ extension EventLoop {
         }
         return next.map { max(($0 - now.nanoseconds + 999_999) / 1_000_000, 0) }
     }
-
-    /// Some thirty years: microseconds have room in 64 bits, and nanoseconds, too.
-    private static var longestTimer: Int64 { 1_000_000_000_000 }
 
     /// How long a turn waits at most, in milliseconds, while timers are held.
     static var heldTimerPatience: Int64 { 50 }

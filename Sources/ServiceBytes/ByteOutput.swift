@@ -88,12 +88,11 @@ extension ByteOutput where Self: ~Copyable {
         append(byte: UInt8(ascii: ","))
     }
 
-    /// Appends `content` behind its length, which has to fit in `width`.
+    /// Appends `content` behind its length. One that `width` has no room for is refused, as what does not fit is.
     @inlinable public mutating func append(lengthPrefixed content: RawSpan, _ width: LengthFraming.Width) {
         let length = content.byteCount
-        precondition(length <= width.largest, "content is longer than its length can say")
         // No length takes more bytes in the room for one.
-        if length + width.size(of: length) > room { return refuse() }
+        if length > width.largest || length + width.size(of: length) > room { return refuse() }
         switch width {
         case .oneByte: append(byte: UInt8(length))
         case .twoBytes: append(bigEndian: length, 2)
@@ -113,24 +112,24 @@ extension ByteOutput where Self: ~Copyable {
         for index in 0..<size { append(byte: UInt8(truncatingIfNeeded: number >> (8 * (size - 1 - index)))) }
     }
 
-    /// Appends `content` and the byte that ends it, which must not be in it.
+    /// Appends `content` and the byte that ends it. Content with that byte in it is refused, as what does not fit is:
+    /// the peer would take it for two.
     @inlinable public mutating func append(terminated content: RawSpan, by terminator: UInt8 = 0) {
-        precondition(content.firstPlace(of: terminator) == nil, "the terminator is in the content")
-        if content.byteCount + 1 > room { return refuse() }
+        if content.byteCount + 1 > room || content.firstPlace(of: terminator) != nil { return refuse() }
         append(content)
         append(byte: terminator)
     }
 
     // MARK: attributes
 
-    /// Appends one attribute of a list. Neither part may hold a byte that ends it.
+    /// Appends one attribute of a list. A value with the byte in it that ends it is refused, as what does not fit is.
     @inlinable public mutating func append(
         attribute name: StaticString,
         _ value: RawSpan,
         _ form: AttributeForm
     ) {
-        precondition(value.firstPlace(of: form.end) == nil, "the value holds what ends it")
         if name.utf8CodeUnitCount + value.byteCount + 2 > room { return refuse() }
+        if value.firstPlace(of: form.end) != nil { return refuse() }
         begin(name, form)
         append(value)
         append(byte: form.end)

@@ -164,8 +164,9 @@ public struct NetstringFraming: Framing {
             let digit = input[place] &- UInt8(ascii: "0")
             // No number begins with a 0 but 0 itself.
             if digit > 9 || (place > 0 && length == 0) { return .malformed(.noLength) }
-            length = length * 10 + Int(digit)
-            if length > limit { return .malformed(.tooLong) }
+            let (tens, isTooLong) = length.multipliedReportingOverflow(by: 10)
+            if isTooLong || tens > limit - Int(digit) { return .malformed(.tooLong) }
+            length = tens + Int(digit)
             place += 1
         }
         guard place < input.byteCount else { return .incomplete }

@@ -113,11 +113,15 @@ extension RunningMaster {
         }
     }
 
+    /// Below the range from which the kernel takes ports for outgoing connections, and somewhere in there, so that
+    /// tests that run side by side take others.
     static func freePort() throws -> UInt16 {
-        let socket = try makeSocket(.ipv4, .stream)
-        try socket.number.bind(to: SocketAddress(ipv4: [127, 0, 0, 1], port: 0))
-        guard let port = try socket.number.name(ofPeer: false)?.port else { throw ServiceTestError("no free port") }
-        return port
+        for _ in 0..<1000 {
+            let port = UInt16.random(in: 10_000..<32_000)
+            let socket = try makeSocket(.ipv4, .stream)
+            if (try? socket.number.bind(to: SocketAddress(ipv4: [127, 0, 0, 1], port: port))) != nil { return port }
+        }
+        throw ServiceTestError("no free port")
     }
 
     func removeDirectory() {

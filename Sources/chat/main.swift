@@ -50,8 +50,7 @@ struct Chat: EventService {
             handle[to: client].append(decimal: handle.clientCount)
             handle[to: client].append("\n")
         } else if line.equals("/quit") {
-            handle[to: client].append("* goodbye\n")
-            handle.disconnectWhenSent(client)
+            dismiss(client, "* goodbye\n", &handle)
         } else if line.starts(with: "/") {
             handle[to: client].append("* /nick NAME, /who, /quit\n")
         } else if line.byteCount > 0 {

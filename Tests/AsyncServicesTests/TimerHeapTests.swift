@@ -89,3 +89,14 @@ private struct Numbers {
         return state % limit
     }
 }
+
+struct DurationTests {
+    @Test("a duration is whole milliseconds, and one that is too long is as long as may be")
+    func milliseconds() {
+        #expect(Duration.seconds(3).milliseconds == 3000)
+        #expect(Duration.microseconds(1999).milliseconds == 1)
+        #expect((Duration.seconds(-1) - .milliseconds(500)).milliseconds == -1500)
+        #expect(Duration.seconds(Int64.max).milliseconds == .max)
+        #expect(Duration.seconds(Int64.min).milliseconds == .min)
+    }
+}

@@ -25,6 +25,13 @@ import Testing
         #expect(gate.pass(nowSeconds: 11) == 0)
     }
 
+    @Test("a gate that opens never again after the first one")
+    func once() {
+        var gate = MessageGate(intervalSeconds: .max)
+        #expect(gate.pass(nowSeconds: 1000) == 0)
+        #expect(gate.pass(nowSeconds: .max - 1) == nil)
+    }
+
     @Test("each service and each kind of message has a gate of its own")
     func keys() {
         var gates = MessageGates(intervalSeconds: 10, capacity: 8)

@@ -54,6 +54,22 @@ struct AsyncConnectionTests {
         #expect(client.isDisconnected(), "longer than a request may be")
     }
 
+    @Test("a connection that is being passed while the process is to leave is served to its end")
+    func passedLate() throws {
+        let scene = try PassTests.Scene(program: "test-async-service")
+        #expect(try eventually { try !scene.listener.number.waitForInput(milliseconds: 0) }, "the sender is accepted")
+        scene.child.closeStatus()
+        // It leaves, or has left its senders to a child.
+        #expect(eventually { (try? scene.child.registration()).flatMap { $0 } == nil })
+        try scene.pass()
+        try scene.sender.send("\0")
+        #expect(scene.sender.isDisconnected())
+        #expect(try scene.client.exchange("hello\n", 6) == "hello\n", "\(scene.room.log.text)")
+        try scene.client.send("quit\n")
+        #expect(scene.client.isDisconnected())
+        #expect(scene.child.exit() == 0)
+    }
+
     @Test("attributes of a passed connection")
     func attributes() throws {
         let scene = try PassTests.Scene(program: "test-async-service")

@@ -59,17 +59,40 @@ struct EventFlowTests {
         #expect(scene.child.isRunning)
     }
 
-    @Test("a client that takes nothing is given up after ipc_timeout, and so is one that ends in mid-request")
-    func noReader() throws {
-        let scene = try EventScene(settings: "ipc_timeout = 1s")
+    @Test(
+        "a client that takes nothing is given up after ipc_timeout, and so is one that ends in mid-request",
+        arguments: [[], ["hears"]]
+    )
+    func noReader(_ arguments: [String]) throws {
+        let scene = try EventScene(arguments, settings: "ipc_timeout = 1s")
         let slow = try scene.room.connect()
         try slow.send("big 10000000\n")
+        // One that will say nothing more owes as much.
+        let finished = try scene.room.connect()
+        try finished.send("big 10000000\n")
+        #expect(eventually { (try? finished.socket.number.unreadBytes()) ?? 0 > 10_000 })
+        #expect(shutdown(finished.socket.number.rawValue, Int32(SHUT_WR)) == 0)
         let half = try scene.room.connect()
         try half.send("half")
         let quiet = try scene.room.connect()
         #expect(half.isDisconnected())
-        #expect(eventually { scene.room.log.count("hook left timed out") == 2 })
+        #expect(eventually { scene.room.log.count("hook left timed out") == 3 }, "\(scene.room.log.text)")
         #expect(try quiet.ask("still here") == "still here", "who owes nothing may stay")
+    }
+
+    @Test("a peer that goes away in the middle of a long reply costs nobody else anything", arguments: [[], ["hears"]])
+    func goneInTheMiddle(_ arguments: [String]) throws {
+        let scene = try EventScene(arguments)
+        let other = try scene.room.connect()
+        for count in 1...30 {
+            let client = try scene.room.connect()
+            try client.send("big 3000000\n")
+            // Some leave before they have got anything, some afterwards.
+            if count % 2 == 0 { _ = try client.receive(count * 1000) }
+        }
+        #expect(eventually { scene.room.log.count("hook left") == 30 }, "\(scene.room.log.text)")
+        #expect(try other.ask("still here") == "still here")
+        #expect(scene.child.isRunning)
     }
 
     @Test("silence is limited where a service wants it to be")

@@ -97,6 +97,21 @@ struct EventLifeTests {
         #expect(scene.child.exit() == 1000 + SIGTERM)
     }
 
+    @Test("a time without an end is one of many years: to finish, to connect and until a timer rings")
+    func longTimes() throws {
+        let scene = try EventScene(["finish=\(Int.max)"], settings: "ipc_timeout = 2147483647s")
+        let upstream = try scene.room.unixListener("upstream")
+        let client = try scene.room.connect()
+        #expect(try client.ask("connect \(Int64.max) unix:upstream") == "connected")
+        try client.send("later \(Int64.max) never\n")
+        kill(scene.child.pid, SIGTERM)
+        #expect(scene.room.log.contains("hook leave terminated clients=1"))
+        #expect(try client.ask("still served") == "still served")
+        try client.send("quit\n")
+        #expect(scene.child.exit() == 1000 + SIGTERM)
+        _ = upstream
+    }
+
     // MARK: replaced
 
     @Test("a process that master replaces ends; a child of it goes on with requests, timers and connections")
@@ -165,70 +180,6 @@ struct EventLifeTests {
         #expect(ContinuousClock.now - start > .milliseconds(950))
         #expect(scene.room.log.contains("1 clients are cut off: the time to finish is over"))
         #expect(scene.child.exit() == 0)
-    }
-
-    #if DEBUG
-    @Test("without memory for a child the process finishes itself, and tries again")
-    func noFork() throws {
-        let scene = try EventScene(["finish=300"])
-        let client = try scene.room.connect()
-        #expect(try client.ask("fault fork\nx") == "x")
-        scene.child.closeStatus()
-        #expect(scene.room.log.contains("leave clients to a child: Cannot allocate memory -- trying again"))
-        #expect(try client.ask("still served") == "still served")
-        #expect(scene.child.exit() == 0, "it worked the second time")
-        #expect(try client.ask("and now") == "and now")
-    }
-    #endif
-
-    @Test("the child serves when its parent has ended, and not beside it")
-    func oneAtATime() throws {
-        let scene = try EventScene()
-        let client = try scene.room.connect()
-        #expect(try client.ask("pid") == "\(scene.child.pid)")
-        let trace = try Traced(scene.child.pid, "-e", "trace=exit_group", "-e", "inject=exit_group:delay_enter=1000000")
-        defer { trace.end() }
-        try client.send("drain\n")
-        #expect(try client.socket.number.waitForInput(milliseconds: 400) == false)
-        #expect(scene.child.exit() == 0)
-        #expect(try client.line().hasPrefix("drained true "))
-    }
-
-    @Test("while a library has threads there is no child: the process finishes itself, until they have ended")
-    func threads() throws {
-        let scene = try EventScene(["finish=300"])
-        let client = try scene.room.connect()
-        #expect(try client.ask("thread") == "begun")
-        scene.child.closeStatus()
-        let text = "threads of a library keep clients from being left to a child -- serving them here to their end"
-        #expect(scene.room.log.contains(text))
-        #expect(try client.ask("drain") == "drained false \(scene.child.pid)")
-        #expect(try client.ask("join") == "ended")
-        #expect(scene.child.exit() == 0, "it worked the second time")
-        #expect(try client.ask("pid") != "\(scene.child.pid)")
-        #expect(scene.room.log.count(text) == 1)
-    }
-
-    @Test("a service may leave its clients to a child by itself; master hears nothing of it")
-    func drain() throws {
-        let scene = try EventScene()
-        let client = try scene.room.connect()
-        #expect(try client.ask("x") == "x")
-        let answer = try client.ask("drain").split(separator: " ")
-        #expect(answer.prefix(2) == ["drained", "true"])
-        let heir = try #require(Int32(answer[2]))
-        #expect(scene.child.exit() == 0)
-        _ = try scene.child.records(100, within: 300)
-        #expect(try client.ask("y") == "y")
-        #expect(try client.ask("drain") == "drained true \(heir)", "once is enough")
-        #expect(try scene.child.records(1, within: 300) == [])
-        for number in 5...6 {
-            let target = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(heir)/fd/\(number)")
-            #expect(target == "/dev/null", "\(number)")
-        }
-        kill(heir, SIGTERM)
-        #expect(client.isDisconnected())
-        #expect(eventually { ProcessTable.hasEnded(heir) })
     }
 
     @Test("a service may end its process")

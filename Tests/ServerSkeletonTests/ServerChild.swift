@@ -282,7 +282,9 @@ final class ServerChild {
     }
 
     /// What the kernel wakes the server for on its endpoint `number`: the events of epoll_ctl(2); nil when it does not.
-    func registration(_ number: Int = 6) throws -> UInt32? {
+    func registration(_ number: Int = 6) throws -> UInt32? { try Self.registration(number, of: pid) }
+
+    static func registration(_ number: Int, of pid: Int32) throws -> UInt32? {
         for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fdinfo") {
             let info = (try? String(contentsOfFile: "/proc/\(pid)/fdinfo/\(name)", encoding: .utf8)) ?? ""
             for line in info.split(separator: "\n") where line.hasPrefix("tfd:") {

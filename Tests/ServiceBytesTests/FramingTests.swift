@@ -105,6 +105,8 @@ private let texts = ["", "a", "hello", "a:b,c", String(repeating: "x", count: 30
         expect(result(NetstringFraming(limit: 30), "30:") == .incomplete)
         expect(result(NetstringFraming(limit: 30), "31") == .malformed(.tooLong))
         expect(result(NetstringFraming(limit: 30), "99999999999999999999999") == .malformed(.tooLong))
+        expect(result(NetstringFraming(limit: .max), "99999999999999999999999") == .malformed(.tooLong))
+        expect(result(NetstringFraming(limit: .max), "9223372036854775808") == .malformed(.tooLong))
         expect(result(LengthFraming(.fourBytes, limit: 3), "\0\0\0\u{3}") == .incomplete)
         expect(result(LengthFraming(.fourBytes, limit: 3), "\0\0\0\u{4}") == .malformed(.tooLong))
         expect(result(AttributeFraming(.plain, limit: 4), "a=b\n") == .incomplete)

@@ -69,4 +69,13 @@ func written(_ capacity: Int = 1000, _ body: (inout OutputBuffer) -> Void) -> St
             expect(output.isOverfull == (capacity < 8))
         }
     }
+
+    @Test("content that its own form cannot carry is refused, too: a peer sends what it likes")
+    func contentOfItsForm() {
+        let long = String(repeating: "x", count: 256)
+        expect(written { output in with(long) { output.append(lengthPrefixed: $0, .oneByte) } } == nil)
+        expect(written { output in with("a\0b") { output.append(terminated: $0) } } == nil)
+        expect(written { output in with("a\nb") { output.append(attribute: "name", $0, .plain) } } == nil)
+        expect(written { output in with("a\0b") { output.append(attribute: "name", $0, .nullTerminated) } } == nil)
+    }
 }

@@ -30,7 +30,8 @@ extension AsyncConnection {
             if hasNewInput, inputCount > 0 {
                 hasNewInput = false
                 if let (value, size) = try withInput(parse) {
-                    consume(size)
+                    // Unless it has closed the connection.
+                    if end == nil { consume(size) }
                     return value
                 }
                 if isInputFull { throw ConnectionError.tooLong }

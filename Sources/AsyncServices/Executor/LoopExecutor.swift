@@ -130,8 +130,12 @@ final class LoopExecutor: SerialExecutor, TaskExecutor {
 
     // MARK: tests
 
-    /// The loop is on the calling thread from here on: of another service under test.
-    func moveHere() { thread.store(pthread_self(), ordering: .relaxed) }
+    /// The loop is on the calling thread from here on: of another service under test. What a thread that worked for the
+    /// one before has enqueued since is of tasks that are abandoned.
+    func moveHere() {
+        outside.withLock { $0 = Outside() }
+        thread.store(pthread_self(), ordering: .relaxed)
+    }
 
     /// A job for whatever thread there is, from this one: whether it is the loop's.
     func take(_ job: UnownedJob) -> Bool {

@@ -22,6 +22,8 @@ public final class AsyncConnections: AsyncSequence, @unchecked Sendable {
     private var waiting = Ring<AsyncConnection>(capacity: 64)
     private var taker: WaitID?
     private(set) var hasEnded = false
+    /// Nobody takes any more.
+    private(set) var isClosed = false
 
     init() {}
 
@@ -55,7 +57,7 @@ public final class AsyncConnections: AsyncSequence, @unchecked Sendable {
 
     /// Nobody takes any more: those that were not taken are closed.
     @LoopActor func closeRest() {
-        hasEnded = true
+        (hasEnded, isClosed) = (true, true)
         while let connection = waiting.popFirst() { connection.close() }
     }
 

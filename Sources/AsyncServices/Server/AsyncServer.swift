@@ -104,7 +104,7 @@ package enum TestedTasks {
         _ client: Client,
         _ handle: inout EventHandle<AsyncConnection>
     ) -> AsyncConnection {
-        tasks.clientArrived(client)
+        tasks.clientArrived(client, &handle)
     }
 
     @inlinable mutating func received(

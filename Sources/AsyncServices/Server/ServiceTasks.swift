@@ -117,9 +117,13 @@ import SystemCalls
 
     // MARK: connections
 
-    @usableFromInline func clientArrived(_ client: Client) -> AsyncConnection {
+    @usableFromInline func clientArrived(
+        _ client: Client,
+        _ handle: inout EventHandle<AsyncConnection>
+    ) -> AsyncConnection {
         let connection = AsyncConnection(client.id, passAttributes: client.passAttributes)
-        connections.append(connection)
+        // One that was passed on for longer than the service takes any.
+        if connections.isClosed { handle.disconnect(client.id) } else { connections.append(connection) }
         return connection
     }
 
@@ -173,14 +177,11 @@ import SystemCalls
     ) -> LeaveDecision {
         TaskLoop.shared.isLeaving = true
         // Nobody has anything to finish.
-        if handle.clientCount == 0, TaskLoop.shared.taskCount == 1 { return .atOnce }
+        if handle.clientCount == 0, TaskLoop.shared.taskCount == 1, !handle.isReceivingConnections { return .atOnce }
         let limit = reason == .terminated ? min(timeToFinish, Self.timeToTerminate) : timeToFinish
-        let (seconds, attoseconds) = limit.components
-        if let finish {
-            handle.arm(finish, milliseconds: seconds * 1000 + attoseconds / 1_000_000_000_000_000)
-        }
+        if let finish { handle.arm(finish, milliseconds: limit.milliseconds) }
         handle.turnAgain()
-        return .whenTold(withinSeconds: Int(seconds) + (attoseconds > 0 ? 1 : 0) + Self.secondsToCancel)
+        return .whenTold(withinSeconds: Int(limit.milliseconds / 1000) + 1 + Self.secondsToCancel)
     }
 
     /// The process ends. What the service does after its last client, it may do as far as it waits for nothing.
@@ -191,12 +192,14 @@ import SystemCalls
         LoopExecutor.shared.ring(nil)
     }
 
-    /// In the first turn that begins to leave, after the last look at the endpoints, the sequence of connections ends.
-    /// In the second one, when what the kernel had of those who were silent has been read, those that still wait for a
+    /// In the first turn that begins to leave, after the last look at the endpoints, or as soon as those that are being
+    /// passed on have arrived, the sequence of connections ends.
+    /// In the next one, when what the kernel had of those who were silent has been read, those that still wait for a
     /// request hear that there is none.
     private mutating func finishConnections(_ handle: inout EventHandle<AsyncConnection>) {
         if TaskLoop.shared.dismissesIdle { return }
         if !connections.hasEnded {
+            if handle.isReceivingConnections { return }
             connections.finish()
             return handle.turnAgain()
         }

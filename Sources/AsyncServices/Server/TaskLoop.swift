@@ -97,9 +97,8 @@ import ServerSkeleton
         within limit: Duration
     ) throws(ConnectionError) {
         guard let lent = unsafe lent else { throw .closed }
-        let milliseconds = limit.components.seconds * 1000 + limit.components.attoseconds / 1_000_000_000_000_000
         do throws(ServiceError) {
-            connection.id = try unsafe lent.pointee.connect(to: address, within: milliseconds, state: connection)
+            connection.id = try unsafe lent.pointee.connect(to: address, within: limit.milliseconds, state: connection)
         } catch {
             throw .refused(error)
         }

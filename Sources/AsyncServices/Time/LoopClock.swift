@@ -17,8 +17,9 @@ public struct LoopClock: _Concurrency.Clock, Sendable {
             let (seconds, attoseconds) = duration.components
             let (whole, isTooLong) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
             if isTooLong { return Instant(nanoseconds: seconds < 0 ? 0 : .max) }
-            let (moment, isTooFar) = nanoseconds.addingReportingOverflow(whole + attoseconds / 1_000_000_000)
-            return Instant(nanoseconds: isTooFar ? (seconds < 0 ? 0 : .max) : moment)
+            let (second, isTooFar) = nanoseconds.addingReportingOverflow(whole)
+            let (moment, isJustTooFar) = second.addingReportingOverflow(attoseconds / 1_000_000_000)
+            return Instant(nanoseconds: isTooFar || isJustTooFar ? (seconds < 0 ? 0 : .max) : moment)
         }
 
         public func duration(to other: Instant) -> Duration { .nanoseconds(other.nanoseconds - nanoseconds) }
@@ -41,6 +42,17 @@ public struct LoopClock: _Concurrency.Clock, Sendable {
 extension _Concurrency.Clock where Self == LoopClock {
     /// `Task.sleep(until:clock: .loop)`.
     public static var loop: LoopClock { LoopClock() }
+}
+
+extension Duration {
+    /// Whole milliseconds, as many as there is room for: what waits takes any number.
+    var milliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (whole, isTooLong) = seconds.multipliedReportingOverflow(by: 1000)
+        if isTooLong { return seconds < 0 ? .min : .max }
+        let (sum, isStillTooLong) = whole.addingReportingOverflow(attoseconds / 1_000_000_000_000_000)
+        return isStillTooLong ? whole : sum
+    }
 }
 
 /// Suspends the task for `duration`, on the clock of the event loop.

@@ -26,7 +26,7 @@ struct ManyClientsServer<S: BlockingStreamService & ~Copyable>: ~Copyable {
             blockSize: 16,
             batch: 1,
             woken: .all,
-            ignoresPassAttributes: false
+            usesPassAttributes: true
         )
         core.life.status.keepsRoom = true
     }

@@ -53,13 +53,7 @@ struct DatagramCore: ~Copyable {
 
     mutating func nextStep() -> LifeStep { life.nextStep(hasClients: false) }
 
-    mutating func wait(atMost seconds: Int?) {
-        turns.begin(&life)
-        // After a shortage that is over, we still count as busy with master.
-        if life.isBusyForNow { life.endWork() }
-        life.turn(atMost: seconds)
-        life.handleAll()
-    }
+    mutating func wait(atMost seconds: Int?) { turns.turn(&life, atMost: seconds) }
 
     /// Whether datagrams are waiting. Those that came before master went, or before SIGTERM, are received yet.
     var mayReceive: Bool { life.listeners.hasReady }

@@ -29,9 +29,6 @@ extension EventCore {
             if !hasClients { life.becameIdle(life.loop.now) }
             return nil
         case .complete(let connection):
-            if connection.attributes != nil, !wishes.usesPassAttributes {
-                life.warn(.passAttributes, "service ignores 'pass' connection attributes")
-            }
             attributes = connection.attributes
             return admit(connection.descriptor).map { .arrived($0) }
         }

@@ -108,15 +108,15 @@ extension ChildLife {
             try loop.continueInChild()
             try Watchdog.start(seconds: UInt32(max(circumstances.watchdogSeconds, 3)))
             ignoreMaster()
+            forgetStatusRoom()
             status.disconnect()
             counts.inherit()
             try circumstances.meters.detach()
-            // Their numbers stay taken: what is opened next has another one.
-            let end = InheritedDescriptor.firstListener + Int32(circumstances.socketCount)
-            for number in InheritedDescriptor.status..<end {
-                try DescriptorNumber.standardInput.copy(onto: DescriptorNumber(number))
-                try DescriptorNumber(number).setCloseOnExec(true)
-            }
+            try listeners.abandon(&loop)
+            // Its number stays taken, as theirs do: what is opened next has another one.
+            let channel = DescriptorNumber(InheritedDescriptor.status)
+            try DescriptorNumber.standardInput.copy(onto: channel)
+            try channel.setCloseOnExec(true)
         } catch {
             exitAtOnce(1)
         }

@@ -48,6 +48,11 @@ extension EventCore {
         disconnect(id)
     }
 
+    /// Who has not got everything is not to take what it has for the whole.
+    func resetIfIncomplete(_ slot: SlotID) {
+        if !connections[slot].pending.isEmpty { try? connections[slot].output.resetWhenClosed() }
+    }
+
     mutating func disconnectWhenSent(_ id: ClientID) {
         if corkOwner == id { flush() }
         guard isConnected(id) else { return }
@@ -65,18 +70,18 @@ extension EventCore {
             guard let slot = connections.id(at: index), let since = connections[slot].waitingSince else { continue }
             if patience.isOver(since, life.loop.now) {
                 log.verbose(1, "timeout on client")
+                resetIfIncomplete(slot)
                 end(slot, .left(.timedOut))
             }
         }
-        passed.sweep(&life)
-        if !hasClients { life.becameIdle(life.loop.now) }
+        if passed.sweep(&life), !hasClients { life.becameIdle(life.loop.now) }
         if patience.hasWaiting || passed.count > 0 { patience.arm(&life.loop) }
     }
 
     /// The peer may send something next, or stay silent.
     mutating func owesNothing(_ slot: SlotID) {
-        if wishes.limitsSilence, connections[slot].isClient {
-            patience.wait(for: &connections[slot].waitingSince, &life.loop)
+        if connections[slot].isClient {
+            patience.owesNothing(&connections[slot].waitingSince, &life.loop)
         } else {
             patience.end(for: &connections[slot].waitingSince)
         }

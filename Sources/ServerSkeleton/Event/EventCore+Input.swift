@@ -42,7 +42,8 @@ extension EventCore {
 
     private mutating func inputHasEnded(_ slot: SlotID) {
         connections[slot].inputEnded = true
-        owesNothing(slot)
+        // It may have something to take yet.
+        if connections[slot].pending.isEmpty { owesNothing(slot) }
         updateReading(slot)
     }
 
@@ -110,6 +111,8 @@ extension EventCore {
     mutating func resumeReading(_ id: ClientID) {
         guard isConnected(id), connections[id.slot].isPaused else { return }
         connections[id.slot].isPaused = false
+        // The rest of a request is owed as before.
+        if connections[id.slot].kept != nil { patience.wait(for: &connections[id.slot].waitingSince, &life.loop) }
         updateReading(id.slot)
     }
 

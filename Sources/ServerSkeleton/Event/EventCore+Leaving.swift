@@ -5,6 +5,7 @@
 
 import Diagnostics
 import Events
+import FixedMemory
 import SystemCalls
 
 /// How far an event server has come on its way to its end.
@@ -129,7 +130,7 @@ extension EventCore {
         if case .leaving = life.stage { life.finishSlowly(reason, looks: reason != .retired) }
         let timer = leaving.timer ?? life.loop.makeTimer(token: EventToken(.finishLimit))
         leaving.timer = timer
-        life.loop.arm(timer, milliseconds: Int64(max(seconds, 0)) * 1000)
+        life.loop.arm(timer, milliseconds: LoopTime.milliseconds(ofSeconds: seconds))
         // A master that lives may wait for this process before it starts another.
         switch reason {
         case .masterGone: leaving.wantsToDrain = leaving.isReplaced == true && !leaving.isDrained
@@ -141,7 +142,15 @@ extension EventCore {
     mutating func finishLimitReached() {
         guard case .finishing(let reason) = life.stage else { return }
         if hasClients { log.info("\(clientCount) clients are cut off: the time to finish is over") }
+        resetIncomplete()
         life.stage = .leaving(reason)
+    }
+
+    /// The process ends, and the kernel closes what is connected.
+    private mutating func resetIncomplete() {
+        for index in 0..<connections.capacity {
+            if let slot = connections.id(at: index) { resetIfIncomplete(slot) }
+        }
     }
 
     /// SIGTERM.

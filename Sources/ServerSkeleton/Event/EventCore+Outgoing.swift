@@ -26,8 +26,7 @@ extension EventCore {
             var connection = EventConnection(socket, isClient: false)
             connection.way = way
             connection.address = address
-            let limit = max(milliseconds, 1)
-            connection.connectUntil = LoopTime(nanoseconds: life.loop.now.nanoseconds + limit * 1_000_000)
+            connection.connectUntil = life.loop.now.after(milliseconds: max(milliseconds, 1))
             guard let slot = insert(connection) else { preconditionFailure("a table with room has none") }
             if let failure {
                 end(slot, .notConnected(.refused(ServiceError(failure))))

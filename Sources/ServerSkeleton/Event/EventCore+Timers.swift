@@ -48,13 +48,10 @@ extension EventCore {
     mutating func arm(_ timer: TimerID, _ milliseconds: Int64, every: Int64) {
         guard timers.contains(timer.slot), let watch = timers[timer.slot].timer else { return }
         // The turn may be long already, and the loop counts from now on.
+        let every = min(every, LoopTime.longestWait)
         timers[timer.slot].every = every
-        if every > 0 { timers[timer.slot].due = present(after: every) }
+        if every > 0 { timers[timer.slot].due = life.loop.present.after(milliseconds: every) }
         life.loop.arm(watch, milliseconds: milliseconds)
-    }
-
-    private func present(after milliseconds: Int64) -> LoopTime {
-        LoopTime(nanoseconds: life.loop.present.nanoseconds + milliseconds * 1_000_000)
     }
 
     mutating func cancel(_ timer: TimerID) {

@@ -10,8 +10,6 @@ import SystemCalls
 import WorkerPage
 
 extension EventCore {
-    /// A turn in which so many connections sent something is likely to be followed by another at once.
-    private static var crowd: Int { 4 }
     /// Reads from one connection in one turn at most, so that all get theirs.
     @inlinable static var readsAtOnce: Int { 4 }
     /// Deeds of one turn; the others wait for the next one, so that no service keeps a turn going for ever.
@@ -109,23 +107,14 @@ extension EventCore {
     // MARK: requests
 
     /// The first request of a turn makes us busy, whichever connection it is from.
-    @usableFromInline mutating func beginRequests() {
-        askers &+= 1
-        life.beginWork()
-    }
+    @usableFromInline mutating func beginRequests() { requests.begin(&life) }
 
     /// So many requests were dealt with.
-    @usableFromInline mutating func count(requests: Int) {
-        self.requests &+= requests
-        life.counts.count(.requests, requests)
-    }
+    @usableFromInline mutating func count(requests number: Int) { requests.count(number, &life) }
 
     /// The turn's requests are done.
     @usableFromInline mutating func finishRequests() {
         flush()
-        life.countTurn(requests: requests)
-        requests = 0
-        if askers < Self.crowd { life.endWork() }
-        askers = 0
+        requests.end(&life)
     }
 }

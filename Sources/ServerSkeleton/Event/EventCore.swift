@@ -44,6 +44,7 @@ import WorkerPage
         let replySize: Int
         let hearsWhileOutputWaits: Bool
         let usesPassAttributes: Bool
+        /// Of clients; a connection of the service's own may be silent.
         let limitsSilence: Bool
     }
 
@@ -76,9 +77,7 @@ import WorkerPage
     /// Connections, and descriptors of the service, that the kernel had no memory to watch.
     var unwatched: [SlotID] = []
     var unwatchedDescriptors: [SlotID] = []
-    /// Connections that sent something in this turn, and requests, so far.
-    var askers = 0
-    var requests = 0
+    var requests = TurnRequests()
     /// Of the client that is about to be greeted.
     var attributes: PassAttributes?
     var leaving = Leaving()
@@ -94,8 +93,8 @@ import WorkerPage
         inputs = BlockPool(blockSize: inputSize)
         outputs = ByteQueues(blockSize: 16 * 1024)
         cork = Reply(capacity: max(StreamBuffers.smallest, wishes.replySize))
-        patience = ClientPatience(limitMilliseconds: circumstances.ipcTimeoutMilliseconds)
-        passed = PassedConnections(circumstances)
+        patience = ClientPatience(circumstances, limitsSilence: wishes.limitsSilence)
+        passed = PassedConnections(circumstances, usesAttributes: wishes.usesPassAttributes)
         inFlowDelay = InFlowDelay(circumstances)
         reserve()
     }

@@ -72,6 +72,9 @@ extension EventHandle {
     /// `LeaveDecision.whenTold`. Before anything else has asked it to end, it does so as one that retires.
     public mutating func leave() { core.leave() }
 
+    /// Whether somebody is in the middle of passing a connection, which will be a client.
+    package var isReceivingConnections: Bool { mutating get { core.passed.count > 0 } }
+
     /// The process is to end, or finishes: it accepts nobody any more.
     public var isLeaving: Bool { mutating get { core.isLeaving } }
 }

@@ -58,16 +58,17 @@ public struct EventHandle<State>: ~Copyable {
         core.withAddresses(of: client, body)
     }
 
-    /// What the service remembers of a connection. Traps when it is over: `isConnected` tells.
+    /// What the service remembers of a connection, until `clientLeft` or `connectFailed` gets it; after that it traps.
+    /// A connection that is over for `isConnected`, and whose end the service has not been told of yet, has it still.
     @inlinable public subscript(client: ClientID) -> State {
         mutating get {
-            guard core.isConnected(client), let state = states[client.place] else {
-                preconditionFailure("the state of a connection that is over")
+            guard core.contains(client), let state = states[client.place] else {
+                preconditionFailure("the state of a connection that has left")
             }
             return state
         }
         _modify {
-            guard core.isConnected(client) else { preconditionFailure("the state of a connection that is over") }
+            guard core.contains(client) else { preconditionFailure("the state of a connection that has left") }
             yield &states[client.place]!
         }
     }

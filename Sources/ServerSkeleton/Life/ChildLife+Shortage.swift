@@ -42,6 +42,12 @@ extension ChildLife {
         report(outcome)
     }
 
+    /// Nothing is owed any more. While the channel is still open here: what the kernel watches outlives its number.
+    mutating func forgetStatusRoom() {
+        if let watch = statusRoom.take() { loop.remove(watch) }
+        waitsForStatusRoom = false
+    }
+
     /// Master has seen work that stands, and idle processes that do not accept it; we may be one of them.
     mutating func lookNow() {
         guard listeners.registration == .on else { return }

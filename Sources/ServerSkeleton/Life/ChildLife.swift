@@ -249,6 +249,13 @@ struct ChildLife: ~Copyable {
     /// Something is done with: a client has left, or datagrams were dealt with.
     mutating func finished(_ uses: Int) { limits.count(uses) }
 
+    /// So many are done with, for whom the loop, and its clock, stood still.
+    mutating func served(_ uses: Int) {
+        becameIdle(LoopTime(nanoseconds: Clock.monotonicNanoseconds()))
+        finished(uses)
+        endWork()
+    }
+
     /// No client is connected from `moment` on.
     mutating func becameIdle(_ moment: LoopTime) { limits.becameIdle(moment) }
 }

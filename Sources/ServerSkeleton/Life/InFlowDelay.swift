@@ -57,6 +57,8 @@ struct InFlowDelay {
         if waiting.count == 1 { arm(&loop, milliseconds) }
     }
 
+    func holdsBack(_ client: SlotID) -> Bool { waiting.contains { $0.client == client } }
+
     /// Those whose time is over now.
     mutating func release(_ loop: inout EventLoop) -> [SlotID] {
         let due = waiting.prefix { $0.until <= loop.now }.map(\.client)

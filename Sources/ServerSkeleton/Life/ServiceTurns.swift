@@ -14,8 +14,17 @@ struct ServiceTurns: ~Copyable {
 
     init(_ lock: consuming ServiceLock?) { self.lock = lock }
 
-    /// Before a wait. The lock is kept over turns without work.
-    mutating func begin(_ life: inout ChildLife) {
+    /// A turn of a process that serves one after the other.
+    mutating func turn(_ life: inout ChildLife, atMost seconds: Int?) {
+        // After a shortage that is over, we still count as busy with master.
+        if life.isBusyForNow { life.endWork() }
+        begin(&life)
+        life.turn(atMost: seconds)
+        life.handleAll()
+    }
+
+    /// The lock is kept over turns without work.
+    private mutating func begin(_ life: inout ChildLife) {
         // A process that accepts nothing for a moment must not keep its siblings from it.
         if life.listeners.registration == .on { take(&life) } else { end(&life) }
     }

@@ -17,7 +17,7 @@ struct UseAndIdleLimits {
 
     init(useLimit: Int, idleLimit: Int) {
         self.useLimit = max(useLimit, 0)
-        idleMilliseconds = Int64(max(idleLimit, 0)) * 1000
+        idleMilliseconds = LoopTime.milliseconds(ofSeconds: idleLimit)
     }
 
     var isUsedUp: Bool { useLimit > 0 && used >= useLimit }

@@ -19,11 +19,14 @@ struct PassedConnections: ~Copyable {
 
     private let log: Log
     private let serviceName: String
+    private let usesAttributes: Bool
     private var receptions = Slab<PassReception>(capacity: 0)
 
-    init(_ circumstances: Circumstances) {
+    /// - Parameter usesAttributes: false: the service looks at none, and who sends some should know.
+    init(_ circumstances: Circumstances, usesAttributes: Bool) {
         log = circumstances.log
         serviceName = circumstances.serviceName
+        self.usesAttributes = usesAttributes
     }
 
     var count: Int { receptions.count }
@@ -70,6 +73,9 @@ struct PassedConnections: ~Copyable {
             let connection = receptions[slot].connection()
             end(slot, &life)
             guard let connection else { return .incomplete }
+            if connection.attributes != nil, !usesAttributes {
+                life.warn(.passAttributes, "service ignores 'pass' connection attributes")
+            }
             return .complete(connection)
         case .failed(let why):
             complain(why, &life)
@@ -78,14 +84,16 @@ struct PassedConnections: ~Copyable {
         }
     }
 
-    /// Gives up on senders that are too slow.
-    mutating func sweep(_ life: inout ChildLife) {
+    /// Gives up on senders that are too slow; whether there were any.
+    mutating func sweep(_ life: inout ChildLife) -> Bool {
+        let before = receptions.count
         for index in 0..<receptions.capacity {
             guard let slot = receptions.id(at: index), receptions[slot].millisecondsLeft(life.loop.now) <= 0
             else { continue }
             complain("timeout", &life)
             end(slot, &life)
         }
+        return receptions.count < before
     }
 
     private func complain(_ why: String, _ life: inout ChildLife) {

@@ -48,13 +48,7 @@ struct OneClientCore: ~Copyable {
 
     mutating func nextStep() -> LifeStep { life.nextStep(hasClients: false) }
 
-    mutating func wait(atMost seconds: Int?) {
-        // After a shortage that is over, we still count as busy with master.
-        if life.isBusyForNow { life.endWork() }
-        turns.begin(&life)
-        life.turn(atMost: seconds)
-        life.handleAll()
-    }
+    mutating func wait(atMost seconds: Int?) { turns.turn(&life, atMost: seconds) }
 
     var mayAccept: Bool { life.mayAccept }
 
@@ -74,7 +68,7 @@ struct OneClientCore: ~Copyable {
         life.beginWork()
         guard isPassed else { return admit(PassedConnection(descriptor: arrival.descriptor, attributes: nil)) }
         guard let connection = life.receivePassed(arrival) else {
-            becameIdle()
+            life.served(1)
             return nil
         }
         if waiting == .inCalls { try? connection.descriptor.number.setNonBlocking(false) }
@@ -101,13 +95,6 @@ struct OneClientCore: ~Copyable {
     mutating func end(_ client: consuming OneClient) {
         life.counts.count(.closed)
         _ = consume client
-        becameIdle()
-    }
-
-    private mutating func becameIdle() {
-        // The loop's clock stood still meanwhile.
-        life.becameIdle(LoopTime(nanoseconds: Clock.monotonicNanoseconds()))
-        life.finished(1)
-        life.endWork()
+        life.served(1)
     }
 }

@@ -5,6 +5,7 @@
 
 import ConfigLoading
 import Diagnostics
+import Events
 import MasterConfig
 import MasterProtocol
 import SystemCalls
@@ -71,7 +72,7 @@ func startServer<S: Service & ~Copyable>(_ type: S.Type, as skeleton: DaemonOpti
         useLimit: context.useLimit,
         idleLimit: context.idleLimit,
         retirementSeconds: StartStep.retirementSeconds(S.demands, skeleton, options, settings),
-        ipcTimeoutMilliseconds: Int64(max(context.clientTimeout, 1)) * 1000,
+        ipcTimeoutMilliseconds: LoopTime.milliseconds(ofSeconds: max(context.clientTimeout, 1)),
         inFlowDelayMilliseconds: StartStep.inFlowDelay(S.demands, options, settings, tokenPipeProblem, log),
         transferSize: context.transferSize,
         unsentLimit: context.unsentLimit,

@@ -131,7 +131,7 @@ package final class TestConductor {
             useLimit: context.useLimit,
             idleLimit: context.idleLimit,
             retirementSeconds: nil,
-            ipcTimeoutMilliseconds: Int64(max(context.clientTimeout, 1)) * 1000,
+            ipcTimeoutMilliseconds: LoopTime.milliseconds(ofSeconds: max(context.clientTimeout, 1)),
             inFlowDelayMilliseconds: 0,
             transferSize: context.transferSize,
             unsentLimit: context.unsentLimit,

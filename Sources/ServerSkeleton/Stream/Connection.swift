@@ -32,11 +32,16 @@ struct Connection: ~Copyable {
 /// all of them, and runs only while there are any.
 struct ClientPatience {
     let limitMilliseconds: Int64
+    /// Whether a client that owes nothing is waited for as well.
+    private let limitsSilence: Bool
     private var count = 0
     private var timer: WatchID?
     private var isArmed = false
 
-    init(limitMilliseconds: Int64) { self.limitMilliseconds = limitMilliseconds }
+    init(_ circumstances: Circumstances, limitsSilence: Bool) {
+        limitMilliseconds = circumstances.ipcTimeoutMilliseconds
+        self.limitsSilence = limitsSilence
+    }
 
     var hasWaiting: Bool { count > 0 }
 
@@ -51,6 +56,12 @@ struct ClientPatience {
         if since == nil { return }
         since = nil
         count -= 1
+    }
+
+    /// The client may send something next, or stay silent.
+    @inline(__always)
+    mutating func owesNothing(_ since: inout LoopTime?, _ loop: inout EventLoop) {
+        if limitsSilence { wait(for: &since, &loop) } else { end(for: &since) }
     }
 
     func isOver(_ since: LoopTime, _ now: LoopTime) -> Bool { now.milliseconds(since: since) >= limitMilliseconds }

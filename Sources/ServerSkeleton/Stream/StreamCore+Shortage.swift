@@ -28,7 +28,11 @@ extension StreamCore {
         let waiting = unwatched
         unwatched = []
         for slot in waiting where connections.contains(slot) {
-            if connections[slot].unsent != nil { waitForRoom(slot) } else { startReading(slot) }
+            let hasUnsent = connections[slot].unsent != nil
+            if hasUnsent { waitForRoom(slot) }
+            // What it is sent first, it takes first; but whoever was never watched is heard later.
+            let isNew = connections[slot].reading == nil && !inFlowDelay.holdsBack(slot)
+            if !hasUnsent || isNew { startReading(slot) }
         }
         if unwatched.isEmpty, passed.watchAll(&life) { life.resume() }
     }

@@ -30,24 +30,16 @@ import WorkerPage
     /// Room for connections at the start, and spare room that is kept free from then on.
     private static let initialCapacity = 64
     private static let spareCapacity = 32
-    /// A turn in which so many clients asked something is likely to be followed by another at once.
-    private static let crowd = 4
 
     let log: Log
     let requestLimit: Int
-    private let ignoresPassAttributes: Bool
-    /// Whether a client that owes nothing is waited for as well.
-    private let limitsSilence: Bool
     var life: ChildLife
     var connections: Slab<Connection>
     var blocks: BlockPool
     var patience: ClientPatience
     var passed: PassedConnections
-    private var inFlowDelay: InFlowDelay
-    /// Clients that asked something in this turn, so far.
-    private var askers = 0
-    /// Requests of this turn, so far.
-    private var requests = 0
+    var inFlowDelay: InFlowDelay
+    private var requests = TurnRequests()
     /// Clients that are over without having said so themselves.
     var doomed: [ClientID] = []
     /// Clients that the kernel had no memory to watch; see StreamCore+Shortage.swift.
@@ -68,19 +60,17 @@ import WorkerPage
         blockSize: Int,
         batch: Int,
         woken: ChildLife.Woken,
-        ignoresPassAttributes: Bool,
+        usesPassAttributes: Bool,
         limitsSilence: Bool = false
     ) {
         let capacity = circumstances.isOneShot ? 0 : Self.initialCapacity
         log = circumstances.log
         self.requestLimit = requestLimit
-        self.ignoresPassAttributes = ignoresPassAttributes
-        self.limitsSilence = limitsSilence
         life = ChildLife(circumstances, counts, capacity: max(capacity, 1), batch: batch, woken: woken)
         connections = Slab(capacity: capacity)
         blocks = BlockPool(blockSize: blockSize)
-        patience = ClientPatience(limitMilliseconds: circumstances.ipcTimeoutMilliseconds)
-        passed = PassedConnections(circumstances)
+        patience = ClientPatience(circumstances, limitsSilence: limitsSilence)
+        passed = PassedConnections(circumstances, usesAttributes: usesPassAttributes)
         inFlowDelay = InFlowDelay(circumstances)
         doomed.reserveCapacity(capacity)
     }
@@ -146,24 +136,13 @@ import WorkerPage
     }
 
     /// The first request of a turn makes us busy, whichever client it is from.
-    @usableFromInline mutating func beginRequests() {
-        askers &+= 1
-        life.beginWork()
-    }
+    @usableFromInline mutating func beginRequests() { requests.begin(&life) }
 
     /// So many requests were dealt with: counted before the replies are sent, so that no client has one that is not.
-    @usableFromInline mutating func count(requests: Int) {
-        self.requests &+= requests
-        life.counts.count(.requests, requests)
-    }
+    @usableFromInline mutating func count(requests number: Int) { requests.count(number, &life) }
 
     /// The turn's requests are done.
-    @usableFromInline mutating func finishRequests() {
-        life.countTurn(requests: requests)
-        requests = 0
-        if askers < Self.crowd { life.endWork() }
-        askers = 0
-    }
+    @usableFromInline mutating func finishRequests() { requests.end(&life) }
 
     /// The service wants a fresh process to go on in place of this one.
     @usableFromInline mutating func retire(_ why: String) { life.retire(why) }
@@ -191,9 +170,6 @@ import WorkerPage
             if !hasClients { life.becameIdle(life.loop.now) }
             return nil
         case .complete(let connection):
-            if connection.attributes != nil, ignoresPassAttributes {
-                life.warn(.passAttributes, "service ignores 'pass' connection attributes")
-            }
             attributes = connection.attributes
             return admit(connection.descriptor).map { .arrived($0) }
         }
@@ -228,11 +204,7 @@ import WorkerPage
 
     /// The client may ask next, or stay silent.
     mutating func owesNothing(_ slot: SlotID) {
-        if limitsSilence {
-            patience.wait(for: &connections[slot].waitingSince, &life.loop)
-        } else {
-            patience.end(for: &connections[slot].waitingSince)
-        }
+        patience.owesNothing(&connections[slot].waitingSince, &life.loop)
     }
 
     private mutating func endDelays() {
@@ -259,8 +231,7 @@ import WorkerPage
                 doomed.append(ClientID(slot))
             }
         }
-        passed.sweep(&life)
-        if !hasClients { life.becameIdle(life.loop.now) }
+        if passed.sweep(&life), !hasClients { life.becameIdle(life.loop.now) }
         if patience.hasWaiting || passed.count > 0 { patience.arm(&life.loop) }
     }
 

@@ -45,7 +45,7 @@ import MasterProtocol
             blockSize: max(input.capacity, reply.room),
             batch: StreamBuffers.clientsAtOnce,
             woken: .one,
-            ignoresPassAttributes: !S.usesPassAttributes,
+            usesPassAttributes: S.usesPassAttributes,
             limitsSilence: S.limitsSilence
         )
         service = started.service

@@ -51,13 +51,7 @@ struct TriggerCore: ~Copyable {
 
     mutating func nextStep() -> LifeStep { life.nextStep(hasClients: false) }
 
-    mutating func wait(atMost seconds: Int?) {
-        // After a shortage that is over, we still count as busy with master.
-        if life.isBusyForNow { life.endWork() }
-        turns.begin(&life)
-        life.turn(atMost: seconds)
-        life.handleAll()
-    }
+    mutating func wait(atMost seconds: Int?) { turns.turn(&life, atMost: seconds) }
 
     var mayAccept: Bool { life.mayAccept }
 
@@ -98,11 +92,8 @@ struct TriggerCore: ~Copyable {
     }
 
     private mutating func endWork() {
-        // The loop's clock stood still meanwhile.
-        life.becameIdle(LoopTime(nanoseconds: Clock.monotonicNanoseconds()))
-        life.finished(triggers)
+        life.served(triggers)
         triggers = 0
-        life.endWork()
     }
 
     // MARK: one at a time
