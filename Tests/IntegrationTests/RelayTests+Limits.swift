@@ -1,5 +1,5 @@
 //===----------------------------------------------------------------------===//
-// Quartermaster: relay: its limits of time, of clients and of descriptors
+// Quartermaster: relay: its limits of time and of clients
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
@@ -109,42 +109,6 @@ extension RelayTests {
             #expect(pair.server.read(exactly: 1) == "x")
         }
         #expect(scene.workers.count == 2, "\(scene.system.log)")
-    }
-
-    @Test("without descriptors for their upstreams, clients wait for those who leave, and none loses a byte")
-    func descriptors() throws {
-        let scene = try Scene(["relay_client_limit=1000", "relay_connect_timeout=1h"])
-        let server = try scene.server()
-        let (first, firstBehind) = try scene.pair(server)
-        try leaveDescriptors(3, to: scene.worker())
-        let (second, secondBehind) = try scene.pair(server)
-        // One is accepted, and one is left in the queue.
-        let others = try (0..<2).map { _ in try scene.client() }
-        for (number, other) in others.enumerated() { #expect(other.send("client \(number)")) }
-        let text = "connect to upstreams: Too many open files -- keeping clients, and trying again"
-        #expect(scene.system.wait(for: text), "\(scene.system.log)")
-        for (client, behind) in [(first, firstBehind), (second, secondBehind)] {
-            #expect(client.send("x"))
-            #expect(behind.read(exactly: 1) == "x")
-        }
-        for (number, pair) in [(first, firstBehind), (second, secondBehind)].enumerated() {
-            pair.0.close()
-            #expect(pair.1.read() == .ended)
-            pair.1.close()
-            let behind = try #require(server.accept(), "\(scene.system.log)")
-            #expect(behind.read(exactly: 8) == "client \(number)")
-            #expect(behind.send("answer"))
-            #expect(others[number].read(exactly: 6) == "answer")
-        }
-        #expect(scene.system.count(text) == 1)
-        #expect(scene.system.count("closing a client") == 0, "\(scene.system.log)")
-    }
-
-    /// Every number below the limit that it gets is in use, but for so many.
-    private func leaveDescriptors(_ count: Int, to pid: Int32) throws {
-        let used = Set(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").compactMap { Int($0) })
-        let limit = try #require((0...).lazy.filter { !used.contains($0) }.dropFirst(count).first)
-        try run(["/usr/bin/prlimit", "--pid", "\(pid)", "--nofile=\(limit):\(limit)"])
     }
 }
 
