@@ -46,6 +46,19 @@ extension RelayTests {
         return true
     }
 
+    @Test("a client that stops to read is reset when its time is over: it does not take what it has for the whole")
+    func idleReader() throws {
+        let scene = try Scene(port: FreePort.next(), ["relay_idle_timeout=2"])
+        let server = try scene.server()
+        let (client, behind) = try scene.pair(server)
+        let pump = StreamPump(behind, seed: 3)
+        // Until the relay hangs up.
+        let sent = try #require(pump.stop(whenItFails: true))
+        let (bytes, end) = client.readAll()
+        #expect(end == .reset)
+        #expect(bytes.count < sent.count, "\(bytes.count) of \(sent.count)")
+    }
+
     @Test("an upstream that does not answer is given up in time, and the next one gets what was sent meanwhile")
     func connectTimeout() throws {
         let port = try FreePort.next()
