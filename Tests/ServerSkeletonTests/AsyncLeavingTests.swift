@@ -146,6 +146,30 @@ struct AsyncLeavingTests {
         #expect(next.isRunning)
     }
 
+    @Test("who is being passed on when the process is to end is served, though it has others to finish")
+    func passing() throws {
+        let scene = try PassTests.Scene(program: "test-async-service")
+        func pass(_ sender: TestPeer) throws -> TestPeer {
+            let pair = try SocketEnds()
+            try sender.socket.number.pass(pair.far)
+            try sender.send("\0")
+            return try pair.peer()
+        }
+        // Senders come in their order: this one has been accepted when the client of the next one is served.
+        let late = scene.sender
+        let client = try pass(try scene.room.connect())
+        #expect(try client.ask("hello") == "hello")
+        scene.child.closeStatus()
+        // It goes on in a child, for as long as it takes.
+        #expect(scene.child.exit() == 0)
+        let other = try pass(late)
+        #expect(late.isDisconnected(), "closing says that everything has arrived")
+        #expect(try other.ask("served") == "served")
+        for each in [other, client] { try each.send("quit\n") }
+        #expect(other.isDisconnected())
+        #expect(scene.room.log.contains("hook exit after"))
+    }
+
     @Test("when the time to finish is over, tasks are cancelled, and the process ends")
     func timeIsOver() throws {
         let scene = try AsyncScene(["-o", "test_finish_seconds=1"])
