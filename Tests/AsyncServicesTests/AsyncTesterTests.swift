@@ -128,6 +128,28 @@ import Testing
         #expect(try other.received() == "hello\n")
     }
 
+    @Test("who closes the connection while it looks at the input ends it, and no other")
+    func closingParser() async throws {
+        let tester = try await ServiceTester(async: Waiter.self)
+        let (client, other) = (try tester.connect(), try tester.connect())
+        try client.send("close\nthis is nothing for us")
+        #expect(try client.isDisconnected())
+        #expect(tester.log.first == "closed")
+        try other.send("hello\n")
+        #expect(try other.received() == "hello\n")
+    }
+
+    @Test("what was received is read once, also when both directions have ended")
+    func bothDirectionsEnded() async throws {
+        let tester = try await ServiceTester(async: Waiter.self)
+        let client = try tester.connect()
+        try client.send("finish 1\nfinish 2\n")
+        try client.finishSending()
+        #expect(try client.isDisconnected())
+        try tester.advance(seconds: 5)
+        #expect(tester.log == ["finished 1", "finished 2", "end of lines"])
+    }
+
     @Test("no room for a moment is no failure")
     func noRoom() async throws {
         let tester = try await ServiceTester(async: Waiter.self)

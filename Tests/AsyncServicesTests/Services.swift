@@ -93,6 +93,16 @@ struct Waiter: AsyncService {
             }.value
             return try await connection.write("\(value)\n")
         case "thread": await resumedByThread()
+        case "finish":
+            connection.finishOutput()
+            try await sleep(for: .seconds(1))
+            return log.info("finished \(number)")
+        case "close":
+            _ = try await connection.next { input in
+                connection.close()
+                return (value: (), size: input.byteCount)
+            }
+            return log.info("closed")
         case "big":
             try await connection.write([UInt8](repeating: 0x78, count: number))
             log.info("written")

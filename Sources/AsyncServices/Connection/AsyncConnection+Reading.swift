@@ -29,9 +29,11 @@ extension AsyncConnection {
         while true {
             if hasNewInput, inputCount > 0 {
                 hasNewInput = false
+                let count = inputCount
                 if let (value, size) = try withInput(parse) {
-                    // Unless it has closed the connection.
-                    if end == nil { consume(size) }
+                    precondition(size >= 0 && size <= count, "more bytes than there are")
+                    // Who closes the connection while it looks has dropped them.
+                    consume(min(size, inputCount))
                     return value
                 }
                 if isInputFull { throw ConnectionError.tooLong }
@@ -148,7 +150,6 @@ extension AsyncConnection {
     }
 
     @LoopActor private func consume(_ size: Int) {
-        precondition(size >= 0 && size <= inputCount, "more bytes than there are")
         inputStart += size
         if inputCount == 0 { dropInput() }
         if isPaused, size > 0, end == nil {
