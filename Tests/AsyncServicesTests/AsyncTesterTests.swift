@@ -8,6 +8,7 @@ import AsyncServices
 import Glibc
 import ServerSkeleton
 import ServiceTesting
+import Synchronization
 import Testing
 
 /// One after the other, since there is one such service at a time: who waits for long behind tests that have all
@@ -282,6 +283,35 @@ import Testing
         let last = try await ServiceTester(async: Keeper.self)
         try last.advance(seconds: 100_000)
         #expect(last.log.dropFirst().allSatisfy { $0.hasPrefix("exit") }, "\(last.log)")
+    }
+
+    @Test("what another thread resumes when its test is over reaches nothing of the next service")
+    func resumedTooLate() async throws {
+        do {
+            let tester = try await ServiceTester(async: Waiter.self)
+            let (one, two) = (try tester.connect(), try tester.connect())
+            try one.send("held\n")
+            try two.send("fail\n")
+            withExtendedLifetime((tester, one, two)) {}
+        }
+        let tester = try await ServiceTester(async: Waiter.self)
+        // They have the same names as those two.
+        let (one, two) = (try tester.connect(), try tester.connect())
+        try one.send("sleep 5000\n")
+        let late = held.withLock { $0 }
+        #expect(late.count == 2)
+        for continuation in late { continuation.resume() }
+        // Whatever it has to do by then is done when this returns.
+        try two.send("hello\n")
+        #expect(try two.received() == "hello\n")
+        #expect(try one.received() == "")
+        #expect(try !two.isDisconnected())
+        try two.finishSending()
+        #expect(try two.isDisconnected())
+        #expect(!tester.hasEnded)
+        try tester.advance(seconds: 5)
+        #expect(try one.received() == "sleep 5000\n")
+        #expect(tester.log == ["end of lines"])
     }
 
     // MARK: one loop

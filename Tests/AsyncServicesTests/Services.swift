@@ -6,6 +6,7 @@
 import AsyncServices
 import Glibc
 import ServerSkeleton
+import Synchronization
 
 /// Of all clients and tasks of one loop.
 @LoopActor var promises = 0
@@ -97,6 +98,11 @@ struct Waiter: AsyncService {
             connection.finishOutput()
             try await sleep(for: .seconds(1))
             return log.info("finished \(number)")
+        case "held", "fail":
+            try await withDeadline(.seconds(100)) {
+                await withUnsafeContinuation { continuation in held.withLock { $0.append(continuation) } }
+            }
+            if words[0] == "fail" { throw Failure() }
         case "close":
             _ = try await connection.next { input in
                 connection.close()
@@ -126,6 +132,11 @@ struct Waiter: AsyncService {
         try await connection.write("\(line)\n")
     }
 }
+
+/// What handlers wait for that a test resumes from its own thread, whenever it likes.
+let held = Mutex<[UnsafeContinuation<Void, Never>]>([])
+
+private struct Failure: Error {}
 
 /// An actor of its own, and what hops to others.
 actor Elsewhere {

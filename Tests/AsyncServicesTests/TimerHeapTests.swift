@@ -54,6 +54,19 @@ import Testing
         #expect(heap.next == nil)
     }
 
+    @Test("nor does one of those that were all forgotten")
+    func forgotten() {
+        var heap = TimerHeap<Int>()
+        let names = (0..<5).map { heap.add($0, at: Int64($0)) }
+        heap.removeAll()
+        #expect(heap.next == nil && heap.count == 0)
+        for name in names { #expect(heap.remove(name) == nil) }
+        let next = heap.add(7, at: 9)
+        for name in names { #expect(heap.remove(name) == nil) }
+        #expect(heap.popDue(9) == 7)
+        #expect(heap.remove(next) == nil)
+    }
+
     @Test("nothing is due before its moment")
     func notYet() {
         var heap = TimerHeap<Int>()

@@ -154,7 +154,7 @@ extension AsyncConnection {
         if inputCount == 0 { dropInput() }
         if isPaused, size > 0, end == nil {
             isPaused = false
-            TaskLoop.shared.withHandle { $0.resumeReading(id) }
+            withHandle { $0.resumeReading(id) }
         }
     }
 

@@ -38,8 +38,8 @@ extension AsyncConnection {
     /// Waits until the kernel has everything that was written.
     @LoopActor public func flush() async throws {
         // What is collected goes out now.
-        TaskLoop.shared.withHandle { _ = $0.sendPart(RawSpan(), to: id) }
-        while end == nil, TaskLoop.shared.withHandle({ $0.pendingOutput(of: id) }) ?? 0 > 0 {
+        withHandle { _ = $0.sendPart(RawSpan(), to: id) }
+        while end == nil, withHandle({ $0.pendingOutput(of: id) }) ?? 0 > 0 {
             let wait = LoopExecutor.shared.waits.begin(until: nil)
             flushers.append(wait)
             if await Waits.suspend(wait) == .cancelled {
@@ -54,7 +54,7 @@ extension AsyncConnection {
     /// written after it.
     @LoopActor public func finishOutput() {
         outputHasEnded = true
-        TaskLoop.shared.withHandle { $0.finishOutput(id) }
+        withHandle { $0.finishOutput(id) }
     }
 
     /// Sends what there is room for, unless others are in the middle of it: how many bytes.
@@ -62,7 +62,7 @@ extension AsyncConnection {
         if let end { throw end }
         if outputHasEnded { throw ConnectionError.closed }
         if isWriting { return 0 }
-        return TaskLoop.shared.withHandle { handle in
+        return withHandle { handle in
             // Small pieces are collected, and go out together.
             guard bytes.byteCount <= Self.smallPiece else { return handle.sendPart(bytes, to: id) }
             return switch handle.send(bytes, to: id) {
@@ -80,7 +80,7 @@ extension AsyncConnection {
         var sent = start
         while true {
             let rest = unsafe bytes.span.bytes.extracting(sent...)
-            sent += TaskLoop.shared.withHandle { $0.sendPart(rest, to: id) } ?? 0
+            sent += withHandle { $0.sendPart(rest, to: id) } ?? 0
             if sent == bytes.count { return }
             if outputHasEnded { throw ConnectionError.closed }
             let wait = LoopExecutor.shared.waits.begin(until: nil)

@@ -62,6 +62,8 @@ public final class AsyncConnection: @unchecked Sendable {
     /// What serves it.
     private(set) var task: Task<Void, Never>?
     private let isClient: Bool
+    /// Whose it is; see `TaskLoop`.
+    private let service = TaskLoop.shared.service
 
     init(_ id: ClientID, isClient: Bool = true, passAttributes: PassAttributes? = nil) {
         self.id = id
@@ -72,7 +74,7 @@ public final class AsyncConnection: @unchecked Sendable {
     /// The address of the peer, such as `192.0.2.1`; nil on a UNIX socket. A system call.
     @LoopActor public func peerAddress() -> String? {
         guard end == nil else { return nil }
-        return TaskLoop.shared.withHandle { $0.peerAddress(of: id) } ?? nil
+        return withHandle { $0.peerAddress(of: id) } ?? nil
     }
 
     /// Whether the connection is there. The peer may have gone without our having heard of it.
@@ -85,16 +87,16 @@ public final class AsyncConnection: @unchecked Sendable {
     /// connections from `AsyncConnections` themselves; called once for each.
     @LoopActor public func start(_ body: @escaping @LoopActor (AsyncConnection) async throws -> Void) {
         precondition(task == nil, "a connection that is served already")
-        TaskLoop.shared.taskBegins()
+        TaskLoop.shared.taskBegins(of: service)
         task = LoopExecutor.begin {
             do {
                 try await body(self)
             } catch {
-                TaskLoop.shared.failed(error)
+                TaskLoop.shared.failed(error, of: self.service)
             }
             self.close()
             self.task = nil
-            TaskLoop.shared.taskEnds()
+            TaskLoop.shared.taskEnds(of: self.service)
         }
         // It was lost before anybody served it.
         if let end, end != .closed { task?.cancel() }
@@ -104,7 +106,7 @@ public final class AsyncConnection: @unchecked Sendable {
     /// Closes the connection once everything is sent; what was not read is dropped.
     @LoopActor public func close() {
         guard end == nil else { return }
-        TaskLoop.shared.withHandle {
+        withHandle {
             if connecting == nil { $0.disconnectWhenSent(id) } else { $0.disconnect(id) }
         }
         dropInput()
@@ -123,6 +125,12 @@ public final class AsyncConnection: @unchecked Sendable {
         inputHasEnded = true
         finish(.closed)
         if task != nil { TaskLoop.shared.servesNoClient(self) }
+    }
+
+    /// Lends the handle of the service that the connection belongs to.
+    @discardableResult
+    func withHandle<Value>(_ body: (inout TaskLoop.Handle) throws -> Value) rethrows -> Value? {
+        try TaskLoop.shared.withHandle(of: service, body)
     }
 
     /// Those who wait for it hear it.

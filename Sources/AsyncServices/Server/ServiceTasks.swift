@@ -48,17 +48,18 @@ import SystemCalls
         finish = handle.makeTimer(tag: Timer.finish)
         hangBell(&handle)
         let connections = connections
-        TaskLoop.shared.taskBegins()
+        let service = TaskLoop.shared.service
+        TaskLoop.shared.taskBegins(of: service)
         root = LoopExecutor.begin {
             do {
                 try await run(connections)
             } catch {
-                TaskLoop.shared.failed(error)
+                TaskLoop.shared.failed(error, of: service)
             }
             connections.closeRest()
             // Who comes from here on would be served by nobody, while others of our clients may stay for long.
-            TaskLoop.shared.withHandle { $0.pauseAccepting() }
-            TaskLoop.shared.taskEnds()
+            TaskLoop.shared.withHandle(of: service) { $0.pauseAccepting() }
+            TaskLoop.shared.taskEnds(of: service)
         }
         turnEnded(&handle)
     }

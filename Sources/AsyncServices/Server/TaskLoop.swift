@@ -32,12 +32,16 @@ import ServerSkeleton
     /// Clients that are silent are not waited for any more.
     var dismissesIdle = false
     var log: ServiceLog?
+    /// The number of the service, of those that were under test in this process. A task of an earlier one, which
+    /// another thread has resumed too late, reaches nothing of this one.
+    private(set) var service: UInt32 = 0
     private var failures = RepeatedWarning()
 
     private init() {}
 
     /// As in a process that has just begun: for another service under test.
     func beginAnew() {
+        service &+= 1
         unsafe lent = nil
         taskCount = 0
         others = []
@@ -59,18 +63,19 @@ import ServerSkeleton
         }
     }
 
-    /// Nil at a time when no task runs: at the end of the process, when what tasks hold is let go.
+    /// Nil at a time when no task runs: at the end of the process, when what tasks hold is let go. And nil to what
+    /// another service under test has left behind.
     @discardableResult
-    func withHandle<Value>(_ body: (inout Handle) throws -> Value) rethrows -> Value? {
-        guard let lent = unsafe lent else { return nil }
+    func withHandle<Value>(of service: UInt32, _ body: (inout Handle) throws -> Value) rethrows -> Value? {
+        guard let lent = unsafe lent, service == self.service else { return nil }
         return try unsafe body(&lent.pointee)
     }
 
     // MARK: tasks
 
-    func taskBegins() { taskCount += 1 }
+    func taskBegins(of service: UInt32) { if service == self.service { taskCount += 1 } }
 
-    func taskEnds() { taskCount -= 1 }
+    func taskEnds(of service: UInt32) { if service == self.service { taskCount -= 1 } }
 
     /// A task that serves a connection which is none of a client's, or not any more.
     func servesNoClient(_ connection: AsyncConnection) {
@@ -83,9 +88,9 @@ import ServerSkeleton
     }
 
     /// A handler has thrown. That a peer or the end of the process is behind it is no news.
-    func failed(_ error: any Error) {
-        if error is ConnectionError || error is CancellationError { return }
-        let time = withHandle { $0.time } ?? ServiceTime(milliseconds: 0)
+    func failed(_ error: any Error, of service: UInt32) {
+        if error is ConnectionError || error is CancellationError || service != self.service { return }
+        let time = withHandle(of: service) { $0.time } ?? ServiceTime(milliseconds: 0)
         if let log { failures.log(log, at: time, "a handler failed: \(error)") }
     }
 

@@ -68,6 +68,9 @@ struct TimerHeap<Due> {
         return due
     }
 
+    /// Forgets all of them. Their names name nothing, also when their places are taken again.
+    mutating func removeAll() { while !heap.isEmpty { removePlace(heap.count - 1) } }
+
     private mutating func removePlace(_ place: Int) {
         let index = heap[place].index
         entries[Int(index)].due = nil

@@ -119,7 +119,7 @@ struct Waits: ~Copyable {
 
     /// Forgets all of them, and what was due besides. None of the tasks goes on.
     mutating func abandonAll() {
-        timers = TimerHeap()
+        timers.removeAll()
         for index in 0..<slots.capacity { if let slot = slots.id(at: index) { _ = slots.remove(slot) } }
     }
 
