@@ -91,7 +91,7 @@ extension RunningMaster {
         for service in services {
             var name = service.name
             if case .inet = service.address {
-                let port = try Self.freePort()
+                let port = try FreePorts.next()
                 ports[service.name] = port
                 name = "127.0.0.1:\(port)"
             }
@@ -111,17 +111,6 @@ extension RunningMaster {
         _ = unsafe withUnsafePointer(to: (past, past)) { pair in
             unsafe pair.withMemoryRebound(to: timeval.self, capacity: 2) { unsafe utimes(path, $0) }
         }
-    }
-
-    /// Below the range from which the kernel takes ports for outgoing connections, and somewhere in there, so that
-    /// tests that run side by side take others.
-    static func freePort() throws -> UInt16 {
-        for _ in 0..<1000 {
-            let port = UInt16.random(in: 10_000..<32_000)
-            let socket = try makeSocket(.ipv4, .stream)
-            if (try? socket.number.bind(to: SocketAddress(ipv4: [127, 0, 0, 1], port: port))) != nil { return port }
-        }
-        throw ServiceTestError("no free port")
     }
 
     func removeDirectory() {

@@ -5,6 +5,7 @@
 
 import Glibc
 import ServiceTesting
+import SystemCalls
 import Testing
 
 @Suite struct WithMasterTests {
@@ -37,6 +38,19 @@ import Testing
         }
         #expect(kill(pid, 0) == -1)
         #expect(access(directory, F_OK) == -1)
+    }
+
+    @Test("ports are given out once, to one program, below those that the kernel gives to clients")
+    func ports() throws {
+        let ports = try (0..<150).map { _ in try FreePorts.next() }
+        #expect(Set(ports).count == ports.count)
+        #expect(ports.allSatisfy { $0 < 32_000 })
+        for block in Set(ports.map { $0 / 100 * 100 }) {
+            let name = try #require(SocketAddress(abstractName: "quartermaster-test-ports-\(block)"))
+            #expect(throws: SystemError.self, "the name of another program's block") {
+                try makeSocket(.unix, .datagram).number.bind(to: name)
+            }
+        }
     }
 
     @Test("an error of the body comes with the log; a program that is not there is named")
