@@ -367,7 +367,7 @@ var tests: [Target] {
         test("ServiceBytesTests", ["ServiceBytes"]),
         test(
             "ServiceTestingTests",
-            ["ServerSkeleton", "ServiceTesting", "SystemCalls", "master", "echo", "test-service"]
+            ["ServerSkeleton", "ServiceTesting", "SystemCalls", "master", "chat", "echo", "test-service"]
         ),
         test("AnvilTests", ["AnvilRates", "ServiceTesting", "anvil"]),
         test("CommandRunningTests", ["CommandRunning", "MasterConfig"]),
