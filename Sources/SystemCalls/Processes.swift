@@ -249,8 +249,8 @@ package func exitAtOnce(_ status: Int32) -> Never { _exit(status) }
 /// abort(3).
 package func abortProcess() -> Never { abort() }
 
-/// usleep(3), in milliseconds, at most an hour; a signal ends it early. Only where nothing else can go on.
-package func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
+/// usleep(3) in milliseconds, 71 minutes at most; a signal ends it early. Only where nothing else can go on.
+package func pause(milliseconds: UInt32) { usleep(UInt32(clamping: UInt64(milliseconds) * 1000)) }
 
 /// usleep(3); a signal ends it early.
 package func pause(microseconds: UInt32) { usleep(microseconds) }

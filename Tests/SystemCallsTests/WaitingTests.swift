@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import Glibc
 import SystemCalls
 import Testing
 
@@ -41,6 +42,16 @@ import Testing
             pause(milliseconds: 1500)
             _ = try pair.second.number.write([1])
             #expect(try waitForChild(child) == .exited(status: 0))
+        }
+    }
+}
+
+extension WaitingTests {
+    @Test("a pause may be asked for that is longer than the kernel's can be")
+    func longPause() async {
+        await #expect(processExitsWith: .signal(SIGALRM)) {
+            ualarm(100_000, 0)
+            pause(milliseconds: .max)
         }
     }
 }
