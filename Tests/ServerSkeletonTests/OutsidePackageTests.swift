@@ -122,7 +122,9 @@ struct OutsidePackageTests {
         let child = try ServerChild("\(programs)/promise", ["-t", "unix"], room: room, listeners: [listener.number])
         let client = try room.connect()
         #expect(try client.ask("0.3 tea") == "tea, and 0 more to come")
-        #expect(try client.ask("soon") == "seconds, up to 3600, and a text")
+        for time in ["soon", "3601", "nan", "-0.1", "-1e300", "-inf"] {
+            #expect(try client.ask("\(time) tea") == "seconds, up to 3600, and a text")
+        }
         try client.send("0.4 last\n0.1 first\n")
         #expect(try client.line() == "first, and 1 more to come")
         child.closeStatus()
