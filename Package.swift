@@ -200,7 +200,7 @@ var skeletons: [Target] {
         .executableTarget(name: "echo", dependencies: ["ServerSkeleton"], swiftSettings: settings),
         .target(
             name: "CommandRunning",
-            dependencies: ["MasterConfig", "ServerSkeleton", "SystemCalls"],
+            dependencies: ["ConfigLoading", "MasterConfig", "ServerSkeleton", "SystemCalls"],
             swiftSettings: settings
         ),
         .executableTarget(

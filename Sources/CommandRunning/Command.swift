@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ConfigLoading
 import MasterConfig
 package import ServerSkeleton
 import SystemCalls
@@ -52,12 +53,14 @@ package struct Command: Preparation, Sendable {
         _ attributes: CommandAttributes,
         _ context: ServiceContext
     ) throws(ConfigProblem) -> (identity: (uid: UInt32, gid: UInt32)?, owner: UserAccount?) {
-        guard let user = userAccount(named: attributes.user) else {
+        let known = try find("user", attributes.user) { name throws(SystemError) in try userAccount(named: name) }
+        guard let user = known else {
             throw .fatal("unknown user name: \(attributes.user)", cure: "Create that user, or name another in user=.")
         }
         var gid = user.gid
         if let group = attributes.group {
-            guard let found = groupID(named: group) else {
+            let known = try find("group", group) { name throws(SystemError) in try groupID(named: name) }
+            guard let found = known else {
                 throw .fatal("unknown group name: \(group)", cure: "Create that group, or name another in user=.")
             }
             gid = found
@@ -68,11 +71,25 @@ package struct Command: Preparation, Sendable {
             return (nil, nil)
         }
         let ownerName = context.settings.mailOwner
-        guard let owner = userAccount(named: ownerName) else {
+        let account = try find("user", ownerName) { name throws(SystemError) in try userAccount(named: name) }
+        guard let owner = account else {
             throw .fatal("unknown user: \(ownerName)", cure: "Create the user \(ownerName), or change mail_owner.")
         }
         try wanted.check(owner: CommandUser(uid: owner.uid, gid: owner.gid, hasOwnGroup: false))
         return ((wanted.uid, wanted.gid), owner.uid == 0 ? nil : owner)
+    }
+
+    /// Nil for who is not there.
+    private static func find<Found>(
+        _ kind: String,
+        _ name: String,
+        _ ask: (String) throws(SystemError) -> Found?
+    ) throws(ConfigProblem) -> Found? {
+        do throws(SystemError) {
+            return try ask(name)
+        } catch {
+            throw .cannotLookUp("\(kind) \"\(name)\"", error)
+        }
     }
 
     /// PATH is as the C library has it for a user without one, whatever is exported.

@@ -19,14 +19,14 @@ struct InetAddresses {
 
     private let settings: MainSettings
     private let families: AddressFamilies
-    /// Addresses of this machine's interfaces, for `inet_interfaces`.
-    private let interfaces: [SocketAddress]
+    /// Addresses of this machine's interfaces, for `inet_interfaces`, or why they are not known.
+    private let interfaces: Result<[SocketAddress], SystemError>
     private let names: NameBook
 
     init(
         settings: MainSettings,
         families: AddressFamilies,
-        interfaces: [SocketAddress],
+        interfaces: Result<[SocketAddress], SystemError>,
         names: NameBook = NameBook(.asking)
     ) {
         self.settings = settings
@@ -120,7 +120,22 @@ struct InetAddresses {
         return all
     }
 
+    private func present() throws(Failure) -> [SocketAddress] {
+        do throws(SystemError) {
+            return try interfaces.get()
+        } catch {
+            throw Failure(
+                text: "inet_interfaces: cannot tell which addresses this machine has: \(error.reason)",
+                cure: error.isShortage
+                    ? shortageCure
+                    : "Let master ask the kernel (AF_NETLINK in RestrictAddressFamilies= of systemd),"
+                        + " or set inet_interfaces to all."
+            )
+        }
+    }
+
     private func configured(_ written: String) throws(Failure) -> [SocketAddress] {
+        let interfaces = try present()
         if settings.inetInterfaces.lowercased() == "loopback-only" {
             let loopback = usable(interfaces.filter { $0.isLoopback }, families)
             if loopback.isEmpty { throw noAddress(written) }

@@ -19,7 +19,8 @@ extension Master {
             configDirectory: settings.configDirectory,
             processName: processName,
             for: .reload(frozen),
-            names: attempt.names
+            names: attempt.names,
+            log: log
         )
         let read = builder.build()
         if !builder.acceptedMain.setsTheSame(as: lastAcceptedMain) { hasMainStrayed = true }

@@ -65,7 +65,9 @@ extension Master {
     func lookUpNames(_ attempt: ReloadAttempt) {
         let questions = attempt.names.open
         guard attempt.readings < ReloadAttempt.longestRow else {
-            return refuse([.cannotLookUp(questions[0], "the configuration names something else each time it is read")])
+            return refuse([
+                .cannotLookUp(questions[0].text, "the configuration names something else each time it is read")
+            ])
         }
         do throws(SystemError) {
             let helper = try NameHelper.start(questions) { helpers.insert($0) }
@@ -79,7 +81,7 @@ extension Master {
             attempt.beginLookup(helper, watch)
             armReloadTimer(milliseconds: Int64(settings.masterNameLookupTimeLimit) * 1000)
         } catch {
-            refuse([.cannotLookUp(questions[0], error.description, isShortage: error.isShortage)])
+            refuse([.cannotLookUp(questions[0].text, error.description, isShortage: error.isShortage)])
         }
     }
 
@@ -99,7 +101,7 @@ extension Master {
     /// Without an answer the reload is refused, unless another was asked for: the files may be others by now.
     private func giveUpLookup(_ attempt: ReloadAttempt, _ question: NameQuestion, _ reason: String) {
         attempt.endLookup(&loop)
-        guard attempt.isAskedAgain else { return refuse([.cannotLookUp(question, reason)]) }
+        guard attempt.isAskedAgain else { return refuse([.cannotLookUp(question.text, reason)]) }
         log.warning("reload: \(question.text): \(reason) -- reading the configuration again, as was asked meanwhile")
         let next = ReloadAttempt(attempt.wish)
         reloadAttempt = next
@@ -115,20 +117,5 @@ extension Master {
     func endAttempt() {
         reloadAttempt = nil
         if let timer = reloadTimer { loop.stop(timer) }
-    }
-}
-
-extension ConfigProblem {
-    fileprivate static func cannotLookUp(
-        _ question: NameQuestion,
-        _ reason: String,
-        isShortage: Bool = false
-    ) -> ConfigProblem {
-        .fatal(
-            "cannot look up \(question.text): \(reason)",
-            cure: isShortage
-                ? shortageCure
-                : "Look for a name server or directory that does not answer, or use addresses and local names."
-        )
     }
 }

@@ -130,10 +130,7 @@ extension ModelBuilder {
         let needed: UInt32 = 0o3
         let shift: UInt32 = found.owner == owner.uid ? 6 : found.group == owner.gid ? 3 : 0
         if found.mode >> shift & needed == needed { return true }
-        guard Identity.effectiveUser == 0 else { return mayMakeFiles(in: path) }
-        guard (try? Identity.borrow(owner)) != nil else { return false }
-        defer { try? Identity.returnToRoot() }
-        return mayMakeFiles(in: path)
+        return MailOwner(owner).perform(log) { mayMakeFiles(in: path) }
     }
 }
 

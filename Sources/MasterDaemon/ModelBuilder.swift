@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import ConfigLoading
+import Diagnostics
 import MasterConfig
 import MasterProtocol
 import SystemCalls
@@ -58,6 +59,8 @@ struct ModelBuilder {
     private(set) var dictionary = MainDictionary()
     /// What names mean, as far as that has to be asked.
     private let names: NameBook
+    /// Told of the end of a process that was root, and cannot become root again.
+    let log: Log
     /// main.cf as it was read last.
     private var mainBytes: [UInt8] = []
 
@@ -65,12 +68,14 @@ struct ModelBuilder {
         configDirectory: String,
         processName: String,
         for purpose: ReadingPurpose,
-        names: NameBook = NameBook(.asking)
+        names: NameBook = NameBook(.asking),
+        log: Log = Log(ident: "master", host: nil, destination: .standardError, waits: false)
     ) {
         self.configDirectory = configDirectory
         self.processName = processName
         self.purpose = purpose
         self.names = names
+        self.log = log
     }
 
     /// main.cf as it was read last, for those who accept it.
@@ -142,6 +147,8 @@ struct ModelBuilder {
 
     /// Ordinary users run everything as themselves, so only their own account has to exist.
     private func accountProblems(_ settings: MainSettings) -> [ConfigProblem] {
+        let unanswered = unansweredAccounts(settings)
+        if !unanswered.isEmpty { return unanswered }
         if Identity.effectiveUser == 0 {
             return IdentityChecks.problems(
                 settings: settings,
@@ -164,6 +171,20 @@ struct ModelBuilder {
             ]
         }
         return []
+    }
+
+    /// What cannot be looked up now may well be there.
+    private func unansweredAccounts(_ settings: MainSettings) -> [ConfigProblem] {
+        var questions = [("mail_owner", NameQuestion.user(settings.mailOwner))]
+        if Identity.effectiveUser == 0 {
+            questions.append(("default_privs", .user(settings.defaultPrivs)))
+            questions.append(("setgid_group", .group(settings.setgidGroup)))
+        }
+        return questions.compactMap { parameter, question in
+            names.failure(of: question).map {
+                .cannotLookUp(question.text, $0, at: dictionary.place(of: parameter))
+            }
+        }
     }
 
     /// master.cf against the settings of main.cf: entries, identities, addresses, and what they need of this machine.
@@ -193,7 +214,7 @@ struct ModelBuilder {
             inetProtocols: protocols,
             problems: &problems
         )
-        let interfaces = (try? interfaceAddresses()) ?? []
+        let interfaces = Result { () throws(SystemError) in try interfaceAddresses() }
         let resolver = InetAddresses(settings: settings, families: families, interfaces: interfaces, names: names)
         checkInterfaces(resolver)
         let ports = portTable(for: entries, settings)

@@ -13,6 +13,7 @@ extension NameAnswer {
     var encoded: String {
         switch self {
         case .unknown: "unknown"
+        case .failed(let error): "failed \(hex(error.call.rawValue)) \(error.code.rawValue)"
         case .addresses(let addresses): (["addresses"] + addresses.map { hex($0.bytes) }).joined(separator: " ")
         case .port(let number): "port \(number)"
         case .user(let user): "user \(user.userID) \(user.groupID) \(hex(user.nameByID))"
@@ -25,6 +26,11 @@ extension NameAnswer {
         let words = line.split(separator: " ", omittingEmptySubsequences: false)
         switch (words[0], words.count) {
         case ("unknown", 1): self = .unknown
+        case ("failed", 3):
+            guard let name = Self.name(words[1]), let call = name.flatMap({ SystemCall(rawValue: $0) }),
+                let code = Int32(words[2])
+            else { return nil }
+            self = .failed(SystemError(call, Errno(rawValue: code)))
         case ("addresses", _):
             var addresses: [SocketAddress] = []
             for word in words.dropFirst() {

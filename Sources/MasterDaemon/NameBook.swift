@@ -32,14 +32,24 @@ enum NameQuestion: Hashable, Sendable {
         case .host(let name, let family): .addresses((try? SystemCalls.addresses(ofHost: name, family: family)) ?? [])
         case .port(let name): tcpPort(named: name).map { .port($0) } ?? .unknown
         case .udpPort(let name): SystemCalls.udpPort(named: name).map { .port($0) } ?? .unknown
-        case .user(let name): userFacts(named: name).map { .user($0) } ?? .unknown
-        case .group(let name): groupFacts(named: name).map { .group($0) } ?? .unknown
+        case .user(let name): Self.answer { () throws(SystemError) in try userFacts(named: name).map { .user($0) } }
+        case .group(let name): Self.answer { () throws(SystemError) in try groupFacts(named: name).map { .group($0) } }
+        }
+    }
+
+    private static func answer(_ ask: () throws(SystemError) -> NameAnswer?) -> NameAnswer {
+        do throws(SystemError) {
+            return try ask() ?? .unknown
+        } catch {
+            return .failed(error)
         }
     }
 }
 
 enum NameAnswer: Equatable, Sendable {
     case unknown
+    /// Nobody can tell, of users and groups.
+    case failed(SystemError)
     case addresses([SocketAddress])
     case port(UInt16)
     case user(AccountFacts.User)
@@ -105,6 +115,12 @@ final class NameBook {
     func group(named name: String) -> AccountFacts.Group? {
         guard case .group(let facts) = look(up: .group(name)) else { return nil }
         return facts
+    }
+
+    /// Why nobody can tell whether there is such a user or group; nil where that is known, or still has to be asked.
+    func failure(of question: NameQuestion) -> SystemError? {
+        guard case .failed(let error) = look(up: question) else { return nil }
+        return error
     }
 
     private func look(up question: NameQuestion) -> NameAnswer {

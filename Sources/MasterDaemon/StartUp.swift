@@ -109,7 +109,7 @@ package enum MasterMain {
         if options.task == .test {
             exitProcess(TestMode.run(configDirectory: configDirectory(), processName: processName, log))
         }
-        var builder = ModelBuilder(configDirectory: configDirectory(), processName: processName, for: .start)
+        var builder = ModelBuilder(configDirectory: configDirectory(), processName: processName, for: .start, log: log)
         let main = requireMain(&builder, log)
         scrubEnvironment(main.settings)
         enterQueueDirectory(main.settings, log)

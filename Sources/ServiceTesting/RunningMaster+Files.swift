@@ -51,7 +51,7 @@ extension RunningMaster {
     }
 
     func giveToOwner(_ path: String) throws {
-        guard geteuid() == 0, let account = userAccount(named: Self.owner) else { return }
+        guard geteuid() == 0, let account = try userAccount(named: Self.owner) else { return }
         guard unsafe chown(path, account.uid, account.gid) == 0 else {
             throw ServiceTestError("cannot give \(path) away")
         }

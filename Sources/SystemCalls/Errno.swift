@@ -29,6 +29,7 @@ extension Errno {
     package static var tooManyOpenFiles: Errno { Errno(rawValue: EMFILE) }
     package static var tooManySymbolicLinks: Errno { Errno(rawValue: ELOOP) }
     package static var noSpace: Errno { Errno(rawValue: ENOSPC) }
+    package static var resultTooLarge: Errno { Errno(rawValue: ERANGE) }
     package static var brokenPipe: Errno { Errno(rawValue: EPIPE) }
     package static var resourceTemporarilyUnavailable: Errno { Errno(rawValue: EAGAIN) }
     package static var nowInProgress: Errno { Errno(rawValue: EINPROGRESS) }

@@ -19,11 +19,12 @@ package struct UserAccount: Equatable, Sendable {
     }
 }
 
-// The forms of the calls with a buffer of the caller's: those without one share one of the process's.
+// The forms of the calls with a buffer of the caller's: those without one share one of the process's. They throw where
+// nobody can tell whether there is such an entry: descriptors or memory are short, or a disk or directory fails.
 
 /// getpwnam_r(3); nil for an unknown name.
-package func userAccount(named name: String) -> UserAccount? {
-    unsafe entry(passwd()) {
+package func userAccount(named name: String) throws(SystemError) -> UserAccount? {
+    unsafe try entry(.getpwnam, passwd()) {
         unsafe getpwnam_r(name, $0, $1, $2, $3)
     } as: {
         unsafe UserAccount($0)
@@ -31,8 +32,8 @@ package func userAccount(named name: String) -> UserAccount? {
 }
 
 /// getpwuid_r(3): the account that owns this uid, the first one listed.
-package func userAccount(uid: UInt32) -> UserAccount? {
-    unsafe entry(passwd()) {
+package func userAccount(uid: UInt32) throws(SystemError) -> UserAccount? {
+    unsafe try entry(.getpwuid, passwd()) {
         unsafe getpwuid_r(uid, $0, $1, $2, $3)
     } as: {
         unsafe UserAccount($0)
@@ -40,8 +41,8 @@ package func userAccount(uid: UInt32) -> UserAccount? {
 }
 
 /// getgrnam_r(3): the group's number; nil for an unknown name.
-package func groupID(named name: String) -> UInt32? {
-    unsafe entry(group()) {
+package func groupID(named name: String) throws(SystemError) -> UInt32? {
+    unsafe try entry(.getgrnam, group()) {
         unsafe getgrnam_r(name, $0, $1, $2, $3)
     } as: {
         unsafe $0.gr_gid
@@ -49,8 +50,8 @@ package func groupID(named name: String) -> UInt32? {
 }
 
 /// getgrgid_r(3): the group's name, the first one listed.
-package func groupName(gid: UInt32) -> String? {
-    unsafe entry(group()) {
+package func groupName(gid: UInt32) throws(SystemError) -> String? {
+    unsafe try entry(.getgrgid, group()) {
         unsafe getgrgid_r(gid, $0, $1, $2, $3)
     } as: {
         unsafe String(cString: $0.gr_name)
@@ -68,6 +69,7 @@ private let longestEntry = 4 << 20
 
 /// Asks with larger and larger buffers until the entry fits; `read` sees it while the buffer is there.
 private func entry<Entry, Value>(
+    _ call: SystemCall,
     _ blank: Entry,
     _ ask: (
         UnsafeMutablePointer<Entry>, UnsafeMutablePointer<CChar>, Int,
@@ -75,19 +77,31 @@ private func entry<Entry, Value>(
     )
         -> CInt,
     as read: (Entry) -> Value
-) -> Value? {
+) throws(SystemError) -> Value? {
     var size = 1024
     while size <= longestEntry {
-        var isTooSmall = false
-        let value: Value? = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: size) { buffer in
-            var entry = blank
-            var found: UnsafeMutablePointer<Entry>?
-            let result = unsafe ask(&entry, buffer.baseAddress!, buffer.count, &found)
-            isTooSmall = result == ERANGE
-            return unsafe result == 0 && found != nil ? read(entry) : nil
+        var value: Value?
+        do throws(SystemError) {
+            _ = try calling(call) {
+                unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: size) { buffer in
+                    var entry = blank
+                    var found: UnsafeMutablePointer<Entry>?
+                    let code = unsafe ask(&entry, buffer.baseAddress!, buffer.count, &found)
+                    if unsafe code == 0 && found != nil { value = read(entry) }
+                    return -code
+                }
+            }
+            return value
+        } catch {
+            if error.code == .resultTooLarge {
+                size *= 4
+            } else if error.isShortage || error.code == .ioError {
+                throw error
+            } else {
+                // So it is answered, too, where there is no such entry, or no list of entries.
+                return nil
+            }
         }
-        if !isTooSmall { return value }
-        size *= 4
     }
     return nil
 }

@@ -51,7 +51,7 @@ package func udpPort(named name: String) -> UInt16? {
 /// getifaddrs(3): addresses of interfaces that are up, port 0.
 package func interfaceAddresses() throws(SystemError) -> [SocketAddress] {
     var list: UnsafeMutablePointer<ifaddrs>?
-    guard unsafe getifaddrs(&list) == 0 else { throw SystemError(.getifaddrs, Errno(rawValue: errno)) }
+    _ = try calling(.getifaddrs) { unsafe getifaddrs(&list) == 0 ? 0 : -errno }
     defer { unsafe freeifaddrs(list) }
     var found: [SocketAddress] = []
     var next = unsafe list

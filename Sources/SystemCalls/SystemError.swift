@@ -36,8 +36,10 @@ package enum SystemCall: String, Sendable {
     case accept4, bind, chdir, chmod, chroot, close, closeRange = "close_range", connect, dup2
     case epollControl = "epoll_ctl", epollWait = "epoll_wait", eventAdd = "event_add", eventBase = "event_base_new"
     case execve, execveat, memfdCreate = "memfd_create"
-    case fallocate = "posix_fallocate", fchmod, fchown, fcntl, flock, fork, fstat, ftruncate, getifaddrs, getpeername
-    case getsockname, getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, mmap, open, pidfdOpen =
+    case fallocate = "posix_fallocate", fchmod, fchown, fcntl, flock, fork, fstat, ftruncate, getgrnam = "getgrnam_r",
+        getgrgid = "getgrgid_r", getifaddrs, getpeername, getpwnam = "getpwnam_r"
+    case getpwuid = "getpwuid_r", getsockname, getsockopt, initgroups, ioctl, kill, listen, lseek, lstat, mkfifo, mmap,
+        open, pidfdOpen =
         "pidfd_open", pipe,
         poll, prctl, pread, read, recv
     case recvmmsg, recvmsg, rename, send, sendmmsg, sendmsg, setegid, seteuid, setgid, setgroups, setitimer, setrlimit

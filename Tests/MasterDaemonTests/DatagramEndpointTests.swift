@@ -48,7 +48,7 @@ private func received(_ number: DescriptorNumber) throws -> String? {
         return plan
     }
 
-    private func owner() throws -> MailOwner { MailOwner(try #require(userAccount(uid: geteuid()))) }
+    private func owner() throws -> MailOwner { MailOwner(try #require(try userAccount(uid: geteuid()))) }
 
     @Test("a socket is ours, waits for nothing, and nobody else can take its address")
     func options() throws {

@@ -66,7 +66,7 @@ private func failure(_ plan: EndpointPlan, windowSize: Int = 0) -> String? {
         let number = made.numbers[0]
         try number.setOption(.boundInterface, interface)
         let service = RunningService(plan("x", .inet, .inet([address])), listeners: made, channel: nil)
-        let owner = MailOwner(try #require(userAccount(uid: geteuid())))
+        let owner = MailOwner(try #require(try userAccount(uid: geteuid())))
         let log = Log(ident: "test", host: nil, destination: .standardError, waits: false)
         func connect() throws {
             let client = try makeSocket(.ipv4, .stream)

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ConfigLoading
 import MasterConfig
 import SystemCalls
 import Testing
@@ -15,7 +16,7 @@ import Testing
     }
 
     private func resolver(_ main: String, _ families: AddressFamilies = [.ipv4, .ipv6]) -> InetAddresses {
-        InetAddresses(settings: settings(main), families: families, interfaces: interfaces)
+        InetAddresses(settings: settings(main), families: families, interfaces: .success(interfaces))
     }
 
     private func list(
@@ -105,20 +106,55 @@ import Testing
             book.add(.addresses([loopback]), to: .host("ip6-localhost", family))
         }
         for (families, wanted) in [(AddressFamilies.ipv4, "127.0.0.1"), (.ipv6, "::1"), ([.ipv4, .ipv6], "::1")] {
-            let named = InetAddresses(settings: settings(), families: families, interfaces: interfaces, names: book)
+            let named = InetAddresses(
+                settings: settings(),
+                families: families,
+                interfaces: .success(interfaces),
+                names: book
+            )
             let name = try InetName.parse("ip6-localhost:25")
             let found = try named.addresses(of: name, written: "ip6-localhost:25", ports: .builtin)
             #expect(found.map(\.hostText) == [wanted])
             let listed = InetAddresses(
                 settings: settings("inet_interfaces = ip6-localhost"),
                 families: families,
-                interfaces: interfaces,
+                interfaces: .success(interfaces),
                 names: book
             )
             let port = try InetName.parse("25")
             #expect(try listed.addresses(of: port, written: "25", ports: .builtin).map(\.hostText) == [wanted])
         }
         #expect(book.open == [], "nothing else is asked for")
+    }
+
+    @Test("where nobody can tell which addresses there are, none is called wrong, and all of them need no list")
+    func unknownInterfaces() throws {
+        for (code, cure) in [(Errno.tooManyOpenFiles, shortageCure), (.addressFamilyNotSupported, "AF_NETLINK")] {
+            for main in ["", "inet_interfaces = loopback-only", "inet_interfaces = 127.0.0.1"] {
+                let unknown = InetAddresses(
+                    settings: settings(main),
+                    families: .ipv4,
+                    interfaces: .failure(SystemError(.getifaddrs, code))
+                )
+                let port = try InetName.parse("25")
+                if main.isEmpty {
+                    #expect(
+                        try unknown.addresses(of: port, written: "25", ports: .builtin).map(\.hostText) == ["0.0.0.0"]
+                    )
+                    #expect(throws: Never.self) { try unknown.checkInterfaces(forPostfix: true) }
+                    continue
+                }
+                let text = "inet_interfaces: cannot tell which addresses this machine has: \(code)"
+                let questions: [() throws -> Void] = [
+                    { _ = try unknown.addresses(of: port, written: "25", ports: .builtin) },
+                    { try unknown.checkInterfaces(forPostfix: false) },
+                ]
+                for ask in questions {
+                    let failure = #expect(throws: InetAddresses.Failure.self) { try ask() }
+                    #expect(failure?.text == text && failure?.cure.contains(cure) == true)
+                }
+            }
+        }
     }
 
     @Test("for Postfix's daemons, the words for inet_interfaces are all and loopback-only, in small letters")

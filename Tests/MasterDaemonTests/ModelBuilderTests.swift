@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ConfigLoading
 import Foundation
 import MasterConfig
 import MasterPolicy
@@ -182,11 +183,73 @@ import Testing
         }
     }
 
+    @Test("what cannot be looked up for a shortage is not called wrong")
+    func shortage() async {
+        await #expect(processExitsWith: .success) {
+            let scene = try ModelBuilderTests()
+            try scene.old(scene.basics, "main.cf")
+            try scene.old("25 inet n - n - 1 c\n26 inet n - n - 1 c\n", "master.cf")
+            func build(_ names: NameBook) -> [ConfigProblem] {
+                var builder = ModelBuilder(
+                    configDirectory: scene.home.path,
+                    processName: "master",
+                    for: .start,
+                    names: names
+                )
+                #expect(builder.build() == nil)
+                return builder.findings.filter { $0.severity == .fatal }
+            }
+            FaultPlan.fail(.getpwnam, with: .tooManyOpenFiles)
+            let accounts = build(NameBook(.asking))
+            let main = scene.home.file("main.cf")
+            let user = geteuid() == 0 ? "mail" : NSUserName()
+            #expect(
+                accounts.map(\.message) == ["\(main), line 2: cannot look up user \"\(user)\": Too many open files"]
+            )
+            #expect(accounts.first?.cure == shortageCure)
+            FaultPlan.clear()
+            FaultPlan.fail(.getifaddrs, with: .noBufferSpace)
+            let interfaces = build(scene.accounts())
+            #expect(
+                interfaces.map(\.message) == [
+                    "\(main), line 6: inet_interfaces: cannot tell which addresses this machine has:"
+                        + " No buffer space available"
+                ],
+                "said once"
+            )
+            #expect(interfaces.first?.cure == shortageCure)
+        }
+    }
+
+    @Test(
+        "who was root and cannot become root again does not go on as somebody else",
+        .enabled(if: geteuid() == 0, "SKIPPED: needs root"),
+        arguments: [true, false]
+    )
+    func strandedIdentity(_ isOnTheWay: Bool) async throws {
+        await #expect(processExitsWith: .exitCode(1)) { [isOnTheWay] in
+            let scene = try ModelBuilderTests()
+            // Whether mail may write there only the kernel knows.
+            chmod(scene.home.file("data"), 0o755)
+            try scene.old(scene.basics, "main.cf")
+            try scene.old("a unix - - n - 1 c\n", "master.cf")
+            FaultPlan.fail(isOnTheWay ? .seteuid : .setgid, with: .noMemory)
+            var builder = ModelBuilder(
+                configDirectory: scene.home.path,
+                processName: "master",
+                for: .start,
+                names: scene.accounts()
+            )
+            _ = builder.build()
+            exit(7)
+        }
+    }
+
     @Test("an ordinary user has only own services", .enabled(if: geteuid() == 0, "SKIPPED: needs root"))
     func ordinaryUser() async {
         await #expect(processExitsWith: .success) {
             let scene = try ModelBuilderTests()
-            let nobody = try #require(userAccount(named: "nobody"))
+            let nobody = try #require(try userAccount(named: "nobody"))
             try Identity.borrow(nobody)
             defer { try? Identity.returnToRoot() }
             let master = "a unix - n n - 1 c\nb unix - - y - 1 c\nc unix - - n - 1 c\n"

@@ -22,6 +22,7 @@ import Testing
         .port(0), .port(65535), .user(AccountFacts.User(userID: 0, groupID: UInt32.max, nameByID: nil)),
         .user(AccountFacts.User(userID: 1, groupID: 2, nameByID: "")),
         .user(AccountFacts.User(userID: 1, groupID: 2, nameByID: "a b\nc -ü")),
+        .failed(SystemError(.getpwnam, .tooManyOpenFiles)),
         .group(AccountFacts.Group(groupID: 7, nameByID: "staff")), .group(AccountFacts.Group(groupID: 7)),
     ]
 
@@ -53,7 +54,7 @@ import Testing
         "What is no answer is not taken for one",
         arguments: [
             "", " ", "unknown ", "port", "port 65536", "port x", "user 1 2", "user 1 2 3", "user -1 2 -", "group 1 zz",
-            "addresses 7f", "addresses 0200", "addresses +1", "host 1",
+            "failed 00 24", "failed 676574 x", "addresses 7f", "addresses 0200", "addresses +1", "host 1",
         ]
     )
     func nonsense(_ line: String) {
@@ -99,6 +100,23 @@ import Testing
             #expect(book.addresses(ofHost: "localhost") == here.addresses(ofHost: "localhost"))
             #expect(book.open.isEmpty)
             #expect(try waitForChild(pid) == .exited(status: 0))
+        }
+    }
+
+    @Test("A helper that cannot tell whether there is a user says so, and does not say that there is none")
+    func shortage() async {
+        await #expect(processExitsWith: .success) {
+            FaultPlan.fail(.getpwnam, with: .tooManyOpenFiles)
+            FaultPlan.fail(.getgrnam, with: .ioError)
+            let questions: [NameQuestion] = [.user("root"), .group("root")]
+            let book = NameBook(.noting)
+            var helper = try NameHelper.start(questions) { _ in }
+            while helper.read(into: book) == .unfinished {
+                guard try helper.number.waitForInput(milliseconds: 30_000) else { break }
+            }
+            #expect(book.failure(of: questions[0]) == SystemError(.getpwnam, .tooManyOpenFiles))
+            #expect(book.failure(of: questions[1]) == SystemError(.getgrnam, .ioError))
+            #expect(book.failure(of: .user("none")) == nil && book.open == [.user("none")])
         }
     }
 

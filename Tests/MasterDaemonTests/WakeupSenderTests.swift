@@ -22,7 +22,7 @@ private struct Sending: ~Copyable {
     let owner: MailOwner
 
     init() throws {
-        let account = try #require(userAccount(uid: Identity.effectiveUser))
+        let account = try #require(try userAccount(uid: Identity.effectiveUser))
         let loop = try EventLoop(capacity: 16)
         self.loop = loop
         owner = MailOwner(account)

@@ -184,7 +184,7 @@ private final class CountedRoom {
         .enabled(if: geteuid() == 0, "needs root")
     )
     func unprivileged() throws {
-        let owner = try #require(userAccount(named: "nobody"))
+        let owner = try #require(try userAccount(named: "nobody"))
         let counted = try CountedRoom("mail_owner = nobody\ndefault_privs = daemon", owner: owner)
         #expect(try facts(ofPath: counted.path).owner == owner.uid)
         chmod(counted.room.directory.path, 0o755)

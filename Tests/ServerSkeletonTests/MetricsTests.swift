@@ -60,7 +60,7 @@ import WorkerPage
         .enabled(if: geteuid() == 0, "needs root")
     )
     func unprivileged() throws {
-        let owner = try #require(userAccount(named: "nobody"))
+        let owner = try #require(try userAccount(named: "nobody"))
         let scene = try Scene("mail_owner = nobody\ndefault_privs = daemon", owner: owner)
         chmod(scene.room.directory.path, 0o755)
         let child = try scene.start(["-u", "-c"])

@@ -149,7 +149,7 @@ extension SkeletonRowTests {
         let child = try start(kind, room, [listener.number], ["-u", "-c"], environment: zone)
         #expect(try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(child.pid)/root") == room.queue)
         #expect(try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(child.pid)/cwd") == room.queue)
-        let owner = try #require(userAccount(named: "nobody"))
+        let owner = try #require(try userAccount(named: "nobody"))
         let status = try String(contentsOfFile: "/proc/\(child.pid)/status", encoding: .utf8)
         func field(_ name: String) -> [Substring] {
             status.split(separator: "\n").first { $0.hasPrefix(name + ":") }?.split { $0 == "\t" || $0 == " " }

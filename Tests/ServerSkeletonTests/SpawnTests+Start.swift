@@ -29,15 +29,15 @@ extension SpawnTests {
                 environment: ["KEPT=yes", "SECRET=no"]
             )
             let idle = try status(of: child.pid)
-            let owner = try #require(userAccount(named: CommandAccount.owner))
+            let owner = try #require(try userAccount(named: CommandAccount.owner))
             #expect(idle["Uid"] == "0 \(owner.uid) 0 \(owner.uid)", "the mail owner while it waits, root at heart")
             #expect(idle["Gid"] == "0 \(owner.gid) 0 \(owner.gid)")
             #expect(idle["Groups"] == "\(owner.gid)")
             #expect(idle["CapEff"] == "0000000000000000")
 
             let said = try room.connect().receive(100_000)
-            let user = try #require(userAccount(named: "nobody"))
-            let gid = group.isEmpty ? user.gid : try #require(groupID(named: "games"))
+            let user = try #require(try userAccount(named: "nobody"))
+            let gid = group.isEmpty ? user.gid : try #require(try groupID(named: "games"))
             let found = fields(said)
             #expect(found["Uid"] == "\(user.uid) \(user.uid) \(user.uid) \(user.uid)")
             #expect(found["Gid"] == "\(gid) \(gid) \(gid) \(gid)")

@@ -130,9 +130,8 @@ struct SpawnTests {
             #expect(eventually { kill(-pid, 0) == -1 }, "nobody of its group is left")
             #expect(try child.records(2) == [child.taken(), child.available()])
             if CommandAccount.isRoot {
-                #expect(
-                    try status(of: child.pid)["Uid"]?.hasPrefix("0 \(userAccount(named: "daemon")?.uid ?? 0) ") == true
-                )
+                let daemon = try #require(try userAccount(named: "daemon"))
+                #expect(try status(of: child.pid)["Uid"]?.hasPrefix("0 \(daemon.uid) ") == true)
             }
         }
     }

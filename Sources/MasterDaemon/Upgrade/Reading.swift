@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 import ConfigLoading
+import Diagnostics
 import MasterConfig
 import MasterPolicy
 
@@ -19,7 +20,7 @@ struct Reading {
 
     /// The files as they are now: for the new program. Names mean what they meant to its trial: nobody is served before
     /// this is done, so no name service is waited for.
-    static func ofFiles(_ handover: Handover) throws(TakeOverFailure) -> Reading {
+    static func ofFiles(_ handover: Handover, _ log: Log) throws(TakeOverFailure) -> Reading {
         // The trial has waited until it was settled.
         guard mainConfigPause(directory: handover.frozen.configDirectory) == nil else {
             throw TakeOverFailure(reason: "main.cf was edited after the trial")
@@ -32,7 +33,8 @@ struct Reading {
             configDirectory: handover.frozen.configDirectory,
             processName: handover.processName,
             for: .reload(handover.frozen),
-            names: names
+            names: names,
+            log: log
         )
         let model = builder.build()
         if let name = names.open.first {

@@ -30,7 +30,7 @@ extension MasterMain {
         let reading: Reading
         let loop: EventLoop
         do throws(TakeOverFailure) {
-            reading = try arrival.problem == nil ? .ofFiles(handover) : .ofHandover(handover)
+            reading = try arrival.problem == nil ? .ofFiles(handover, log) : .ofHandover(handover)
             loop = try makeLoop(reading)
         } catch {
             arrival.giveBack(handover, commandLine, error.reason)

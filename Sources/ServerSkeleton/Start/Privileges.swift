@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import ConfigLoading
 import Diagnostics
 import MasterConfig
 import MasterProtocol
@@ -28,7 +29,13 @@ enum Privileges {
 
     /// Nil when we are that user already: when an ordinary user runs everything, there is nothing to give up.
     private static func account(_ name: String, _ log: Log) -> UserAccount? {
-        guard let user = userAccount(named: name) else { log.fatal("unknown user: \(name)") }
+        let found: UserAccount?
+        do throws(SystemError) {
+            found = try userAccount(named: name)
+        } catch {
+            log.fatal(ConfigProblem.cannotLookUp("user \"\(name)\"", error).logged)
+        }
+        guard let user = found else { log.fatal("unknown user: \(name)") }
         let isAlreadyUser = user.uid != 0 && Identity.realUser == user.uid && Identity.effectiveUser == user.uid
         return isAlreadyUser ? nil : user
     }

@@ -79,7 +79,13 @@ struct StartConfiguration {
         guard options.isUnprivileged else { return [] }
         let name = settings.mailOwner
         let place = dictionary.place(of: "mail_owner")
-        guard let user = userAccount(named: name) else {
+        let found: UserAccount?
+        do throws(SystemError) {
+            found = try userAccount(named: name)
+        } catch {
+            return [.cannotLookUp("user \"\(name)\"", error, at: place)]
+        }
+        guard let user = found else {
             let cure = "Create the user \(name), or set mail_owner to one that exists."
             return [.fatal("unknown user: \(name)", at: place, cure: cure)]
         }
