@@ -176,7 +176,7 @@ extension DaemonOptions {
         }
         let name = trimmed(text[..<equals])
         guard !name.isEmpty else { throw .invalidOverride(text, reason: "missing attribute name") }
-        return .parameter(name: String(name), value: String(trimmed(text[text.index(after: equals)...])))
+        return .parameter(name: String(name), value: String(trimmed(text[text.utf8.index(after: equals)...])))
     }
 }
 

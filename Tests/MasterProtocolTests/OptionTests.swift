@@ -150,6 +150,14 @@ private func scan(
         #expect(options.overrides == [.parameter(name: "a", value: "b=c")])
     }
 
+    @Test("a value is what stands behind the sign, byte by byte, whatever it joins with for a reader")
+    func joiningValues() throws {
+        for value in ["\u{301}abc", "\u{200d}abc", "\u{fe0f}", "é"] {
+            let options = try DaemonOptions(parsing: ["-o", "stress=" + value], for: .stream)
+            #expect(options.overrides.map { Array($0.value.utf8) } == [Array(value.utf8)])
+        }
+    }
+
     @Test(
         "a problem has its text",
         arguments: zip(
