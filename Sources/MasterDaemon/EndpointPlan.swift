@@ -24,6 +24,15 @@ enum EndpointPlan: Equatable, Sendable {
         return nil
     }
 
+    /// Where its file is while clients are turned away.
+    var hiddenPath: String? { pathBeside("refused") }
+
+    /// Where it is made when another service still has its path.
+    var draftPath: String? { pathBeside("new") }
+
+    /// There is a blank in it, and none in the name of a service: no other endpoint can be there.
+    private func pathBeside(_ word: String) -> String? { path.map { "\($0) \(word)" } }
+
     /// nil for an endpoint that is a file.
     var addresses: [SocketAddress]? {
         switch self {

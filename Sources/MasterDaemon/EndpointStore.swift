@@ -80,7 +80,7 @@ struct EndpointStore {
         } else {
             // The path may still belong to a running service of another type.
             let isTaken = running.values.contains { $0.plan.endpoint.path == plan.endpoint.path }
-            let path = isTaken ? plan.endpoint.path.map { $0 + ".new" } : nil
+            let path = isTaken ? plan.endpoint.draftPath : nil
             made[plan.identity] = try RunningService.make(plan, at: path, owner: owner, model.settings, log)
         }
     }

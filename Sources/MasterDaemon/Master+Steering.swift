@@ -77,14 +77,11 @@ extension RunningService {
     /// An interface that no machine has: numbers count from 1, and go on without gaps.
     static let nowhere: Int32 = .max
 
-    /// Where the file of an endpoint is while clients are turned away.
-    var hiddenPath: String? { isRefusing ? (plan.endpoint.path).map { $0 + ".refused" } : nil }
-
     func refuseClients(_ owner: MailOwner, _ log: Log) throws(SystemError) {
-        if let path = plan.endpoint.path {
+        if let path = plan.endpoint.path, let hidden = plan.endpoint.hiddenPath {
             // It may be so already, when it could not be undone.
             if !isRefusing {
-                try owner.perform(log) { () throws(SystemError) in try renameFile(path, to: path + ".refused") }
+                try owner.perform(log) { () throws(SystemError) in try renameFile(path, to: hidden) }
             }
         } else {
             // In the place of a service manager's sockets there can be no others.
@@ -102,13 +99,13 @@ extension RunningService {
 
     /// False when other sockets have to take the place of these.
     func admitClients(_ owner: MailOwner, _ log: Log) throws(EndpointFailure) -> Bool {
-        if let path = plan.endpoint.path {
+        if let path = plan.endpoint.path, let hidden = plan.endpoint.hiddenPath {
             do throws(SystemError) {
-                try owner.perform(log) { () throws(SystemError) in try renameFile(path + ".refused", to: path) }
+                try owner.perform(log) { () throws(SystemError) in try renameFile(hidden, to: path) }
             } catch {
                 // Somebody has removed it, and nobody can find the way to the socket any more.
                 if error.code == .noSuchFileOrDirectory, !isAdopted { return false }
-                throw EndpointFailure(text: "rename \(path).refused: \(error.reason)", code: error.code)
+                throw EndpointFailure(text: "rename \"\(hidden)\": \(error.reason)", code: error.code)
             }
         } else {
             do throws(SystemError) {
@@ -135,16 +132,15 @@ extension RunningService {
         guard isRefusing else { return }
         if isAdopted {
             _ = try? admitClients(owner, log)
-        } else if let path = hiddenPath {
-            owner.perform(log) { try? SystemCalls.removeFile(path) }
+        } else if let hidden = plan.endpoint.hiddenPath {
+            owner.perform(log) { try? SystemCalls.removeFile(hidden) }
         }
     }
 
     /// Of sockets that a service manager has opened: a master that was killed may have left them closed to clients.
     func openAdopted(_ owner: MailOwner, _ log: Log) {
         do throws(SystemError) {
-            if let path = plan.endpoint.path {
-                let hidden = path + ".refused"
+            if let path = plan.endpoint.path, let hidden = plan.endpoint.hiddenPath {
                 guard !Self.isThere(path), Self.isThere(hidden) else { return }
                 try owner.perform(log) { () throws(SystemError) in try renameFile(hidden, to: path) }
             } else {

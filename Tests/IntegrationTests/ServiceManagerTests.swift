@@ -226,7 +226,7 @@ import Testing
         try system.setServices([])
         #expect(try system.reload(), "\(system.log)")
         for place in places { #expect(throws: Never.self) { _ = try Caller(place) } }
-        #expect(!FileManager.default.fileExists(atPath: path + ".refused"))
+        #expect(!FileManager.default.fileExists(atPath: path + " refused"))
     }
 
     @Test(

@@ -31,7 +31,7 @@ import Testing
     }
 
     private func model(_ plans: [ServicePlan]) throws -> Model {
-        let owner = try #require(userAccount(uid: geteuid()))
+        let owner = try #require(try userAccount(uid: geteuid()))
         return Model(settings: settings(), owner: owner, services: plans)
     }
 
@@ -100,7 +100,7 @@ import Testing
         await #expect(processExitsWith: .success) {
             let home = try TemporaryDirectory("qm-store")
             let log = Log(ident: "test", host: nil, destination: .standardError, waits: false)
-            let owner = try #require(userAccount(uid: geteuid()))
+            let owner = try #require(try userAccount(uid: geteuid()))
             let endpoint = EndpointPlan.path(home.file("s"), .unix)
             let plans = (0..<20).map { MasterDaemonTests.plan("s\($0)", .unix, endpoint) }
             let model = Model(settings: settings(), owner: owner, services: plans)
@@ -126,10 +126,40 @@ import Testing
         try second.prepare(model, log)
         let fresh = try #require(made(second.claim(model.services[0].identity)))
         #expect(try facts(ofPath: home.file("p")).inode == before, "the old one is still there")
-        let inode = try facts(ofPath: home.file("p.new")).inode
+        let inode = try facts(ofPath: home.file("p new")).inode
         try fresh.settle(owner, log)
         #expect(try facts(ofPath: home.file("p")).inode == inode)
-        #expect(!exists("p.new"))
+        #expect(!exists("p new"))
+    }
+
+    @Test("What stands beside a path for a while has a name that no service can have")
+    func beside() throws {
+        // Names that these files could be called by.
+        let others = [plan(at: "p.refused"), plan(at: "p.new"), plan(at: "p-new")]
+        let old = plan(at: "p", .unix)
+        let owner = MailOwner(try model([]).owner)
+        var first = EndpointStore(running: [])
+        try first.prepare(try model([old] + others), log)
+        let running = try #require(made(first.claim(old.identity)))
+        let standing = try others.map { try #require(made(first.claim($0.identity))) }
+        func inodes() throws -> [UInt64] {
+            try (["p"] + others.map(\.identity.canonicalName)).map { try facts(ofPath: home.file($0)).inode }
+        }
+        let before = try inodes()
+        try running.refuseClients(owner, log)
+        #expect(!exists("p") && exists("p refused"))
+        #expect(try running.admitClients(owner, log))
+        #expect(try inodes() == before)
+        try running.refuseClients(owner, log)
+        running.leaveEndpoints(owner, log)
+        #expect(!exists("p") && !exists("p refused"))
+
+        var second = EndpointStore(running: [running] + standing)
+        try second.prepare(try model([plan(at: "p", .pass)] + others), log)
+        let fresh = try #require(made(second.claim(plan(at: "p", .pass).identity)))
+        try fresh.settle(owner, log)
+        #expect(try inodes().dropFirst() == before.dropFirst())
+        #expect(exists("p") && !exists("p new"))
     }
 
     @Test("When it cannot move in, nothing of it is left and the old service keeps the path")
@@ -146,9 +176,9 @@ import Testing
         try FileManager.default.removeItem(atPath: home.file("p"))
         try FileManager.default.createDirectory(atPath: home.file("p"), withIntermediateDirectories: false)
         let failure = #expect(throws: EndpointFailure.self) { try fresh.settle(owner, log) }
-        #expect(failure?.text == "rename \(home.file("p.new")) to \(home.file("p")): Is a directory")
+        #expect(failure?.text == "rename \(home.file("p new")) to \(home.file("p")): Is a directory")
         fresh.removeFile(owner, log)
-        #expect(!exists("p.new") && exists("p"))
+        #expect(!exists("p new") && exists("p"))
         #expect(second.claimHolder(ofPath: home.file("p")) === running)
         #expect(second.leftovers.isEmpty)
     }

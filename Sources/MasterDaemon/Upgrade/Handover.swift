@@ -12,8 +12,9 @@ import SystemCalls
 /// Written as bytes by `encoded` and read by `init(decoding:)`, which go through one list of fields. The bytes are in a
 /// sealed file, so nobody but a master of this process has written them; they are checked all the same.
 struct Handover {
-    /// Grows by one with each change of the fields. A program takes over from its own version only.
-    static let version: Int64 = 4
+    /// Grows by one with each change of the fields, or of what they mean. A program takes over from its own version
+    /// only.
+    static let version: Int64 = 5
     /// "QMMASTER", least significant byte first.
     static let mark: Int64 = 0x5245_5453_414D_4D51
 
