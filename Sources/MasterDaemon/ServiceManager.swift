@@ -9,7 +9,8 @@ import MasterPolicy
 import SystemCalls
 
 /// Sends datagrams to the service manager that started us, if there is one. Never waits: what a busy receiver does not
-/// take is kept, within a bound, and tried again. A receiver that is not there is a warning, once, and nothing more.
+/// take, or cannot be sent for a shortage, is kept, within a bound, and tried again. A receiver that is not there is a
+/// warning, once, and nothing more.
 struct ServiceManager: ~Copyable {
     /// More than what a start, a reload and an end have to say.
     private static let mostWaiting = 8
@@ -53,6 +54,11 @@ struct ServiceManager: ~Copyable {
             }
             return nil
         } catch {
+            // It passes, and a manager that never hears of the start ends us.
+            if error.isShortage {
+                waiting.removeAll { $0.isForTheMoment }
+                return nil
+            }
             waiting = []
             if hasComplained { return nil }
             hasComplained = true

@@ -27,10 +27,11 @@ package enum MasterMain {
         // Until their handlers stand, no request may end us; and our starter may have blocked signals.
         for request in [Signal.hangup, .user1, .user2] { try? request.ignore() }
         try? unblockAllSignals()
+        // Before the sockets of a service manager are copied: its soft limit may have no room for so many.
+        try? raiseDescriptorLimit()
         let offer = ServiceManagerOffer.receive()
         let offered = OfferedSockets(adopting: offer)
         Detach.fillStandardDescriptors()
-        try? raiseDescriptorLimit()
         let log = Log(
             ident: "\(earlyLogTag())/\(processName)",
             host: EnvironmentName.postlogHostname.value,

@@ -153,8 +153,10 @@ import Testing
         let variables = [
             "OFFER_PORT=\(ports[0])", "OFFER_PATH=\(path)", "LISTEN_FDNAMES=unknown:talk:deaf:talk",
         ]
+        // The manager's soft limit has no room for copies of them.
+        let limited = ["/bin/sh", "-c", "ulimit -S -n 16; exec \"$@\"", "sh"]
         let starter = ["/usr/bin/env"] + variables + [system.daemonDirectory + "/test-child", "start-offered"]
-        let master = try system.start(prefix: starter)
+        let master = try system.start(prefix: limited + starter)
         for text in [
             "service 127.0.0.1:\(ports[0]): the service manager has opened 127.0.0.1 port \(ports[0])",
             "service talk: the service manager has opened \(path)",

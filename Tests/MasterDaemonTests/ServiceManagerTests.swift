@@ -127,6 +127,30 @@ import Testing
         #expect(alone.tell(.alive) == nil && !alone.hasWaiting, "once")
     }
 
+    @Test("What a shortage keeps from being sent is sent when it is over")
+    func shortage() async {
+        await #expect(processExitsWith: .success) {
+            let name = "quartermaster-test-\(UUID().uuidString)"
+            let receiver = try makeSocket(.unix, .datagram)
+            try receiver.number.bind(to: #require(SocketAddress(abstractName: name)))
+            try receiver.number.setNonBlocking(true)
+            var manager = ServiceManager(
+                ServiceManagerOffer(pid: 77) { $0 == .notifySocket ? "@\(name)" : nil }
+            )
+            let notice = ServiceManagerNotice.started(pid: 42, services: 1)
+            FaultPlan.fail(.socket, with: .tooManyOpenFiles)
+            FaultPlan.fail(.send, with: .noBufferSpace, times: 2)
+            #expect(manager.tell(notice) == nil && manager.hasWaiting, "no socket")
+            #expect(manager.sendWaiting() == nil && manager.hasWaiting, "no memory")
+            #expect(manager.tell(.alive) == nil && manager.hasWaiting, "still none")
+            #expect(try receiver.number.read(atMost: 4096) == nil)
+            #expect(manager.sendWaiting() == nil && !manager.hasWaiting)
+            let heard = try receiver.number.read(atMost: 4096)
+            #expect(heard.map { String(decoding: $0, as: UTF8.self) } == notice.text)
+            #expect(try receiver.number.read(atMost: 4096) == nil, "a sign of life is for its moment")
+        }
+    }
+
     @Test("A descriptor that cannot be kept is closed, and told of with the reason")
     func notKept() async {
         await #expect(processExitsWith: .success) {
