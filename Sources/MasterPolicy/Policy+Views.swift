@@ -43,7 +43,6 @@ package struct ServiceView: Hashable, Sendable {
     /// Endpoints that it has lost are kept for those in their queues.
     package let hasOutgoing: Bool
 
-    package var isWatching: Bool { watch == .alone }
     /// Drained or disabled: no process is started.
     package var isHeld: Bool { coverage == .held }
 
@@ -124,15 +123,6 @@ extension Policy {
     /// Nil when the index is vacant.
     package func view(at index: Int) -> ServiceView? {
         services[index].stage == .vacant ? nil : ServiceView(services[index])
-    }
-
-    /// The figures of the service with this index, up to `now`. Those of a vacant index are of its last service. For
-    /// tests: the status page has `plainFigures`, and its readers count on from there.
-    package func figures(at index: Int, until now: PolicyTime) -> ServiceFigures {
-        var figures = services[index].figures
-        let isSaturated = services[index].coverage == .saturated
-        figures.pass(until: now, busy: services[index].busy, isSaturated: isSaturated)
-        return figures
     }
 
     /// For tests.

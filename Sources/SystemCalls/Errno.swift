@@ -19,7 +19,6 @@ extension Errno {
     package static var interrupted: Errno { Errno(rawValue: EINTR) }
     package static var ioError: Errno { Errno(rawValue: EIO) }
     package static var noSuchAddressOrDevice: Errno { Errno(rawValue: ENXIO) }
-    package static var badFileDescriptor: Errno { Errno(rawValue: EBADF) }
     package static var noMemory: Errno { Errno(rawValue: ENOMEM) }
     package static var fileNameTooLong: Errno { Errno(rawValue: ENAMETOOLONG) }
     package static var permissionDenied: Errno { Errno(rawValue: EACCES) }
@@ -49,7 +48,6 @@ extension Errno {
     package static var connectionRefused: Errno { Errno(rawValue: ECONNREFUSED) }
     package static var hostIsDown: Errno { Errno(rawValue: EHOSTDOWN) }
     package static var noRouteToHost: Errno { Errno(rawValue: EHOSTUNREACH) }
-    package static var noLocks: Errno { Errno(rawValue: ENOLCK) }
     package static var badMessage: Errno { Errno(rawValue: EBADMSG) }
     package static var messageTooLong: Errno { Errno(rawValue: EMSGSIZE) }
     package static var protocolError: Errno { Errno(rawValue: EPROTO) }

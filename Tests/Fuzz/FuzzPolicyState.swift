@@ -41,7 +41,8 @@ private func live(_ policy: inout Policy) {
         }
     }
     for id in ids {
-        _ = policy.figures(at: Int(id.index), until: now)
+        var figures = policy.plainFigures(at: Int(id.index))
+        figures.pass(until: now, busy: 7, isSaturated: true)
         policy.watchFailed(id, now: now)
         policy.channelFailed(id, now: now)
         for timer in PolicyTimer.all(of: id) { policy.timerFired(timer, now: now) }

@@ -84,7 +84,7 @@ private func failure(_ path: String) -> String? {
         await #expect(processExitsWith: .success) {
             let home = try TemporaryDirectory("qm-pid")
             let path = home.file("master.pid")
-            FaultPlan.fail(.flock, with: .noLocks)
+            FaultPlan.fail(.flock, with: Errno(rawValue: ENOLCK))
             #expect(failure(path) == "open lock file \(path): unable to set exclusive lock: No locks available")
             FaultPlan.clear()
             FaultPlan.fail(.write, with: .noSpace)

@@ -140,7 +140,7 @@ import Testing
                 FaultPlan.clear()
             }
             for code in [
-                Errno.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .noBufferSpace, .badFileDescriptor,
+                Errno.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .noBufferSpace, Errno(rawValue: EBADF),
             ] {
                 FaultPlan.fail(.accept4, with: code)
                 do throws(SystemError) {
@@ -165,7 +165,7 @@ import Testing
                 let first = Descriptor(owning: numbers[0])
                 try first.close()
                 let failures = list.closeAll()
-                #expect(failures.map(\.error) == [SystemError(.close, .badFileDescriptor)])
+                #expect(failures.map(\.error) == [SystemError(.close, Errno(rawValue: EBADF))])
                 #expect(failures.map(\.number) == [numbers[0]])
             }
             #expect(numbers.allSatisfy { !$0.isOpen })

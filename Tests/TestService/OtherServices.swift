@@ -142,8 +142,8 @@ struct DatagramCounter: DatagramService {
 private func refuse(_ request: String) {
     #if DEBUG
     switch request {
-    case "refuse to lock": FaultPlan.fail(.flock, with: .noLocks)
-    case "refuse to unlock": FaultPlan.fail(.flock, with: .noLocks, afterPassing: 1)
+    case "refuse to lock": FaultPlan.fail(.flock, with: Errno(rawValue: ENOLCK))
+    case "refuse to unlock": FaultPlan.fail(.flock, with: Errno(rawValue: ENOLCK), afterPassing: 1)
     case "refuse to receive": FaultPlan.fail(.recvmmsg, with: .noMemory)
     default: break
     }
