@@ -25,8 +25,8 @@ extension ServiceTester {
     /// What belongs to the process in a service belongs to the test's here: the main actor is that of the test. A task
     /// that waits for it, for a thread of somebody else's, or for an actor that yields, is waited for by
     /// `receivedLine()`, `received(count:)` and `waitForDisconnect()` alone, as a blocking service is. One that such a
-    /// thread resumes when its test is over goes on beside the next service, without connections: it had better be
-    /// waited for.
+    /// thread resumes when its test is over goes on beside the next service, and has no connection and no log any
+    /// more: it had better be waited for.
     ///
     /// A process has one `LoopActor`, and so one async service at a time: this waits until the one before has ended or
     /// was let go, and throws when that takes fifteen minutes. Tests may run side by side.

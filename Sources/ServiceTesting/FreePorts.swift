@@ -18,8 +18,14 @@ package enum FreePorts {
     }
 
     private static func isFree(_ port: UInt16) -> Bool {
-        guard let socket = try? makeSocket(.ipv4, .stream) else { return false }
-        return (try? socket.number.bind(to: SocketAddress(ipv4: [0, 0, 0, 0], port: port))) != nil
+        do {
+            let socket = try makeSocket(.ipv4, .stream)
+            try socket.number.bind(to: SocketAddress(ipv4: [0, 0, 0, 0], port: port))
+            try socket.close()
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// A program has whole blocks of ports. Whoever has bound the socket that is named after a block has the block; the

@@ -98,11 +98,6 @@ struct Waiter: AsyncService {
             connection.finishOutput()
             try await sleep(for: .seconds(1))
             return log.info("finished \(number)")
-        case "held", "fail":
-            try await withDeadline(.seconds(100)) {
-                await withUnsafeContinuation { continuation in held.withLock { $0.append(continuation) } }
-            }
-            if words[0] == "fail" { throw Failure() }
         case "close":
             _ = try await connection.next { input in
                 connection.close()
@@ -133,10 +128,26 @@ struct Waiter: AsyncService {
     }
 }
 
-/// What handlers wait for that a test resumes from its own thread, whenever it likes.
-let held = Mutex<[UnsafeContinuation<Void, Never>]>([])
+/// Each client waits for the test's own thread, and gets an answer, or an error, then.
+struct Held: AsyncService {
+    private struct Failure: Error {}
 
-private struct Failure: Error {}
+    nonisolated static let waiting = Mutex<[UnsafeContinuation<Void, Never>]>([])
+    /// How many of them have gone on.
+    nonisolated static let resumed = Mutex(0)
+
+    init(_ context: inout ServiceContext) {}
+
+    func serve(_ connection: AsyncConnection) async throws {
+        let line = try await connection.line()
+        try await withDeadline(.seconds(100)) {
+            await withUnsafeContinuation { continuation in Self.waiting.withLock { $0.append(continuation) } }
+        }
+        Self.resumed.withLock { $0 += 1 }
+        if line == "fail" { throw Failure() }
+        try await connection.write("late\n")
+    }
+}
 
 /// An actor of its own, and what hops to others.
 actor Elsewhere {

@@ -47,9 +47,11 @@ import Testing
         #expect(ports.allSatisfy { $0 < 32_000 })
         for block in Set(ports.map { $0 / 100 * 100 }) {
             let name = try #require(SocketAddress(abstractName: "quartermaster-test-ports-\(block)"))
-            #expect(throws: SystemError.self, "the name of another program's block") {
-                try makeSocket(.unix, .datagram).number.bind(to: name)
+            let mark = try makeSocket(.unix, .datagram)
+            #expect(throws: SystemError.self, "no other program can have the block") {
+                try mark.number.bind(to: name)
             }
+            try mark.close()
         }
     }
 
