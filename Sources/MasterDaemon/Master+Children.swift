@@ -33,48 +33,7 @@ extension Master {
             policy.childExited(pid: pid, ExitKind(status), now: now)
             carryOut()
         }
-        keepCountsOfUnwatched()
         tellProgress()
-    }
-
-    // MARK: what our own daemons count
-
-    func startCounting() {
-        workerCounting.start(owner, nowMilliseconds: moment.milliseconds, log)
-        metricsKeeping.start(owner, nowMilliseconds: moment.milliseconds, log)
-    }
-
-    /// As the program did that ran before in this process.
-    func goOnCounting(_ totals: [String]?) {
-        workerCounting.goOn(totals, owner, nowMilliseconds: moment.milliseconds, log)
-        metricsKeeping.goOn(owner, nowMilliseconds: moment.milliseconds, log)
-    }
-
-    /// Whose counts the page has, in its order; nil without a page.
-    var workerTotals: [String]? { workerCounting.totals }
-
-    func lookAtCounting() {
-        workerCounting.look(owner, nowMilliseconds: moment.milliseconds, log)
-        metricsKeeping.look(owner, nowMilliseconds: moment.milliseconds, log)
-    }
-
-    /// Before another process can have the pid.
-    private func ended(_ pid: Int32, _ id: ServiceID?) {
-        if draining.forget(pid, &loop) || id == nil || !followHeir(of: pid) { return keepCounts(ofProcess: pid, id) }
-        // Its row has an heir; what it counted itself has none.
-        keepFigures(ofProcess: pid, id)
-    }
-
-    func keepCounts(ofProcess pid: Int32, _ id: ServiceID?) {
-        let name = id.flatMap { service($0)?.fullName }
-        workerCounting.processEnded(pid, of: name, owner, nowMilliseconds: moment.milliseconds, log)
-        keepFigures(ofProcess: pid, id)
-    }
-
-    /// What its service counted itself.
-    private func keepFigures(ofProcess pid: Int32, _ id: ServiceID?) {
-        let name = id.flatMap { service($0)?.fullName }
-        metricsKeeping.processEnded(pid, of: name, owner, nowMilliseconds: moment.milliseconds, log)
     }
 }
 

@@ -25,8 +25,7 @@ struct Turn {
             .throttleEnds, .wakeupDue, .retryDue, .removalDeadline, .wakeupReady, .wakeupDeadline,
             .controlCalled, .controlRetry, .controlReady, .controlDeadline, .checkSpoke, .checkDeadline,
             .drainRequested, .steeringLook, .steeringDeadline, .retirementStep, .reloadTurn, .outgoingLook,
-            .keepAliveDue, .managerDue,
-            .upgradeRequested, .trialSpoke, .trialDue, .drainingEnded:
+            .keepAliveDue, .managerDue, .upgradeRequested, .trialSpoke, .trialDue, .drainingEnded, .drainingDue:
             somethingHappened()
         }
     }
@@ -41,7 +40,6 @@ struct Turn {
 
     /// Neither of the two any more.
     mutating func somethingHappened() { (isQuiet, isPlain) = (false, false) }
-
 }
 
 // `ReportPacing` decides when; here the channels that were heard are left alone until a timer ends. The loop itself

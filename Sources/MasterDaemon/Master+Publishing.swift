@@ -75,8 +75,21 @@ extension Master {
             boardProblem = nil
         } catch {
             if !board.isOpen { policy.tellsChanges = false }
-            warnOfBoard("cannot make the status page \(statusPath): \(error) -- masterctl shows nothing; trying again")
+            warnOfBoard(board.isSeen ? wordsOfSmallPage(error) : wordsOfNoPage(error))
         }
+    }
+
+    private func wordsOfNoPage(_ error: SystemError) -> String {
+        let text =
+            "cannot make the status page \(statusPath): \(error) -- masterctl shows nothing; trying again: is the disk full?"
+        return text
+    }
+
+    private func wordsOfSmallPage(_ error: SystemError) -> String {
+        let text =
+            "cannot make a larger status page \(statusPath): \(error) -- masterctl shows as much as the one before has room"
+            + " for; trying again: is the disk full?"
+        return text
     }
 
     private func lookAtBoard() {

@@ -12,9 +12,11 @@ import MasterPolicy
 import MasterProtocol
 import StatusPage
 import SystemCalls
+import WorkerPage
 
-/// The master process after start-up: one loop, one policy, and the deeds that follow from its decisions. It never
-/// accepts a connection, never waits for a child, a log or a name, and touches no shared state but its own sockets.
+/// The master process after start-up: one loop, one policy, and the deeds that follow from its decisions. It serves no
+/// client, and waits for no child's report, log or name. What it shares with its children are sockets, of which any of
+/// them can change the mode or shut one down, and the pages in which they count.
 final class Master {
     let invocation: Invocation
     let log: Log
@@ -28,8 +30,8 @@ final class Master {
     var spawner: Spawner
     var wakeups = WakeupSender()
     var clientCounter = ClientCounter()
-    var workerCounting = WorkerCounting()
-    var metricsKeeping = MetricsKeeping()
+    var workerCounting = CountsKeeping<WorkerTable>()
+    var metricsKeeping = CountsKeeping<MetricsTable>()
     var draining = DrainingProcesses()
     var pageLooks = PageLooks()
     var settings: MainSettings
@@ -213,6 +215,7 @@ final class Master {
         case .keepAliveDue: keepAliveDue()
         case .managerDue: managerDue()
         case .drainingEnded: drainingEnded(Int32(truncatingIfNeeded: token.index))
+        case .drainingDue: drainingDue()
         }
         carryOut()
     }

@@ -46,6 +46,7 @@ enum MasterEvent: UInt32 {
     case trialDue
     /// With its pid as the index.
     case drainingEnded
+    case drainingDue
 
     var token: EventToken { EventToken(kind: rawValue) }
 

@@ -33,10 +33,12 @@ package struct StatusBoard: ~Copyable {
     private var isFull = false
     /// The file of the page has lost its name, or another one has it.
     private var isMissing = false
+    /// Whether readers find it.
+    var isSeen: Bool { isOpen && !isMissing }
     private var nextTry: Int64 = .min
     private var nextClock: Int64 = .min
     private(set) var lastEvent: UInt64 = 0
-    /// Of a program that ran before in this process, for the first page.
+    /// Of a page that was given up, or of a program that ran before in this process, for the next one.
     private var inheritedEvents: [Int64] = []
     /// Of each row, the trouble that is told in it.
     private var troubles: [ServiceTrouble?] = []
@@ -75,7 +77,7 @@ package struct StatusBoard: ~Copyable {
             events: Self.eventRoom
         )
         do throws(SystemError) {
-            var new = try PageWriter(layout, at: draftPath)
+            var new = try makeWriter(layout)
             if isOpen, !page.isLost { new.takeEvents(from: page) }
             new.write(eventWords: inheritedEvents)
             inheritedEvents = []
@@ -84,8 +86,6 @@ package struct StatusBoard: ~Copyable {
         } catch {
             try? removeFile(draftPath)
             isFull = isOpen
-            // Nobody shall take what another program has left for the present.
-            if !isOpen { try? removeFile(path) }
             return .failure(error)
         }
         isOpen = true
@@ -94,6 +94,17 @@ package struct StatusBoard: ~Copyable {
         isMissing = false
         troubles = Array(repeating: nil, count: layout.services.count)
         return .success(())
+    }
+
+    private func makeWriter(_ layout: PageLayout) throws(SystemError) -> PageWriter {
+        do throws(SystemError) {
+            return try PageWriter(layout, at: draftPath)
+        } catch {
+            if isOpen { throw error }
+            // Nobody shall take what another program has left for the present, and ours may need its room.
+            try? removeFile(path)
+            return try PageWriter(layout, at: draftPath)
+        }
     }
 
     /// The page before, until the new one has its name.
@@ -116,7 +127,9 @@ package struct StatusBoard: ~Copyable {
         if let former { former.markSuperseded() }
     }
 
+    /// The next page has the events of this one, as far as they can be seen.
     private mutating func close() {
+        inheritedEvents = page.isLost ? [] : page.eventWords
         page = PageWriter()
         isOpen = false
         nextChore = .min

@@ -31,7 +31,7 @@ package struct MetricBlock: ~Copyable {
         pid: Int32,
         master: Int32
     ) throws(WorkerPageProblem) {
-        let file = try WorkerRow.open(path, size: MetricsPage.pageSize)
+        let file = try MetricsPage.form.open(path)
         let place = MetricsPage.block(try Self.claim(file.number, pid, master))
         memory = try calling { () throws(SystemError) in
             try SharedMemory(mapping: file.number, from: place, byteCount: MetricsPage.blockSize)
@@ -46,31 +46,25 @@ package struct MetricBlock: ~Copyable {
         _ pid: Int32,
         _ master: Int32
     ) throws(WorkerPageProblem) -> Int {
-        let head = try calling { () throws(SystemError) in
-            try SharedMemory(mapping: file, byteCount: MetricsPage.totalsOffset)
-        }
-        guard head.word(at: MetricsPage.Header.magic) == MetricsPage.magic,
-            head.word(at: MetricsPage.Header.version) == MetricsPage.version,
-            head.word(at: MetricsPage.Header.master) == UInt64(UInt32(bitPattern: master))
-        else { throw .foreign }
+        let head = try MetricsPage.form.head(file)
+        guard head.word(at: PageForm.Header.master) == UInt64(UInt32(bitPattern: master)) else { throw .foreign }
         let holder = UInt64(UInt32(bitPattern: pid))
-        for block in 0..<MetricsPage.blockCount where head.replace(0, by: holder, at: MetricsPage.holder(block)) {
+        for block in 0..<MetricsPage.blockCount where head.replace(0, by: holder, at: PageForm.holder(block)) {
             do throws(SystemError) {
                 try file.allocate(from: MetricsPage.block(block), byteCount: MetricsPage.blockSize)
             } catch {
-                head.publish(0, at: MetricsPage.holder(block))
+                head.publish(0, at: PageForm.holder(block))
                 throw .cannot(error)
             }
             return block
         }
-        head.countTogether(1, at: MetricsPage.Header.refused)
+        head.countTogether(1, at: PageForm.Header.refused)
         throw .full
     }
 
     private static func write(_ name: String, _ memory: borrowing SharedMemory, at record: Int) {
-        for (index, word) in MetricsPage.words(ofName: name).enumerated() {
-            memory.publish(word, at: record + MetricsPage.Record.name + index * 8)
-        }
+        let words = PageText.words(name, byteCount: MetricsPage.Record.nameSize)
+        memory.publish(words, from: record + MetricsPage.Record.name)
     }
 
     /// nil when there is no room for one more.

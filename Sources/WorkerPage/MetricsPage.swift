@@ -10,12 +10,11 @@
 ///
 ///     header | holders … | totals … | blocks …
 ///
-/// All numbers are words: 64 bits, little endian, at a multiple of 8. A holder is the pid of the process that has the
-/// block of the same number, or 0. A total is what all processes of a service have counted that are gone. Blocks and
-/// totals are records, the first of which bears the name of the service; each other one is a series.
+/// `PageForm` says what a holder is, and who holds a count. A total is what all processes of a service have counted
+/// that are gone. Blocks and totals are records, the first of which bears the name of the service; each other one is a
+/// series. A block whose holder is master waits for room in the total of its service.
 ///
-/// Who holds a count, and how readers see that it is moved, is as in `WorkerPage`. The file has holes where nothing is
-/// counted.
+/// The file has holes where nothing is counted: whoever stores to one makes room on the disk before.
 ///
 /// The version changes with anything here: whoever finds another one neither counts nor reads.
 package enum MetricsPage {
@@ -37,26 +36,22 @@ package enum MetricsPage {
     /// Blocks that a process takes at most.
     package static var blocksPerProcess: Int { 8 }
 
-    static var holdersOffset: Int { 4096 }
-    static var totalsOffset: Int { holdersOffset + blockCount * 8 }
+    static var form: PageForm {
+        PageForm(
+            magic: magic,
+            version: version,
+            byteCount: pageSize,
+            allocatedCount: totalsOffset,
+            holderCount: blockCount
+        )
+    }
+    /// A word of the header: series of processes that are gone for which there was no room in the total of their
+    /// service.
+    static var dropped: Int { PageForm.Header.own }
+
+    static var totalsOffset: Int { PageForm.holdersOffset + blockCount * 8 }
     static var blocksOffset: Int { totalsOffset + totalCount * totalSize }
     package static var pageSize: Int { blocksOffset + blockCount * blockSize }
-
-    /// The words of the header, by their places.
-    enum Header {
-        static var magic: Int { 0 }
-        static var version: Int { 8 }
-        static var pageSize: Int { 16 }
-        /// The pid of the master that made the page.
-        static var master: Int { 24 }
-        /// When it did, in milliseconds of CLOCK_MONOTONIC.
-        static var made: Int { 32 }
-        static var folding: Int { 40 }
-        /// How often a process found no free block.
-        static var refused: Int { 48 }
-        /// Series of processes that are gone for which there was no room in the total of their service.
-        static var dropped: Int { 56 }
-    }
 
     /// The words of a record, by their places.
     enum Record {
@@ -72,24 +67,8 @@ package enum MetricsPage {
     /// The kind of a first record, as soon as the name is whole.
     static var isNamed: UInt64 { 1 }
 
-    static func holder(_ block: Int) -> Int { holdersOffset + block * 8 }
     static func total(_ index: Int) -> Int { totalsOffset + index * totalSize }
     static func block(_ block: Int) -> Int { blocksOffset + block * blockSize }
-
-    /// A name in words, cut off where it does not fit.
-    static func words(ofName name: String) -> [UInt64] {
-        var bytes = Array(name.utf8.prefix(Record.nameSize))
-        bytes += repeatElement(0, count: Record.nameSize - bytes.count)
-        return stride(from: 0, to: Record.nameSize, by: 8).map { start in
-            (0..<8).reduce(0) { $0 | UInt64(bytes[start + $1]) << (8 * UInt64($1)) }
-        }
-    }
-
-    /// Reads what was written, and anything else: the bytes before the first zero.
-    static func bytes(ofName words: [UInt64]) -> [UInt8] {
-        let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) } }
-        return Array(bytes.prefix { $0 != 0 })
-    }
 }
 
 /// What a series is, as its record says it.

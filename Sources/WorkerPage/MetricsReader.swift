@@ -3,29 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import SystemCalls
-
-/// Reads a page while it is being written, and takes nothing for granted: it may be cut off, foreign, or made to
-/// mislead. The file is never mapped, so that nothing can happen to the reader that read(2) would not tell.
+/// As `PageForm.read` does.
 package enum MetricsReader {
-    private static let attempts = 20
-
     package static func read(_ path: String) throws(WorkerPageProblem) -> MetricsOverview {
-        // A FIFO in its place must not hold us up.
-        let file = try calling { () throws(SystemError) in try openFile(path, [.readOnly, .nonBlocking]) }
-        let facts = try calling { () throws(SystemError) in try file.number.facts() }
-        guard facts.kind == .file, facts.size == UInt64(MetricsPage.pageSize) else { throw .foreign }
-        for _ in 0..<attempts {
-            let (overview, folding) = try MetricsOverview.decode { (offset, count) throws(WorkerPageProblem) in
-                try calling { () throws(SystemError) in try file.number.read(atMost: count, from: offset) }
-            }
-            let again = try calling { () throws(SystemError) in
-                try file.number.read(atMost: MetricsPage.holdersOffset, from: 0)
-            }
-            // Whether counts were moved from a block to a total while we read.
-            if folding % 2 == 0, folding == again.word(MetricsPage.Header.folding) { return overview }
-        }
-        throw .restless
+        try MetricsPage.form.read(path) { read throws(WorkerPageProblem) in try MetricsOverview.decode(read) }
     }
 }
 
@@ -36,25 +17,23 @@ extension MetricsOverview {
         _ read: (_ offset: Int, _ count: Int) throws(WorkerPageProblem) -> [UInt8]
     ) throws(WorkerPageProblem) -> (MetricsOverview, UInt64) {
         let head = try read(0, MetricsPage.totalsOffset)
-        guard head.word(MetricsPage.Header.magic) == MetricsPage.magic,
-            head.word(MetricsPage.Header.version) == MetricsPage.version
-        else { throw .foreign }
+        guard MetricsPage.form.isBegun(head) else { throw .foreign }
         var overview = MetricsOverview()
-        overview.master = Int32(truncatingIfNeeded: head.word(MetricsPage.Header.master))
-        overview.made = Int64(clamping: head.word(MetricsPage.Header.made))
-        overview.refused = head.word(MetricsPage.Header.refused)
-        overview.dropped = head.word(MetricsPage.Header.dropped)
+        overview.master = Int32(truncatingIfNeeded: head.word(PageForm.Header.master))
+        overview.made = Int64(clamping: head.word(PageForm.Header.made))
+        overview.refused = head.word(PageForm.Header.refused)
+        overview.dropped = head.word(MetricsPage.dropped)
         for total in 0..<MetricsPage.totalCount {
             // They are taken one after the other, and most are not.
             let first = try read(MetricsPage.total(total), MetricsPage.recordSize)
             if first.word(MetricsPage.Record.kind) != MetricsPage.isNamed { break }
             overview.add(try read(MetricsPage.total(total), MetricsPage.totalSize))
         }
-        for block in 0..<MetricsPage.blockCount where head.word(MetricsPage.holder(block)) != 0 {
+        for block in 0..<MetricsPage.blockCount where head.word(PageForm.holder(block)) != 0 {
             overview.add(try read(MetricsPage.block(block), MetricsPage.blockSize))
         }
         overview.sort()
-        return (overview, head.word(MetricsPage.Header.folding))
+        return (overview, head.word(PageForm.Header.folding))
     }
 
     /// The series of a block or total.
@@ -75,15 +54,9 @@ extension MetricsOverview {
 
 extension [UInt8] {
     /// The name of the record at `offset`.
-    fileprivate func name(_ offset: Int) -> [UInt8] {
+    func name(_ offset: Int) -> [UInt8] {
         let start = offset + MetricsPage.Record.name
         guard start + MetricsPage.Record.nameSize <= count else { return [] }
         return Array(self[start..<start + MetricsPage.Record.nameSize].prefix { $0 != 0 })
-    }
-
-    /// The word at `offset`; 0 behind the end.
-    func word(_ offset: Int) -> UInt64 {
-        guard offset >= 0, offset + 8 <= count else { return 0 }
-        return (0..<8).reduce(0) { $0 | UInt64(self[offset + $1]) << (8 * UInt64($1)) }
     }
 }

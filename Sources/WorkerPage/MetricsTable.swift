@@ -5,218 +5,266 @@
 
 package import SystemCalls
 
-/// Makes the page, and moves the counts of a process that has ended to those of its service. Whoever is `mail_owner`
-/// can write anything into the page: master believes none of it, adds without overflow, and decides nothing by it.
-package struct MetricsTable: ~Copyable {
-    private let memory: SharedMemory
-    private let path: String
-    private let file: FileFacts
-    /// Whose the totals are.
-    private var services: [String] = []
-    /// Series of each total.
-    private var used: [Int] = []
+/// Keeps `MetricsPage`. The file has holes where nothing is counted, and a store to a hole of a file on a full disk is
+/// a fault: so each part of a total gets its room before anything is stored there. Where there is none, master keeps
+/// the block of the process that is gone, in its own name, and moves it when there is.
+package struct MetricsTable: ~Copyable, CountsTable {
+    private let page: KeptPage
+    private let master: Int32
+    private var accounts: [Account] = []
+    private var totalsUsed = 0
 
-    /// What became of the counts of a process.
-    package enum Outcome: Equatable, Sendable {
-        case kept
-        /// So many series found no room in the total of their service, or there was none for the service.
-        case dropped(Int, service: String)
+    /// Where the counts of a service are that its processes have left.
+    fileprivate struct Account {
+        let service: String
+        /// The number of its total; nil: there was no room on the disk for one yet.
+        var total: Int?
+        /// Series of the total.
+        var used = 0
+        /// Blocks that wait for room in it.
+        var blocks: [Int] = []
     }
 
-    /// Makes the file, at once and whole, in the place of an old one.
+    package static var path: String { MetricsPage.path }
+
     package init(
-        at path: String = MetricsPage.path,
+        at path: String,
         owner: UserAccount?,
         master: Int32,
         nowMilliseconds: Int64
     ) throws(SystemError) {
-        let fresh = path + ".new"
-        let memory = try Self.makeMemory(fresh, owner)
-        let file = try facts(ofPath: fresh, followingLinks: false)
-        memory.publish(MetricsPage.version, at: MetricsPage.Header.version)
-        memory.publish(UInt64(MetricsPage.pageSize), at: MetricsPage.Header.pageSize)
-        memory.publish(UInt64(UInt32(bitPattern: master)), at: MetricsPage.Header.master)
-        memory.publish(UInt64(max(nowMilliseconds, 0)), at: MetricsPage.Header.made)
-        memory.publish(MetricsPage.magic, at: MetricsPage.Header.magic)
-        try renameFile(fresh, to: path)
-        self.memory = memory
-        self.path = path
-        self.file = file
+        self.init(
+            try KeptPage(
+                making: MetricsPage.form,
+                at: path,
+                owner: owner,
+                master: master,
+                nowMilliseconds: nowMilliseconds
+            ),
+            master
+        )
     }
 
-    /// The page that a program has made which ran in this process before; nil if the file is no such page. What it says
-    /// is all that is handed on. Meanwhile another program may have run that knew nothing of the page: whoever holds a
-    /// block and lives no more is buried now.
+    private init(_ page: consuming KeptPage, _ master: Int32) {
+        self.page = page
+        self.master = master
+    }
+
+    /// What the page says is all that is handed on. Meanwhile another program may have run that knew nothing of it.
     package static func continuing(
-        _ path: String = MetricsPage.path,
+        at path: String,
         owner: UserAccount?,
-        master: Int32
+        master: Int32,
+        totals: [String] = []
     ) throws(SystemError) -> MetricsTable? {
-        let file = try openFile(path, [.readWrite, .noFollow, .nonBlocking])
-        let facts = try file.number.facts()
-        guard facts.kind == .file, facts.size == UInt64(MetricsPage.pageSize) else { return nil }
-        // It may be another account by now.
-        if let owner { try file.number.changeOwner(uid: owner.uid, gid: owner.gid) }
-        let memory = try SharedMemory(mapping: file.number, byteCount: MetricsPage.pageSize)
-        var table = MetricsTable(memory, at: path, facts)
-        guard table.isIntact, table.memory.word(at: MetricsPage.Header.version) == MetricsPage.version,
-            table.memory.word(at: MetricsPage.Header.master) == UInt64(UInt32(bitPattern: master))
-        else { return nil }
-        table.findTotals()
-        table.buryTheForgotten()
+        guard let page = try KeptPage.continuing(MetricsPage.form, at: path, owner: owner, master: master) else {
+            return nil
+        }
+        var table = MetricsTable(page, master)
+        try table.findTotals()
+        table.tidy()
         return table
     }
 
-    private init(_ memory: consuming SharedMemory, at path: String, _ file: FileFacts) {
-        self.memory = memory
-        self.path = path
-        self.file = file
-    }
-
-    private static func makeMemory(_ path: String, _ owner: UserAccount?) throws(SystemError) -> SharedMemory {
-        try removeFile(path)
-        let file = try openFile(path, [.readWrite, .create, .exclusive, .noFollow], mode: 0o600)
-        do throws(SystemError) {
-            try file.number.setSize(byteCount: MetricsPage.pageSize)
-            try file.number.allocate(byteCount: MetricsPage.totalsOffset)
-            if let owner { try file.number.changeOwner(uid: owner.uid, gid: owner.gid) }
-            return try SharedMemory(mapping: file.number, byteCount: MetricsPage.pageSize)
-        } catch {
-            try? removeFile(path)
-            throw error
+    private mutating func findTotals() throws(SystemError) {
+        while totalsUsed < MetricsPage.totalCount {
+            let total = try page.bytes(from: MetricsPage.total(totalsUsed), count: MetricsPage.totalSize)
+            let name = total.name(0)
+            if total.word(MetricsPage.Record.kind) != MetricsPage.isNamed || name.isEmpty { return }
+            var account = Account(service: String(decoding: name, as: UTF8.self), total: totalsUsed)
+            while total.word((account.used + 1) * MetricsPage.recordSize) != 0 { account.used += 1 }
+            accounts.append(account)
+            totalsUsed += 1
         }
     }
 
-    private mutating func findTotals() {
-        for total in 0..<MetricsPage.totalCount {
-            let start = MetricsPage.total(total)
-            let name = MetricsPage.bytes(ofName: self.name(at: start))
-            if memory.word(at: start) != MetricsPage.isNamed || name.isEmpty { return }
-            services.append(String(decoding: name, as: UTF8.self))
-            var series = 0
-            while series < MetricsPage.seriesPerTotal,
-                memory.word(at: start + (series + 1) * MetricsPage.recordSize) != 0
-            { series += 1 }
-            used.append(series)
-        }
-    }
-
-    private mutating func buryTheForgotten() {
-        for block in 0..<MetricsPage.blockCount {
-            let holder = memory.word(at: MetricsPage.holder(block))
-            if holder == 0 { continue }
-            let pid = Int32(truncatingIfNeeded: holder)
-            if pid <= 0 || !isThere(process: pid) { _ = processEnded(pid, of: nil) }
-        }
-    }
-
-    /// Whether the file still is what was made: somebody may have cut it off, and made it longer again.
-    package var isIntact: Bool {
-        memory.word(at: MetricsPage.Header.magic) == MetricsPage.magic && !memory.isLost
-    }
-
-    /// Whether the file is still found under its name: somebody may have removed it, or put another in its place.
-    package var isInPlace: Bool {
-        let found = try? facts(ofPath: path, followingLinks: false)
-        return found.map { $0.device == file.device && $0.inode == file.inode } ?? false
-    }
+    /// None: what the page says is enough.
+    package var totals: [String] { [] }
+    package var isIntact: Bool { page.isIntact }
+    package var isInPlace: Bool { page.isInPlace }
 
     // MARK: moving
 
-    /// The process is gone: what it counted is its service's, and its blocks are free. Gauges end with it.
-    ///
-    /// - Parameter service: `name/type` as in master.cf; nil for what the process itself said.
-    package mutating func processEnded(_ pid: Int32, of service: String?) -> Outcome {
-        let holder = UInt64(UInt32(bitPattern: pid))
-        var sum = 0
-        var last = ""
-        for block in 0..<MetricsPage.blockCount where memory.word(at: MetricsPage.holder(block)) == holder {
-            memory.countTogether(1, at: MetricsPage.Header.folding)
-            let start = MetricsPage.block(block)
-            let service = service ?? String(decoding: MetricsPage.bytes(ofName: name(at: start)), as: UTF8.self)
-            let dropped = move(start, service)
-            for place in stride(from: 0, to: MetricsPage.blockSize, by: 8) { memory.publish(0, at: start + place) }
-            memory.publish(0, at: MetricsPage.holder(block))
-            memory.countTogether(UInt64(dropped), at: MetricsPage.Header.dropped)
-            memory.countTogether(1, at: MetricsPage.Header.folding)
-            if dropped > 0 { (sum, last) = (sum + dropped, service) }
-        }
-        return sum > 0 ? .dropped(sum, service: last) : .kept
+    /// Gauges end with their process.
+    @discardableResult
+    package mutating func processEnded(_ pid: Int32, of service: String?) -> CountsOutcome {
+        var outcome = CountsOutcome.moved
+        for block in page.records(of: pid) { outcome.add(move(block, of: service)) }
+        return outcome
     }
 
-    /// How many series found no room.
-    private mutating func move(_ block: Int, _ service: String) -> Int {
-        var dropped = 0
-        for series in 1...MetricsPage.seriesPerBlock {
-            let source = block + series * MetricsPage.recordSize
-            guard let kind = MetricKind(rawValue: memory.word(at: source + MetricsPage.Record.kind)), kind != .gauge
-            else { continue }
-            let name = name(at: source)
-            guard SeriesName(reading: MetricsPage.bytes(ofName: name)) != nil else { continue }
-            if let target = record(of: service, name, kind) { add(source, to: target, kind) } else { dropped += 1 }
+    @discardableResult
+    package mutating func tidy() -> CountsOutcome {
+        var outcome = CountsOutcome.moved
+        // Those that wait are master's own.
+        for block in page.forgotten { outcome.add(move(block, of: nil)) }
+        accounts.removeAll { $0.total == nil && $0.blocks.isEmpty }
+        return outcome
+    }
+
+    private mutating func move(_ block: Int, of service: String?) -> CountsOutcome {
+        let start = MetricsPage.block(block)
+        let bytes: [UInt8]
+        do throws(SystemError) {
+            bytes = try page.bytes(from: start, count: MetricsPage.blockSize)
+        } catch {
+            page.give(block, to: master)
+            return .waiting(error)
         }
-        return dropped
+        // A process that was killed when it had the number, and no room yet, has left a hole.
+        if bytes.allSatisfy({ $0 == 0 }) {
+            page.setFree(block)
+            return .moved
+        }
+        let service = service ?? String(decoding: bytes.name(0), as: UTF8.self)
+        for account in accounts.indices { accounts[account].blocks.removeAll { $0 == block } }
+        page.beginMoving()
+        defer { page.endMoving() }
+        var dropped: UInt64 = 0
+        var problem: SystemError?
+        for series in 1...MetricsPage.seriesPerBlock {
+            let record = start + series * MetricsPage.recordSize
+            do throws(SystemError) {
+                if try !move(record, to: service) { dropped += 1 }
+                page.memory.clear(from: record, byteCount: MetricsPage.recordSize)
+            } catch {
+                problem = error
+            }
+        }
+        page.memory.countTogether(dropped, at: MetricsPage.dropped)
+        if let problem {
+            keep(block, of: service)
+            return .waiting(problem)
+        }
+        page.memory.clear(from: start, byteCount: MetricsPage.recordSize)
+        page.setFree(block)
+        return dropped > 0 ? .dropped(service: service) : .moved
+    }
+
+    private mutating func keep(_ block: Int, of service: String) {
+        let name = PageText.words(service, byteCount: MetricsPage.Record.nameSize)
+        page.memory.publish(name, from: MetricsPage.block(block) + MetricsPage.Record.name)
+        page.memory.publish(MetricsPage.isNamed, at: MetricsPage.block(block) + MetricsPage.Record.kind)
+        page.give(block, to: master)
+        let account = accounts.firstIndex { $0.service == service } ?? accounts.count
+        if account == accounts.count { accounts.append(Account(service: service)) }
+        accounts[account].blocks.append(block)
+    }
+
+    /// - Returns: false for a series that finds no place. One that is none has nothing to move.
+    private mutating func move(_ record: Int, to service: String) throws(SystemError) -> Bool {
+        guard let kind = MetricKind(rawValue: page.memory.word(at: record + MetricsPage.Record.kind)), kind != .gauge
+        else { return true }
+        let name = page.memory.words(
+            from: record + MetricsPage.Record.name,
+            byteCount: MetricsPage.Record.nameSize
+        )
+        if SeriesName(reading: PageText.bytes(name)) == nil { return true }
+        guard let target = try place(of: service, name, kind) else { return false }
+        add(record, to: target, kind)
+        return true
     }
 
     private func add(_ source: Int, to target: Int, _ kind: MetricKind) {
-        let value = memory.word(at: source + MetricsPage.Record.value)
+        let value = page.memory.word(at: source + MetricsPage.Record.value)
         let place = target + MetricsPage.Record.value
         switch kind {
         case .gauge: return
-        case .counter: return memory.count(value, at: place)
+        case .counter: return page.memory.count(value, at: place)
         case .sum, .summary: break
         }
-        let sum = Double(bitPattern: memory.word(at: place)) + Double(bitPattern: value)
+        let sum = Double(bitPattern: page.memory.word(at: place)) + Double(bitPattern: value)
         // One that is no number would stay so for ever.
-        if sum.isFinite { memory.publish(sum.bitPattern, at: place) }
-        let count = memory.word(at: source + MetricsPage.Record.count)
-        if kind == .summary { memory.count(count, at: target + MetricsPage.Record.count) }
+        if sum.isFinite { page.memory.publish(sum.bitPattern, at: place) }
+        let count = page.memory.word(at: source + MetricsPage.Record.count)
+        if kind == .summary { page.memory.count(count, at: target + MetricsPage.Record.count) }
     }
 
-    /// Where a series of a service is counted together; nil where there is no room.
-    private mutating func record(of service: String, _ name: [UInt64], _ kind: MetricKind) -> Int? {
-        guard let total = total(of: service) else { return nil }
-        let start = MetricsPage.total(total)
-        for series in 0..<used[total] {
-            let record = start + (series + 1) * MetricsPage.recordSize
-            if memory.word(at: record) == kind.rawValue, has(record, name) { return record }
+    // MARK: places
+
+    /// The record in which a series of a service is counted together; nil where there is no room in the page. Where it
+    /// is the disk that has none, a block that waits already may have.
+    private mutating func place(
+        of service: String,
+        _ name: [UInt64],
+        _ kind: MetricKind
+    ) throws(SystemError) -> Int? {
+        let known = accounts.firstIndex { $0.service == service }
+        if let known, let record = accounts[known].records.first(where: { has($0, name, kind) }) { return record }
+        let record: Int
+        do throws(SystemError) {
+            guard let fresh = try freshRecord(of: service, known) else { return nil }
+            record = fresh
+        } catch {
+            guard let known, let free = accounts[known].blockRecords.first(where: { isFree($0) }) else { throw error }
+            record = free
         }
-        if used[total] == MetricsPage.seriesPerTotal { return nil }
-        used[total] += 1
-        let record = start + used[total] * MetricsPage.recordSize
-        write(name, at: record)
-        memory.publish(0, at: record + MetricsPage.Record.value)
-        memory.publish(0, at: record + MetricsPage.Record.count)
-        memory.publish(kind.rawValue, at: record + MetricsPage.Record.kind)
+        page.memory.publish(name, from: record + MetricsPage.Record.name)
+        page.memory.publish(0, at: record + MetricsPage.Record.value)
+        page.memory.publish(0, at: record + MetricsPage.Record.count)
+        page.memory.publish(kind.rawValue, at: record + MetricsPage.Record.kind)
         return record
     }
 
-    private mutating func total(of service: String) -> Int? {
-        if let index = services.firstIndex(of: service) { return index }
-        if services.count == MetricsPage.totalCount || service.isEmpty { return nil }
-        services.append(service)
-        used.append(0)
-        let start = MetricsPage.total(services.count - 1)
-        write(MetricsPage.words(ofName: service), at: start)
-        memory.publish(MetricsPage.isNamed, at: start + MetricsPage.Record.kind)
-        return services.count - 1
-    }
-
-    // MARK: names
-
-    private func name(at record: Int) -> [UInt64] {
-        let start = record + MetricsPage.Record.name
-        return stride(from: 0, to: MetricsPage.Record.nameSize, by: 8).map { memory.word(at: start + $0) }
-    }
-
-    private func has(_ record: Int, _ name: [UInt64]) -> Bool {
-        let start = record + MetricsPage.Record.name
-        return name.indices.allSatisfy { memory.word(at: start + $0 * 8) == name[$0] }
-    }
-
-    private func write(_ name: [UInt64], at record: Int) {
-        for (index, word) in name.enumerated() {
-            memory.publish(word, at: record + MetricsPage.Record.name + index * 8)
+    /// The next one of the service's total, with room on the disk.
+    private mutating func freshRecord(of service: String, _ known: Int?) throws(SystemError) -> Int? {
+        let index: Int
+        if let known, accounts[known].total != nil {
+            index = known
+        } else {
+            guard let total = try freshTotal(for: service) else { return nil }
+            index = known ?? accounts.count
+            if known == nil { accounts.append(Account(service: service)) }
+            accounts[index].total = total
         }
+        guard let total = accounts[index].total, accounts[index].used < MetricsPage.seriesPerTotal else { return nil }
+        let record = MetricsPage.total(total) + (accounts[index].used + 1) * MetricsPage.recordSize
+        if record % MetricsPage.blockSize == 0 {
+            try page.makeRoom(from: record, byteCount: MetricsPage.blockSize)
+        }
+        accounts[index].used += 1
+        return record
+    }
+
+    private mutating func freshTotal(for service: String) throws(SystemError) -> Int? {
+        if totalsUsed == MetricsPage.totalCount || service.isEmpty { return nil }
+        let start = MetricsPage.total(totalsUsed)
+        try page.makeRoom(from: start, byteCount: MetricsPage.blockSize)
+        let name = PageText.words(service, byteCount: MetricsPage.Record.nameSize)
+        page.memory.publish(name, from: start + MetricsPage.Record.name)
+        page.memory.publish(MetricsPage.isNamed, at: start + MetricsPage.Record.kind)
+        totalsUsed += 1
+        return totalsUsed - 1
+    }
+
+    private func has(_ record: Int, _ name: [UInt64], _ kind: MetricKind) -> Bool {
+        let start = record + MetricsPage.Record.name
+        return page.memory.word(at: record + MetricsPage.Record.kind) == kind.rawValue
+            && name.indices.allSatisfy { page.memory.word(at: start + $0 * 8) == name[$0] }
+    }
+
+    private func isFree(_ record: Int) -> Bool { page.memory.word(at: record + MetricsPage.Record.kind) == 0 }
+}
+
+extension MetricsTable.Account {
+    /// In which a series of the service may be found.
+    fileprivate var records: [Int] {
+        let start = total.map { MetricsPage.total($0) } ?? 0
+        return (0..<used).map { start + ($0 + 1) * MetricsPage.recordSize } + blockRecords
+    }
+
+    fileprivate var blockRecords: [Int] {
+        blocks.flatMap { block in
+            (1...MetricsPage.seriesPerBlock).map { MetricsPage.block(block) + $0 * MetricsPage.recordSize }
+        }
+    }
+}
+
+extension CountsOutcome {
+    /// Of several, what has to be said.
+    fileprivate mutating func add(_ other: CountsOutcome) {
+        if case .moved = other { return }
+        if case .waiting = self { return }
+        self = other
     }
 }

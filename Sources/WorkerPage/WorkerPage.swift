@@ -9,12 +9,8 @@
 ///
 ///     header | holders … | totals … | rows …
 ///
-/// All numbers are words: 64 bits, little endian, at a multiple of 8. A holder is the pid of the process that has the
-/// row of the same number, or 0. A total is what all processes of a service have counted that are gone.
-///
-/// Who holds a count, at any moment: the row of a process, until master has reaped that process; then the total of its
-/// service. master moves it, and is the only one to give a row free: so none is lost when a process crashes, and none
-/// counted twice. While it moves counts, `folding` is odd, and readers read again.
+/// `PageForm` says what a holder is, and who holds a count. A total is what all processes of a service have counted
+/// that are gone.
 ///
 /// The version changes with anything here: whoever finds another one neither counts nor reads.
 package enum WorkerPage {
@@ -29,29 +25,24 @@ package enum WorkerPage {
     package static var totalCount: Int { 256 }
     package static var recordSize: Int { 512 }
 
-    /// Bytes of the header and of the holders, where each begins at a page of memory.
-    static var holdersOffset: Int { 4096 }
-    static var totalsOffset: Int { holdersOffset + rowCount * 8 }
+    static var form: PageForm {
+        PageForm(
+            magic: magic,
+            version: version,
+            byteCount: pageSize,
+            allocatedCount: pageSize,
+            holderCount: rowCount,
+            ownWord: 1
+        )
+    }
+    /// A word of the header: not 0 when master follows the heirs of rows. One of an earlier version does not, and gives
+    /// the row away.
+    static var followsHeirs: Int { PageForm.Header.own }
+
+    static var totalsOffset: Int { PageForm.holdersOffset + rowCount * 8 }
     static var rowsOffset: Int { totalsOffset + totalCount * recordSize }
     package static var pageSize: Int { rowsOffset + rowCount * recordSize }
 
-    /// The words of the header, by their places.
-    enum Header {
-        static var magic: Int { 0 }
-        static var version: Int { 8 }
-        static var pageSize: Int { 16 }
-        /// The pid of the master that made the page.
-        static var master: Int { 24 }
-        /// When it did, in milliseconds of CLOCK_MONOTONIC.
-        static var made: Int { 32 }
-        static var folding: Int { 40 }
-        /// Processes that found no free row.
-        static var uncounted: Int { 48 }
-        /// Not 0 when master follows the heirs of rows; one of an earlier version does not, and gives the row away.
-        static var followsHeirs: Int { 56 }
-    }
-
-    static func holder(_ row: Int) -> Int { holdersOffset + row * 8 }
     static func total(_ index: Int) -> Int { totalsOffset + index * recordSize }
     static func row(_ row: Int) -> Int { rowsOffset + row * recordSize }
 }
@@ -66,21 +57,6 @@ package enum WorkerPage {
     static var counterCount: Int { 6 }
     static var histogramPlace: Int { 192 }
     static var bucketCount: Int { HandlerTimes.bucketCount }
-
-    /// The name in words.
-    static func words(ofName name: String) -> [UInt64] {
-        var bytes = Array(name.utf8.prefix(nameSize))
-        bytes += repeatElement(0, count: nameSize - bytes.count)
-        return stride(from: 0, to: nameSize, by: 8).map { start in
-            (0..<8).reduce(0) { $0 | UInt64(bytes[start + $1]) << (8 * UInt64($1)) }
-        }
-    }
-
-    /// Reads what `words` wrote, and anything else.
-    static func name(_ words: [UInt64]) -> String {
-        let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) } }
-        return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-    }
 }
 
 /// What is counted, in the order of the record. Counters only grow.

@@ -26,6 +26,11 @@ package enum WorkerPageProblem: Error, Equatable, Sendable {
     /// Counts were being moved each time it was read.
     case restless
 
+    package var isFullDisk: Bool {
+        if case .cannot(let error) = self { return error.code == .noSpace }
+        return false
+    }
+
     package var reason: String {
         switch self {
         case .cannot(let error): error.description

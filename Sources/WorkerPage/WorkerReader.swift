@@ -3,48 +3,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import SystemCalls
-
-/// Reads a page while it is being written, and takes nothing for granted: it may be cut off, foreign, or made to
-/// mislead. The file is never mapped, so that nothing can happen to the reader that read(2) would not tell.
+/// As `PageForm.read` does.
 package enum WorkerReader {
-    private static let attempts = 20
-
     package static func read(_ path: String) throws(WorkerPageProblem) -> WorkerOverview {
-        // A FIFO in its place must not hold us up.
-        let file = try calling { () throws(SystemError) in try openFile(path, [.readOnly, .nonBlocking]) }
-        let kind = try calling { () throws(SystemError) in try file.number.facts().kind }
-        if kind != .file { throw .foreign }
-        for _ in 0..<attempts {
-            let page = try calling { () throws(SystemError) in
-                try file.number.read(atMost: WorkerPage.pageSize, from: 0)
-            }
-            let again = try calling { () throws(SystemError) in
-                try file.number.read(atMost: WorkerPage.holdersOffset, from: 0)
-            }
-            let overview = try WorkerOverview(decoding: page)
-            // Whether counts were moved from a row to a total while we read.
-            let folding = page.word(WorkerPage.Header.folding)
-            if folding % 2 == 0, folding == again.word(WorkerPage.Header.folding) { return overview }
+        try WorkerPage.form.read(path) { read throws(WorkerPageProblem) in
+            let page = try read(0, WorkerPage.pageSize)
+            return (try WorkerOverview(decoding: page), page.word(PageForm.Header.folding))
         }
-        throw .restless
     }
 }
 
 extension WorkerOverview {
     /// - Parameter page: all bytes of it.
     package init(decoding page: [UInt8]) throws(WorkerPageProblem) {
-        guard page.count == WorkerPage.pageSize, page.word(WorkerPage.Header.magic) == WorkerPage.magic,
-            page.word(WorkerPage.Header.version) == WorkerPage.version
-        else { throw .foreign }
-        master = Int32(truncatingIfNeeded: page.word(WorkerPage.Header.master))
-        made = Int64(clamping: page.word(WorkerPage.Header.made))
-        uncounted = page.word(WorkerPage.Header.uncounted)
+        guard page.count == WorkerPage.pageSize, WorkerPage.form.isBegun(page) else { throw .foreign }
+        master = Int32(truncatingIfNeeded: page.word(PageForm.Header.master))
+        made = Int64(clamping: page.word(PageForm.Header.made))
+        uncounted = page.word(PageForm.Header.refused)
         for index in 0..<WorkerPage.totalCount { add(page, WorkerPage.total(index), isLiving: false) }
-        for row in 0..<WorkerPage.rowCount where page.word(WorkerPage.holder(row)) != 0 {
+        for row in 0..<WorkerPage.rowCount where page.word(PageForm.holder(row)) != 0 {
             add(page, WorkerPage.row(row), isLiving: true)
             let open = page.open(WorkerPage.row(row))
-            if open > 0 { self.open[UInt32(truncatingIfNeeded: page.word(WorkerPage.holder(row)))] = open }
+            if open > 0 { self.open[UInt32(truncatingIfNeeded: page.word(PageForm.holder(row)))] = open }
         }
         services.sort { $0.name < $1.name }
     }

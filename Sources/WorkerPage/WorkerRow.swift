@@ -33,7 +33,7 @@ public struct WorkerRow: ~Copyable {
         service: String,
         pid: Int32
     ) throws(WorkerPageProblem) {
-        let file = try Self.open(path, size: WorkerPage.pageSize)
+        let file = try WorkerPage.form.open(path)
         let (row, isFollowed) = try Self.claim(file.number, UInt64(UInt32(bitPattern: pid)))
         let place = WorkerPage.row(row)
         // A page of memory, which the row is in; no more of the file counts as this process's.
@@ -43,19 +43,7 @@ public struct WorkerRow: ~Copyable {
         }
         start = place - pageStart
         self.isFollowed = isFollowed
-        for (index, word) in WorkerRecord.words(ofName: service).enumerated() {
-            memory.publish(word, at: start + index * 8)
-        }
-    }
-
-    /// A file that is no page, or one of another length, is none.
-    static func open(_ path: String, size: Int) throws(WorkerPageProblem) -> Descriptor {
-        // A FIFO in its place must not hold us up.
-        let file = try calling { () throws(SystemError) in try openFile(path, [.readWrite, .noFollow, .nonBlocking]) }
-        let facts = try calling { () throws(SystemError) in try file.number.facts() }
-        try calling { () throws(SystemError) in try catchBusErrors() }
-        guard facts.kind == .file, facts.size == UInt64(size) else { throw .foreign }
-        return file
+        memory.publish(PageText.words(service, byteCount: WorkerRecord.nameSize), from: start)
     }
 
     /// The number of a row that is ours now: no other process gets it. A process that has one already, because it was
@@ -64,17 +52,12 @@ public struct WorkerRow: ~Copyable {
         _ file: DescriptorNumber,
         _ pid: UInt64
     ) throws(WorkerPageProblem) -> (row: Int, isFollowed: Bool) {
-        let head = try calling { () throws(SystemError) in
-            try SharedMemory(mapping: file, byteCount: WorkerPage.totalsOffset)
-        }
-        guard head.word(at: WorkerPage.Header.magic) == WorkerPage.magic,
-            head.word(at: WorkerPage.Header.version) == WorkerPage.version
-        else { throw .foreign }
-        let isFollowed = head.word(at: WorkerPage.Header.followsHeirs) != 0
+        let head = try WorkerPage.form.head(file)
+        let isFollowed = head.word(at: WorkerPage.followsHeirs) != 0
         let rows = 0..<WorkerPage.rowCount
-        for row in rows where head.word(at: WorkerPage.holder(row)) == pid { return (row, isFollowed) }
-        for row in rows where head.replace(0, by: pid, at: WorkerPage.holder(row)) { return (row, isFollowed) }
-        head.countTogether(1, at: WorkerPage.Header.uncounted)
+        for row in rows where head.word(at: PageForm.holder(row)) == pid { return (row, isFollowed) }
+        for row in rows where head.replace(0, by: pid, at: PageForm.holder(row)) { return (row, isFollowed) }
+        head.countTogether(1, at: PageForm.Header.refused)
         throw .full
     }
 

@@ -5,159 +5,126 @@
 
 package import SystemCalls
 
-/// Makes the page, and moves the counts of a process that has ended to those of its service. Whoever is `mail_owner`
-/// can write anything into the page: master believes none of it, adds without overflow, and decides nothing by it.
-package struct WorkerTable: ~Copyable {
-    private let memory: SharedMemory
-    private let path: String
-    private let file: FileFacts
+/// Keeps `WorkerPage`. The disk has room for all of it from the start. One thing is decided by what it says: whom
+/// master follows as the heir of a process, see `Master+Draining.swift`.
+package struct WorkerTable: ~Copyable, CountsTable {
+    private let page: KeptPage
     /// The names of the totals, which are not read back from the page.
-    package private(set) var services: [String] = []
+    package private(set) var totals: [String]
+
+    package static var path: String { WorkerPage.path }
 
     /// For services for which there was no total left.
     package static var others: String { "other services" }
 
-    /// Makes the file, at once and whole, in the place of an old one.
     package init(
-        at path: String = WorkerPage.path,
+        at path: String,
         owner: UserAccount?,
         master: Int32,
         nowMilliseconds: Int64
     ) throws(SystemError) {
-        let fresh = path + ".new"
-        let memory = try Self.makeMemory(fresh, owner)
-        let file = try facts(ofPath: fresh, followingLinks: false)
-        memory.publish(WorkerPage.version, at: WorkerPage.Header.version)
-        memory.publish(UInt64(WorkerPage.pageSize), at: WorkerPage.Header.pageSize)
-        memory.publish(UInt64(UInt32(bitPattern: master)), at: WorkerPage.Header.master)
-        memory.publish(UInt64(max(nowMilliseconds, 0)), at: WorkerPage.Header.made)
-        memory.publish(1, at: WorkerPage.Header.followsHeirs)
-        memory.publish(WorkerPage.magic, at: WorkerPage.Header.magic)
-        try renameFile(fresh, to: path)
-        self.memory = memory
-        self.path = path
-        self.file = file
+        self.init(
+            try KeptPage(
+                making: WorkerPage.form,
+                at: path,
+                owner: owner,
+                master: master,
+                nowMilliseconds: nowMilliseconds
+            ),
+            totals: []
+        )
     }
 
-    /// The page that a program has made which ran in this process before; nil if the file is not that page any more.
-    ///
-    /// - Parameter services: what it had as `services`.
+    private init(_ page: consuming KeptPage, totals: [String]) {
+        self.page = page
+        self.totals = totals
+    }
+
     package static func continuing(
-        _ path: String = WorkerPage.path,
+        at path: String,
         owner: UserAccount?,
         master: Int32,
-        services: [String]
+        totals: [String]
     ) throws(SystemError) -> WorkerTable? {
-        let file = try openFile(path, [.readWrite, .noFollow, .nonBlocking])
-        let facts = try file.number.facts()
-        guard facts.kind == .file, facts.size == UInt64(WorkerPage.pageSize), services.count <= WorkerPage.totalCount
+        guard totals.count <= WorkerPage.totalCount,
+            let page = try KeptPage.continuing(WorkerPage.form, at: path, owner: owner, master: master)
         else { return nil }
-        // It may be another account by now.
-        if let owner { try file.number.changeOwner(uid: owner.uid, gid: owner.gid) }
-        let table = WorkerTable(
-            try SharedMemory(mapping: file.number, byteCount: WorkerPage.pageSize),
-            at: path,
-            facts,
-            services: services
-        )
-        guard table.isIntact, table.memory.word(at: WorkerPage.Header.version) == WorkerPage.version,
-            table.memory.word(at: WorkerPage.Header.master) == UInt64(UInt32(bitPattern: master))
-        else { return nil }
-        // The program before may have been one that did not.
-        table.memory.publish(1, at: WorkerPage.Header.followsHeirs)
+        var table = WorkerTable(page, totals: totals)
+        table.buryTheForgotten()
         return table
     }
 
-    private init(_ memory: consuming SharedMemory, at path: String, _ file: FileFacts, services: [String]) {
-        self.memory = memory
-        self.path = path
-        self.file = file
-        self.services = services
-    }
-
-    private static func makeMemory(_ path: String, _ owner: UserAccount?) throws(SystemError) -> SharedMemory {
-        try removeFile(path)
-        let file = try openFile(path, [.readWrite, .create, .exclusive, .noFollow], mode: 0o600)
-        do throws(SystemError) {
-            try file.number.allocate(byteCount: WorkerPage.pageSize)
-            if let owner { try file.number.changeOwner(uid: owner.uid, gid: owner.gid) }
-            return try SharedMemory(mapping: file.number, byteCount: WorkerPage.pageSize)
-        } catch {
-            try? removeFile(path)
-            throw error
+    /// A row whose process has named a living heir is not given to another one.
+    private mutating func buryTheForgotten() {
+        for row in page.forgotten {
+            if let heir = heir(of: row), isThere(process: heir) { pass(row, to: heir) } else { move(row, of: nil) }
         }
     }
 
-    /// Whether the file still is what was made: somebody may have cut it off, and made it longer again.
-    package var isIntact: Bool {
-        memory.word(at: WorkerPage.Header.magic) == WorkerPage.magic && !memory.isLost
+    package var isIntact: Bool { page.isIntact }
+    package var isInPlace: Bool { page.isInPlace }
+
+    @discardableResult
+    package mutating func processEnded(_ pid: Int32, of service: String?) -> CountsOutcome {
+        for row in page.records(of: pid) { move(row, of: service) }
+        return .moved
     }
 
-    /// Whether the file is still found under its name: somebody may have removed it, or put another in its place.
-    package var isInPlace: Bool {
-        let found = try? facts(ofPath: path, followingLinks: false)
-        return found.map { $0.device == file.device && $0.inode == file.inode } ?? false
+    @discardableResult
+    package mutating func tidy() -> CountsOutcome {
+        buryTheForgotten()
+        return .moved
     }
 
-    /// The process is gone: what it counted is its service's, and its row is free. A process without a row is none of
-    /// ours.
-    ///
-    /// - Parameter service: `name/type` as in master.cf; nil for what the process itself said.
-    package mutating func processEnded(_ pid: Int32, of service: String?) {
-        let holder = UInt64(UInt32(bitPattern: pid))
-        for row in 0..<WorkerPage.rowCount where memory.word(at: WorkerPage.holder(row)) == holder {
-            memory.countTogether(1, at: WorkerPage.Header.folding)
-            move(row, to: total(of: service ?? name(row)))
-            memory.publish(0, at: WorkerPage.holder(row))
-            memory.countTogether(1, at: WorkerPage.Header.folding)
-        }
-    }
+    // MARK: heirs
 
     /// Who goes on in the row of a process that is gone, as the page says; nil for nobody.
-    package func heir(ofProcess pid: Int32) -> Int32? {
-        guard let row = row(of: pid) else { return nil }
-        let heir = memory.word(at: WorkerPage.row(row) + WorkerRecord.heirPlace)
-        return heir == 0 ? nil : Int32(exactly: heir)
-    }
+    package func heir(ofProcess pid: Int32) -> Int32? { page.records(of: pid).first.flatMap { heir(of: $0) } }
 
     /// The row of a process that is gone is its heir's from now on, with all that was counted in it.
     package func pass(from pid: Int32, to heir: Int32) {
-        guard let row = row(of: pid) else { return }
-        memory.publish(0, at: WorkerPage.row(row) + WorkerRecord.heirPlace)
-        memory.publish(UInt64(UInt32(bitPattern: heir)), at: WorkerPage.holder(row))
+        if let row = page.records(of: pid).first { pass(row, to: heir) }
     }
 
-    private func row(of pid: Int32) -> Int? {
-        let holder = UInt64(UInt32(bitPattern: pid))
-        return (0..<WorkerPage.rowCount).first { memory.word(at: WorkerPage.holder($0)) == holder }
+    private func heir(of row: Int) -> Int32? {
+        let heir = page.memory.word(at: WorkerPage.row(row) + WorkerRecord.heirPlace)
+        return heir == 0 ? nil : Int32(exactly: heir)
     }
+
+    private func pass(_ row: Int, to heir: Int32) {
+        page.memory.publish(0, at: WorkerPage.row(row) + WorkerRecord.heirPlace)
+        page.give(row, to: heir)
+    }
+
+    // MARK: moving
 
     private func name(_ row: Int) -> String {
-        let words = stride(from: 0, to: WorkerRecord.nameSize, by: 8).map { memory.word(at: WorkerPage.row(row) + $0) }
-        return WorkerRecord.name(words)
+        PageText.string(page.memory.words(from: WorkerPage.row(row), byteCount: WorkerRecord.nameSize))
     }
 
-    private func move(_ row: Int, to total: Int) {
-        let (source, target) = (WorkerPage.row(row), WorkerPage.total(total))
+    private mutating func move(_ row: Int, of service: String?) {
+        let (source, target) = (WorkerPage.row(row), WorkerPage.total(total(of: service ?? name(row))))
+        page.beginMoving()
         for counter in WorkerCounter.allCases {
             // Its connections ended with it.
             let kept = counter == .closed ? WorkerCounter.accepted : counter
-            memory.count(memory.word(at: source + kept.place), at: target + counter.place)
+            page.memory.count(page.memory.word(at: source + kept.place), at: target + counter.place)
         }
         for place in (0..<WorkerRecord.bucketCount).map({ WorkerRecord.histogramPlace + $0 * 8 }) {
-            memory.count(memory.word(at: source + place), at: target + place)
+            page.memory.count(page.memory.word(at: source + place), at: target + place)
         }
-        for place in stride(from: 0, to: WorkerPage.recordSize, by: 8) { memory.publish(0, at: source + place) }
+        page.memory.clear(from: source, byteCount: WorkerPage.recordSize)
+        page.setFree(row)
+        page.endMoving()
     }
 
     private mutating func total(of service: String) -> Int {
-        if let index = services.firstIndex(of: service) { return index }
-        if services.count == WorkerPage.totalCount { return services.count - 1 }
-        services.append(services.count == WorkerPage.totalCount - 1 ? Self.others : service)
-        let index = services.count - 1
-        for (place, word) in WorkerRecord.words(ofName: services[index]).enumerated() {
-            memory.publish(word, at: WorkerPage.total(index) + place * 8)
-        }
+        if let index = totals.firstIndex(of: service) { return index }
+        if totals.count == WorkerPage.totalCount { return totals.count - 1 }
+        totals.append(totals.count == WorkerPage.totalCount - 1 ? Self.others : service)
+        let index = totals.count - 1
+        let words = PageText.words(totals[index], byteCount: WorkerRecord.nameSize)
+        page.memory.publish(words, from: WorkerPage.total(index))
         return index
     }
 }

@@ -63,50 +63,6 @@ import Testing
         #expect(result.succeeded, "\(result)")
     }
 
-    @Test("a process that finishes the clients of one that has left is seen, waited for, and ended at a deadline")
-    func drainingProcess() throws {
-        let line = "talk unix n - n - 1 test-service serve=events"
-        let system = try MailSystem([line], programs: ["test-service", "masterctl"])
-        defer { system.end() }
-        try system.start()
-        let place = Place.path(system.queueDirectory + "/public/talk")
-        func leaveToHeir(_ client: Caller) throws -> UInt32 {
-            #expect(client.send("drain\n"))
-            let heir = client.readLine()?.dropLast().split(separator: " ").last.flatMap { UInt32($0) }
-            let pid = try #require(heir)
-            _ = try system.page { $0.processes.contains { $0.pid == pid && $0.state == .draining } }
-            return pid
-        }
-        let client = try Caller(place)
-        let heir = try leaveToHeir(client)
-        #expect(try system.masterctl("processes", "talk").output.contains("draining, 1 client"))
-        let status = try system.masterctl("status", "talk").output
-        #expect(status.contains("1 process finishes what others have left: 1 client, since"), "\(status)")
-        #expect(try system.masterctl("services").output.contains("0+1"))
-        // Another takes its place, though there may be one only.
-        let next = try Caller(place)
-        #expect(next.send("served\n") && next.readLine() == "served\n")
-        #expect(system.upgrade(), "\(system.log)")
-        _ = try system.page { $0.processes.contains { $0.pid == heir && $0.state == .draining } }
-        _ = next.finish()
-
-        let drain = try system.beginMasterctl("drain", "talk")
-        #expect(eventually { drain.output.contains(" left to wait for") }, "\(drain.output)")
-        #expect(client.send("still here\n") && client.readLine() == "still here\n")
-        #expect(drain.isRunning)
-        _ = client.finish()
-        let result = drain.finish()
-        #expect(result.succeeded && result.output.contains(" is drained"), "\(result)")
-        _ = try system.page { $0.processes.isEmpty }
-        #expect(try system.masterctl("resume", "talk").succeeded)
-
-        let holding = try Caller(place)
-        let last = try leaveToHeir(holding)
-        let stop = try system.masterctl("stop", "--timeout", "1")
-        #expect(stop.output.contains("1 process cut off: talk/unix pid \(last)\n"), "\(stop)")
-        #expect(eventually { kill(pid_t(last), 0) != 0 })
-    }
-
     @Test(
         "at the deadline a client that holds on is cut off, a process that ignores SIGTERM too, and it is told who it was"
     )

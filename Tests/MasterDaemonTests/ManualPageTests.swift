@@ -120,20 +120,13 @@ import Testing
         "*: * -- not counting what this process does": [
             "pid/master.workers: * -- not counting what this process does"
         ],
-        "cannot make *: * -- not counting what daemons do, and trying again in a minute": [
-            "cannot make pid/master.workers: * -- not counting what daemons do, and trying again in a minute"
-        ],
-        "* was cut off or overwritten -- making a new one; what daemons counted is lost": [
-            "pid/master.workers was cut off or overwritten -- making a new one; what daemons counted is lost"
-        ],
-        "cannot make *: * -- not keeping what services count themselves, and trying again in a minute": [
-            "cannot make pid/master.metrics: * -- not keeping what services count themselves, and trying again in a minute"
-        ],
-        "* was cut off or overwritten -- making a new one; what services counted themselves is lost": [
-            "pid/master.metrics was cut off or overwritten -- making a new one; what services counted themselves is lost"
-        ],
-        "* was removed or replaced -- making a new one; what services counted themselves is lost": [
-            "pid/master.metrics was removed or replaced -- making a new one; what services counted themselves is lost"
+        "no room on the disk for *: * -- what ended processes counted waits in it, and new ones may not count: make room":
+            [
+                "no room on the disk for pid/master.metrics: * -- what ended processes counted waits in it, and new ones may not"
+                    + " count: make room"
+            ],
+        "there is room on the disk for * again -- all that was counted is in it": [
+            "there is room on the disk for pid/master.metrics again -- all that was counted is in it"
         ],
         "service *: no room in * for all that its processes counted themselves -- some of it ends with them": [
             "service *: no room in pid/master.metrics for all that its processes counted themselves -- some of it ends with"

@@ -49,7 +49,7 @@ import WorkerPage
             kill(child.pid, SIGKILL)
             #expect(child.exit() == 1000 + SIGKILL)
             #expect(try scene.figures() == before)
-            #expect(scene.table.processEnded(child.pid, of: "own/unix") == .kept)
+            #expect(scene.table.processEnded(child.pid, of: "own/unix") == .moved)
             let after = try #require(try scene.figures())
             #expect(after["lines"]?.integer == 2 * round && after.series.map(\.name.text) == ["line_bytes", "lines"])
         }

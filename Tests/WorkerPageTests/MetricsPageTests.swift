@@ -67,9 +67,9 @@ import Testing
         #expect(echo["requests"]?.integer == 33 && echo["cost"]?.real == 5.5 && echo["depth"]?.real == 77)
         #expect(echo["size"]?.real == 110 && echo["size"]?.count == 11)
 
-        #expect(table.processEnded(1, of: "echo/unix") == .kept)
-        #expect(table.processEnded(2, of: nil) == .kept, "under the name that it gave")
-        #expect(table.processEnded(2, of: nil) == .kept, "and only once")
+        #expect(table.processEnded(1, of: "echo/unix") == .moved)
+        #expect(table.processEnded(2, of: nil) == .moved, "under the name that it gave")
+        #expect(table.processEnded(2, of: nil) == .moved, "and only once")
         var rest = try #require(try read().service("echo/unix"))
         #expect(rest.series.map(\.name.text) == ["cost", "requests", "size"])
         #expect(rest["requests"]?.integer == 33 && rest["cost"]?.real == 5.5 && rest["size"]?.count == 11)
@@ -108,11 +108,7 @@ import Testing
     @Test("the file takes room on the disk where something is counted")
     func holes() throws {
         let table = try table()
-        func kilobytes() throws -> Int {
-            var status = stat()
-            #expect(stat(path, &status) == 0)
-            return Int(status.st_blocks) / 2
-        }
+        func kilobytes() throws -> Int { try blocksOnDisk() / 2 }
         #expect(try kilobytes() <= 64)
         for pid in 1...10 { _ = try block("echo/unix", Int32(pid)) }
         #expect(try (40...128).contains(kilobytes()))
@@ -131,14 +127,14 @@ import Testing
         }
         #expect(try read().service("echo/unix")?.series.count == 128)
         #expect(try read().dropped == 22)
-        #expect(table.processEnded(1, of: "echo/unix") == .dropped(23, service: "echo/unix"))
+        #expect(table.processEnded(1, of: "echo/unix") == .dropped(service: "echo/unix"))
         let overview = try read()
         #expect(overview.service("echo/unix")?.series.count == 127 && overview.dropped == 23)
         for number in 1..<130 {
             var block = try block("s\(number)/unix", 2)
             try cell(&block, "x", .counter).value.add(1)
             let outcome = table.processEnded(2, of: nil)
-            #expect(outcome == (number < 128 ? .kept : .dropped(1, service: "s\(number)/unix")))
+            #expect(outcome == (number < 128 ? .moved : .dropped(service: "s\(number)/unix")))
         }
         #expect(try read().services.count == 128)
     }
@@ -185,12 +181,12 @@ import Testing
 
     /// What another program finds; our own process and what it counts live on.
     func next(master: Int32 = 4711) throws -> [OwnFigures] {
-        guard var next = try MetricsTable.continuing(path, owner: nil, master: master) else {
+        guard var next = try MetricsTable.continuing(at: path, owner: nil, master: master) else {
             throw TestSupportError("another page")
         }
         // Its totals are those of the program before: one a service.
         let found = try read().services
-        #expect(next.processEnded(3, of: "echo/unix") == .kept)
+        #expect(next.processEnded(3, of: "echo/unix") == .moved)
         #expect(try read().services.count == found.count)
         return found
     }

@@ -46,15 +46,15 @@ import Testing
         let gone = try row("echo/unix", 1)
         count(gone)
         table.processEnded(1, of: "echo/unix")
-        let living = try row("echo/unix", 2)
+        let living = try row("echo/unix", getpid())
         count(living, times: 10)
         let before = try read()
-        #expect(table.services == ["echo/unix"])
+        #expect(table.totals == ["echo/unix"])
 
-        var next = try next(services: table.services)
+        var next = try next(totals: table.totals)
         #expect(try read() == before)
         count(living)
-        next.processEnded(2, of: "echo/unix")
+        next.processEnded(getpid(), of: "echo/unix")
         let after = try #require(try read().service("echo/unix"))
         #expect(after.processes == 0 && after.open == 0 && after[.accepted] == 120 && after[.closed] == 120)
         #expect(try read().services.count == 1, "one total a service")
@@ -67,11 +67,47 @@ import Testing
         #expect(throws: SystemError.self) { _ = try self.next() }
     }
 
-    func next(master: Int32 = 4711, services: [String] = []) throws -> WorkerTable {
-        guard let next = try WorkerTable.continuing(path, owner: nil, master: master, services: services) else {
+    func next(master: Int32 = 4711, totals: [String] = []) throws -> WorkerTable {
+        guard let next = try WorkerTable.continuing(at: path, owner: nil, master: master, totals: totals) else {
             throw TestSupportError("another page")
         }
         return next
+    }
+
+    @Test("who ended while nobody kept the page is buried; a row is not free while a named heir lives in it")
+    func forgotten() throws {
+        let table = try table()
+        // 4194305 is above what the kernel gives.
+        count(try row("echo/unix", 4_194_305))
+        let left = try row("left/unix", 4_194_306)
+        count(left)
+        left.name(heir: getpid())
+        count(try row("gone/unix", 4_194_307))
+        try overwrite([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], at: 4096 + 2 * 8)
+        expect(table)
+
+        var next = try next()
+        #expect(next.totals == ["echo/unix", "gone/unix"])
+        let overview = try read()
+        #expect(overview.services.map(\.processes) == [0, 0, 1])
+        #expect(overview.services.allSatisfy { $0[.accepted] == 10 } && overview.open == [UInt32(getpid()): 1])
+        #expect(next.heir(ofProcess: getpid()) == nil)
+        #expect(next.tidy() == .moved)
+        #expect(try read() == overview, "those who live keep their rows")
+        next.processEnded(getpid(), of: nil)
+        #expect(try read().open.isEmpty && next.totals == ["echo/unix", "gone/unix", "left/unix"])
+    }
+
+    @Test("a move that was cut short with its mapping is over for the next one, and readers read again")
+    func halfMoved() throws {
+        let table = try table()
+        count(try row("echo/unix", getpid()))
+        try overwrite([7], at: 40)
+        #expect(throws: WorkerPageProblem.restless) { try read() }
+        let next = try next()
+        #expect(try read().service("echo/unix")?[.accepted] == 10)
+        expect(table)
+        expect(next)
     }
 
     @Test("what processes count is read as the sum of their service")

@@ -149,7 +149,7 @@ extension ServiceMeters.State {
         } catch {
             // Where there is no page, master has said why.
             let text = "\(MetricsPage.path): \(error.reason) -- figures of this process are not shown"
-            pending.append((text, isWarning: error == .full))
+            pending.append((text, isWarning: error == .full || error.isFullDisk))
             return MetricBlock()
         }
     }

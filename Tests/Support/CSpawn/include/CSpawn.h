@@ -28,6 +28,9 @@ int cspawn_wait_exclusively(int epoll, int milliseconds);
 /// failure.
 int cspawn_terminal(char *name, size_t size);
 
+/// Mounts a tmpfs of that size, in a mount namespace that begins with this call. Returns -1 on failure.
+int cspawn_mount_small_disk(const char *path, int kilobytes);
+
 /* gettid(2). */
 int cspawn_thread(void);
 
