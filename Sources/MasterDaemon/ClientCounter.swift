@@ -21,26 +21,26 @@ struct ClientCounter {
     /// Asks about a UNIX-domain socket what need not be known yet, if that was never asked before.
     mutating func tryOut(_ listeners: borrowing DescriptorList, _ endpoint: EndpointPlan) {
         guard !isUnixTried, case .path = endpoint else { return }
-        _ = count(listeners, endpoint)
+        _ = waiting(at: listeners, endpoint)
     }
 
     /// How many wait where it may lead to more than one start: 0 where the kernel does not tell, and of FIFOs and
     /// datagrams, which one process takes in crowds.
-    mutating func count(_ listeners: borrowing DescriptorList, _ endpoint: EndpointPlan) -> Int32 {
-        var waiting = 0
+    mutating func waiting(at listeners: borrowing DescriptorList, _ endpoint: EndpointPlan) -> Int32 {
+        var sum = 0
         for number in listeners.numbers {
             switch endpoint {
-            case .inet: waiting += (try? number.tcpQueue())?.length ?? 0
-            case .path(_, .unix), .path(_, .pass): waiting += unixQueue(number)?.length ?? 0
+            case .inet: sum += (try? number.tcpQueue())?.length ?? 0
+            case .path(_, .unix), .path(_, .pass): sum += unixQueue(number)?.length ?? 0
             case .udp, .path: break
             }
         }
-        return Int32(clamping: waiting)
+        return Int32(clamping: sum)
     }
 
     /// How many wait at a full service, and who found no room. For each endpoint, two system calls of TCP, UDP and
     /// FIFOs, one of UNIX-domain datagrams, four of others.
-    mutating func count(of listeners: borrowing DescriptorList, _ endpoint: EndpointPlan) -> QueueCount {
+    mutating func census(of listeners: borrowing DescriptorList, _ endpoint: EndpointPlan) -> QueueCount {
         var count = QueueCount()
         for number in listeners.numbers { add(number, endpoint, to: &count) }
         return count

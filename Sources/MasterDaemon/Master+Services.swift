@@ -45,14 +45,14 @@ extension Master {
     /// As far as the kernel tells.
     func clientsWaiting(_ id: ServiceID) -> Int32 {
         guard let service = service(id) else { return 0 }
-        return clientCounter.count(service.listeners, service.plan.endpoint)
+        return clientCounter.waiting(at: service.listeners, service.plan.endpoint)
     }
 
     func queueCount(_ id: ServiceID) -> QueueCount {
         guard let service = service(id) else { return QueueCount() }
         // Nobody takes clients from the queue of a service that is not served: while it is empty, one call tells all.
         if policy.view(of: id)?.coverage != .saturated, lookAtQueue(id) == .noClient { return .empty }
-        return clientCounter.count(of: service.listeners, service.plan.endpoint)
+        return clientCounter.census(of: service.listeners, service.plan.endpoint)
     }
 
     /// The first question is the slowest: it is asked before a client waits for the answer.

@@ -44,8 +44,8 @@ private final class Queue {
                 let queue = try Queue()
                 var counter = ClientCounter()
                 FaultPlan.fail(.sockDiag, with: code)
-                #expect(counter.count(queue.list, queue.endpoint) == 0)
-                #expect(counter.count(queue.list, queue.endpoint) == 2)
+                #expect(counter.waiting(at: queue.list, queue.endpoint) == 0)
+                #expect(counter.waiting(at: queue.list, queue.endpoint) == 2)
             }
         }
     }
@@ -59,7 +59,7 @@ private final class Queue {
                 FaultPlan.fail(.sockDiag, with: code)
                 counter.tryOut(queue.list, queue.endpoint)
                 // Who would be asked again would answer 2.
-                #expect(counter.count(queue.list, queue.endpoint) == 0)
+                #expect(counter.waiting(at: queue.list, queue.endpoint) == 0)
                 FaultPlan.clear()
             }
         }
@@ -69,9 +69,9 @@ private final class Queue {
     func fullUnixQueue() throws {
         let queue = try Queue()
         var counter = ClientCounter()
-        #expect(counter.count(of: queue.list, queue.endpoint) == QueueCount(waiting: 2, room: 5))
+        #expect(counter.census(of: queue.list, queue.endpoint) == QueueCount(waiting: 2, room: 5))
         let more = try (0..<4).map { _ in try Caller(.path(queue.home.path + "/socket")) }
-        #expect(counter.count(of: queue.list, queue.endpoint) == QueueCount(waiting: 6, room: 5, isFull: true))
+        #expect(counter.census(of: queue.list, queue.endpoint) == QueueCount(waiting: 6, room: 5, isFull: true))
         #expect(more.count == 4)
     }
 
@@ -91,8 +91,8 @@ private final class Queue {
             clients.append(client)
         }
         var counter = ClientCounter()
-        #expect(eventually { counter.count(of: list, .inet([address])).turnedAway >= 3 })
-        let count = counter.count(of: list, .inet([address]))
+        #expect(eventually { counter.census(of: list, .inet([address])).turnedAway >= 3 })
+        let count = counter.census(of: list, .inet([address]))
         #expect(count.waiting == 2 && count.room == 1 && !count.isFull)
     }
 
@@ -107,12 +107,12 @@ private final class Queue {
         var list = DescriptorList()
         list.append(fifo)
         var counter = ClientCounter()
-        let count = counter.count(of: list, .path("fifo", .fifo))
+        let count = counter.census(of: list, .path("fifo", .fifo))
         #expect(count.waiting == 2 && count.room >= 4096 && !count.isFull)
         // Triggers are single bytes.
         while case .bytes? = try? writer.write([87]) {}
-        #expect(counter.count(of: list, .path("fifo", .fifo)).isFull)
-        #expect(counter.count(of: list, .path("datagrams", .unixDatagram)) == QueueCount(waiting: 1))
+        #expect(counter.census(of: list, .path("fifo", .fifo)).isFull)
+        #expect(counter.census(of: list, .path("datagrams", .unixDatagram)) == QueueCount(waiting: 1))
     }
 
     @Test("the queues of FIFOs, of datagrams and of no sockets do not lead to more starts")
@@ -120,7 +120,7 @@ private final class Queue {
         let queue = try Queue()
         var counter = ClientCounter()
         for endpoint in [EndpointPlan.path("fifo", .fifo), .path("datagrams", .unixDatagram), .inet([])] {
-            let count = counter.count(queue.list, endpoint)
+            let count = counter.waiting(at: queue.list, endpoint)
             #expect(count == 0)
         }
     }
