@@ -80,6 +80,7 @@ extension ChildLife {
             // First of all: from now on the row is not given to another one when this process ends, however it does.
             counts.name(heir: pid)
             let child = pair.keepingFirst()
+            _ = try? child.number.write([0])
             let isComing = try? child.number.waitForInput(milliseconds: Self.patienceMilliseconds)
             let word = isComing == true ? try? child.number.read(atMost: 1) : nil
             if word?.isEmpty == false { exitAtOnce(0) }
@@ -120,8 +121,10 @@ extension ChildLife {
         } catch {
             exitAtOnce(1)
         }
-        // A parent that has been killed meanwhile is not in the way: then there is an error, or the end as well.
+        // A parent that has been killed meanwhile is not in the way: then there is an error, or the end as well. If it
+        // was killed before it had named this process, the row is another one's by now.
         _ = try? parent.number.write([0])
-        _ = try? parent.number.read(atMost: 1)
+        let word = try? parent.number.read(atMost: 1)
+        if word?.isEmpty != false { counts = WorkerRow() } else { _ = try? parent.number.read(atMost: 1) }
     }
 }
