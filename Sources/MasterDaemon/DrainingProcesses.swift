@@ -73,9 +73,9 @@ final class DrainingProcess {
     ///
     /// - Returns: whether it was sent.
     func send(_ signal: Signal) -> Bool {
-        guard let handle else { return false }
+        guard let number = handle?.number else { return false }
         let mayBeEnded = Identity.effectiveUser != 0 || users(ofProcess: pid)?.allSatisfy { $0 == owner } == true
-        if mayBeEnded { try? handle.number.sendSignal(signal) }
+        if mayBeEnded { try? number.sendSignal(signal) }
         return mayBeEnded
     }
 }

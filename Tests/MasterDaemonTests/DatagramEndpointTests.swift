@@ -158,15 +158,15 @@ private func received(_ number: DescriptorNumber) throws -> String? {
         let service = try service([loopback], bytes: 3000)
         let peer = try DatagramPeer(port: loopback.port)
         var counter = ClientCounter()
-        #expect(counter.count(of: service.listeners, service.plan.endpoint).waiting == 0)
-        #expect(counter.count(service.listeners, service.plan.endpoint) == 0)
+        #expect(counter.census(of: service.listeners, service.plan.endpoint).waiting == 0)
+        #expect(counter.waiting(at: service.listeners, service.plan.endpoint) == 0)
         peer.send("x")
-        var count = counter.count(of: service.listeners, service.plan.endpoint)
+        var count = counter.census(of: service.listeners, service.plan.endpoint)
         #expect(count.waiting == 1 && count.room == 6000 && count.turnedAway == 0)
         for _ in 0..<100 { peer.send("x") }
-        count = counter.count(of: service.listeners, service.plan.endpoint)
+        count = counter.census(of: service.listeners, service.plan.endpoint)
         #expect(count.waiting == 1 && count.turnedAway > 50 && count.turnedAway < 101)
-        #expect(counter.count(service.listeners, service.plan.endpoint) == 0, "one process takes them in crowds")
+        #expect(counter.waiting(at: service.listeners, service.plan.endpoint) == 0, "one process takes them in crowds")
     }
 
     // MARK: from a service manager
