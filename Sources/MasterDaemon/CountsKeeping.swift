@@ -162,19 +162,22 @@ struct CountsKeeping<Table: CountsTable & ~Copyable>: ~Copyable {
     private mutating func report(_ outcome: CountsOutcome, _ now: CountingMoment) {
         switch outcome {
         case .moved: break
-        case .dropped(let service):
-            let text = dropGate.text(
-                "service \(service): no room in \(Table.path) for all that its processes counted themselves -- some of"
-                    + " it ends with them",
-                nowSeconds: now.milliseconds / 1000
-            )
-            if let text { now.log.warning(text) }
+        case .dropped(let service): warnOfDrop(service, now)
         case .waiting(let error):
             let text =
                 "no room on the disk for \(Table.path): \(error) -- what ended processes counted waits in it, and new ones may"
                 + " not count: make room"
             say(text, now)
         }
+    }
+
+    private mutating func warnOfDrop(_ service: String, _ now: CountingMoment) {
+        let text = dropGate.text(
+            "service \(service): no room in \(Table.path) for all that its processes counted themselves -- some of it ends"
+                + " with them",
+            nowSeconds: now.milliseconds / 1000
+        )
+        if let text { now.log.warning(text) }
     }
 
     /// The same trouble is said once.

@@ -111,9 +111,6 @@ private struct SmallSystem {
         try expectFigures(2, 2)
         // No block had room for this one.
         try scene.say("five", to: "stream")
-        #expect(
-            system.wait(for: "pid/master.metrics: posix_fallocate: \(full) -- figures of this process are not shown")
-        )
         #expect(try scene.figures("stream").lines == 2 && scene.requests("stream") == 2)
 
         scene.master.send(SIGUSR2)
@@ -136,7 +133,8 @@ private struct SmallSystem {
         #expect(try scene.figures("stream").lines == 2 && scene.figures("other").lines == 2)
         try scene.say("six", to: "other")
         #expect(try scene.figures("other") == (3, 3))
-        #expect(system.count(waiting) == 1 && system.count("cut off") == 0, "\(system.log)")
+        #expect(system.count(waiting) <= 2, "each program says it once: \(system.log)")
+        #expect(system.count("cut off") == 0 && system.count("could not be written to") == 0, "\(system.log)")
         #expect(scene.master.isRunning)
     }
 }
