@@ -10,8 +10,8 @@ import MasterProtocol
 import StatusPage
 import SystemCalls
 
-// A service has one channel, and two while its processes are being retired: the former one, of the processes that are to
-// leave, and the present one. A channel is read a last time before it is closed.
+// A service has one channel, and two while its processes are being retired: the former one, of the processes that are
+// to leave, and the present one. A channel is read a last time before it is closed.
 //
 // A child can put a channel to its end, with shutdown(2). Only `readReports(of:)` does something about it; wherever a
 // channel is about to be closed, it means nothing.

@@ -12,8 +12,8 @@ import SystemCalls
 
 // With maillog_file, master sends its lines to a service of its own (postlogd). When that service's processes cannot
 // start, the lines that say why would stand in its socket unread. Then master writes to the file itself, what stands in
-// the socket included, until one of the service's processes has reported for work. It looks in each turn of its loop, of
-// which there are some a second then: the socket has room for a few lines only.
+// the socket included, until one of the service's processes has reported for work. It looks in each turn of its loop,
+// of which there are some a second then: the socket has room for a few lines only.
 extension Master {
     /// Pauses of the loop while it stands in.
     static var standInMilliseconds: Int64 { 200 }

@@ -11,6 +11,26 @@ import Testing
 @testable import WorkerPage
 
 extension MetricsPageTests {
+    @Test("a process that was killed before its block had room on the disk: master makes none, and the block is free")
+    func hole() throws {
+        var table = try table()
+        try overwrite([9], at: 4096)
+        let before = try blocksOnDisk()
+        #expect(try read().services.isEmpty)
+        #expect(table.processEnded(9, of: "echo/unix") == .moved)
+        #expect(try blocksOnDisk() == before)
+        var next = try block("echo/unix", 10)
+        try count(&next)
+        #expect(try readFile(path).bytes.word(4096) == 10)
+        expect(table)
+    }
+
+    func blocksOnDisk() throws -> Int {
+        var status = stat()
+        try #require(stat(path, &status) == 0)
+        return Int(status.st_blocks)
+    }
+
     @Test("neither master nor a worker dies when the page is cut off under them")
     func cutOff() throws {
         var table = try table()
@@ -131,7 +151,7 @@ extension MetricsPageTests {
         expect(table)
     }
 
-    private func overwrite(_ bytes: [UInt8], at offset: Int) throws {
+    func overwrite(_ bytes: [UInt8], at offset: Int) throws {
         let file = try openFile(path, [.readWrite])
         try file.number.seek(to: offset)
         var rest = bytes[...]

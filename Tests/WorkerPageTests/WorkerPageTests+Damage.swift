@@ -90,7 +90,7 @@ extension WorkerPageTests {
         #expect(try read().service("echo/unix")?[.sent] == 0)
     }
 
-    private func overwrite(_ bytes: [UInt8], at offset: Int) throws {
+    func overwrite(_ bytes: [UInt8], at offset: Int) throws {
         let file = try openFile(path, [.readWrite])
         try file.number.seek(to: offset)
         #expect(try file.number.write(bytes) == .bytes(bytes.count))
