@@ -74,7 +74,8 @@ struct PageForm {
 
     // MARK: readers
 
-    private static var readAttempts: Int { 20 }
+    /// The pauses between them grow by a millisecond each: master may have been made to wait in the middle of a move.
+    private static var readAttempts: Int { 40 }
 
     /// Reads a page while it is being written, and takes nothing for granted: it may be cut off, foreign, or made to
     /// mislead. The file is never mapped, so that nothing can happen to the reader that read(2) would not tell.
@@ -94,7 +95,8 @@ struct PageForm {
         func bytes(_ offset: Int, _ count: Int) throws(WorkerPageProblem) -> [UInt8] {
             try calling { () throws(SystemError) in try number.read(atMost: count, from: offset) }
         }
-        for _ in 0..<Self.readAttempts {
+        for attempt in 0..<Self.readAttempts {
+            if attempt > 0 { pause(milliseconds: UInt32(attempt)) }
             let (said, folding) = try decode(bytes)
             // Whether counts were moved while we read.
             if folding % 2 == 0, folding == (try bytes(0, Self.holdersOffset)).word(Header.folding) { return said }

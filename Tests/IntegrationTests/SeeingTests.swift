@@ -84,7 +84,7 @@ extension Overview {
         try system.settle()
         let rough = try system.page { page in
             Self.busy(page) == 0 && page.services.allSatisfy { $0.load.starting == 0 || $0.counts.starts > 0 }
-                && Set(page.processes.map { Int32($0.pid) }) == system.workers()
+                && Set(page.processes.map { Int32($0.pid) }) == system.workers() && Self.isWhole(page)
         }
         check(rough, system)
         #expect(rough.master[.reloads] == 3 && rough.master[.reloadsRefused] == 0)
@@ -98,6 +98,13 @@ extension Overview {
         #expect(rough.service("stream").map { $0.load.uses > 0 } == true)
         #expect(rough.service("block").map { $0.load.uses > 0 } == true)
         #expect(rough.service("postlog").map { $0.counts.starts > 0 } == true)
+    }
+
+    /// Rows are written one after the other, and master may have been made to wait between two of them.
+    private static func isWhole(_ page: Overview) -> Bool {
+        page.services.allSatisfy { service in
+            page.processes.count { $0.service == UInt32(service.row) } == Int(service.total)
+        }
     }
 
     private static func uses(_ page: Overview) -> Int {

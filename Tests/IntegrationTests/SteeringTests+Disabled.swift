@@ -80,7 +80,7 @@ extension SteeringTests {
         try system.setServices([])
         #expect(try system.reload())
         let left = try FileManager.default.contentsOfDirectory(atPath: system.queueDirectory + "/public")
-        #expect(left.allSatisfy { !$0.hasSuffix(".refused") }, "\(left)")
+        #expect(left.allSatisfy { !$0.hasSuffix("refused") }, "\(left)")
         #expect(system.complaints == [], "\(system.log)")
     }
 
@@ -92,7 +92,7 @@ extension SteeringTests {
         #expect(Caller.pid(scene.place) != nil)
         #expect(try system.masterctl("disable", scene.service).succeeded)
         #expect(eventually { scene.isRefusing })
-        try FileManager.default.removeItem(atPath: system.queueDirectory + "/public/talk.refused")
+        try FileManager.default.removeItem(atPath: system.queueDirectory + "/public/talk refused")
         let enabled = try system.masterctl("enable", scene.service)
         #expect(enabled.succeeded && enabled.output.hasSuffix(" is served again\n"), "\(enabled)")
         #expect(Caller.pid(scene.place) != nil, "\(system.log)")

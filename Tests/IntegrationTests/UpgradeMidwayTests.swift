@@ -155,6 +155,9 @@ extension MailSystem {
         withExtendedLifetime(bad) {}
     }
 
+    /// The first line of a reload that is accepted; there may be another.
+    private static let accepted = " reload accepted: no service was added, removed or changed"
+
     @Test("half a request, a check, and a reload that waits for an editor: all are answered by the next program")
     func administrators() throws {
         let scene = try Scene()
@@ -171,16 +174,16 @@ extension MailSystem {
             let reload = try system.beginMasterctl("reload")
             reloads += 1
             let isWaiting = eventually {
-                system.count("it is read when it has settled") > 0 || system.count(" reload accepted: ") >= reloads
+                system.count("it is read when it has settled") > 0 || system.count(Self.accepted) >= reloads
             }
             #expect(isWaiting, "\(system.log)")
-            let isMidway = system.count(" reload accepted: ") < reloads
+            let isMidway = system.count(Self.accepted) < reloads
             #expect(system.upgrade(), "\(system.log)")
             #expect(half.send("sion\n"))
             let answer = half.readAll()
             let result = reload.finish()
             #expect(result.succeeded && result.output.contains("reload accepted"), "\(result)")
-            #expect(system.count(" reload accepted: ") == reloads, "\(system.log)")
+            #expect(system.count(Self.accepted) == reloads, "\(system.log)")
             // Who takes ten seconds for a request is not waited for.
             if !isMidway || answer == "" && ContinuousClock.now - started >= .seconds(9) { return false }
             #expect(answer?.contains("\"status\":\"ok\"") == true)

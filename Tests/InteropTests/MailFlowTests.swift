@@ -44,10 +44,12 @@ extension Interoperation {
             #expect(sandbox.occurrences(of: " reload -- version ") == reloads)
             #expect(sandbox.alarms == [])
 
-            let empty = try eventually {
-                try sandbox.tool(["/usr/sbin/postqueue", "-p"]).output.contains("Mail queue is empty")
+            var queue = ""
+            let isEmpty = try eventually {
+                queue = try sandbox.tool(["/usr/sbin/postqueue", "-p"]).output
+                return queue.contains("Mail queue is empty")
             }
-            #expect(empty, "mail is left in the queue\n\(sandbox.logTail())")
+            #expect(isEmpty, "mail is left in the queue:\n\(queue)\n\(sandbox.logTail())")
             try sandbox.stop()
             #expect(eventually { sandbox.processes.isEmpty }, "\(sandbox.processes)")
         }
