@@ -28,8 +28,10 @@ package func openLogFile(
             return file
         } catch {
             guard case .cannot(_, let problem) = error, problem.code == .noSuchAddressOrDevice,
-                Clock.monotonicNanoseconds() < deadline, (try? facts(ofPath: path))?.kind == .fifo
+                Clock.monotonicNanoseconds() < deadline
             else { throw error }
+            // A socket stays one. Anything else may be what it was not a moment ago.
+            if (try? facts(ofPath: path))?.kind == .socket { throw error }
             pause(milliseconds: 20)
         }
     }
